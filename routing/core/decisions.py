@@ -1,0 +1,94 @@
+"""What the core decides: values that the shell (``routing.session``) carries out, in order."""
+
+from __future__ import annotations
+
+import msgspec
+
+from routing.core.rows import DeliveryRow, LatestRow, Row, RouteTransactionRow, TransactionRow
+
+
+class ToCharger(msgspec.Struct, frozen=True, gc=False):
+    """Write this frame to the charger's present socket."""
+
+    text: str
+
+
+class ToBackoffice(msgspec.Struct, frozen=True, gc=False):
+    """Write this frame to the link of this route."""
+
+    route: int
+    text: str
+
+
+class Store(msgspec.Struct, frozen=True, gc=False):
+    """Store these rows. With a ``gate``: call ``committed(gate)`` when they are safe on disk."""
+
+    rows: tuple[Row, ...]
+    gate: int | None = None
+
+
+class Load(msgspec.Struct, frozen=True, gc=False):
+    """Read up to ``limit`` waiting deliveries of ``route`` with a seq above ``after``.
+
+    Everything stored so far is committed first. Answer with ``deliveries_loaded``.
+    """
+
+    route: int
+    after: int
+    limit: int
+
+
+class OpenLink(msgspec.Struct, frozen=True, gc=False):
+    """Keep a link of this route open with exactly this OCPP version, redialling on its own."""
+
+    route: int
+    ocpp_version: str
+
+
+class CloseLink(msgspec.Struct, frozen=True, gc=False):
+    """Close the link of this route for good, with a WebSocket close code and reason."""
+
+    route: int
+    code: int
+    reason: str
+
+
+class CloseCharger(msgspec.Struct, frozen=True, gc=False):
+    """Close the charger's present socket with a WebSocket close code and reason."""
+
+    code: int
+    reason: str
+
+
+class Report(msgspec.Struct, frozen=True, gc=False):
+    """Something a person should know: written to the log with the charger's identity."""
+
+    kind: str
+    text: str
+
+
+Decision = ToCharger | ToBackoffice | Store | Load | OpenLink | CloseLink | CloseCharger | Report
+
+
+class Memory(msgspec.Struct, kw_only=True):
+    """What the database knows of a charger when its session begins.
+
+    ``transactions``: all open ones and those closed in the last 24 hours, oldest first.
+    ``deliveries``: per route the first waiting ones in order, at most ``DELIVERY_WINDOW``;
+    ``more``: the routes that have further ones. ``last_seq``: the highest seq of any delivery or
+    message. ``last_proxy_transaction_id``: the highest number that the proxy itself gave (1.6).
+    ``registrations``: per route what its backoffice last answered to a boot.
+    """
+
+    latest: list[LatestRow] = []
+    transactions: list[TransactionRow] = []
+    route_transactions: list[RouteTransactionRow] = []
+    deliveries: dict[int, list[DeliveryRow]] = {}
+    more: set[int] = set()
+    last_seq: int = 0
+    last_proxy_transaction_id: int = 0
+    registrations: dict[int, str] = {}
+
+
+DELIVERY_WINDOW = 64
+"""Deliveries per route held in memory; the rest waits in the database."""

@@ -1,0 +1,181 @@
+"""Rows that the core asks to be stored: plain values, written in batches by ``routing.writer``.
+
+Every row names its charger (primary key), so that one batch may hold rows of many sessions.
+``seq`` is a number per charger that only grows: microseconds since 1970 at the earliest, so that it
+keeps growing over restarts without being stored.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+Direction = Literal["up", "down"]
+"""``up``: asked by the charger. ``down``: asked by a backoffice."""
+
+Outcome = Literal["answered", "error", "denied", "timeout", "lost", "malformed", "unsolicited", "sent", "dropped"]
+
+
+class MessageRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """One CALL on one socket with what became of it: a row of the audit log.
+
+    ``route`` is None on the charger's socket. ``exchange`` joins a charger's CALL with its copies
+    per route (and a backoffice's CALL with the copy that the charger got): the seq of the first.
+    ``text`` is the frame as it was on that socket, empty where its payload equals that of the
+    exchange's first row to the byte; ``answer`` the frame that answered it.
+    ``rule`` says who or what decided, in words a person understands. ``latency_ms`` is from the
+    CALL to its answer on this socket.
+    """
+
+    charger: int
+    route: int | None
+    at: datetime
+    exchange: int
+    direction: Direction
+    action: str
+    message_id: str
+    text: str
+    answer: str
+    outcome: Outcome
+    error_code: str
+    rule: str
+    latency_ms: float | None
+    transaction: UUID | None
+    connector_id: int | None
+
+
+class DeliveryRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A CALL that a route still has to receive. ``payload`` as the charger wrote it, unmapped.
+
+    ``(route, seq)`` is unique and is the order of delivery. ``transaction`` names the session whose
+    identifiers are written into the payload at the moment of sending.
+    ``attempts`` counts tries that ended without a CALLRESULT.
+    """
+
+    charger: int
+    route: int
+    seq: int
+    exchange: int
+    at: datetime
+    action: str
+    payload: str
+    transaction: UUID | None
+    attempts: int = 0
+
+
+class DeliveryDone(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The backoffice answered (or the rule ended the delivery): the row goes."""
+
+    charger: int
+    route: int
+    seq: int
+
+
+class DeliveryFailed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A try that failed: ``attempts`` so far; ``dead`` moves the row to the dead letters."""
+
+    charger: int
+    route: int
+    seq: int
+    attempts: int
+    error: str
+    dead: bool
+
+
+class TransactionRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A session as the charger knows it; written whole each time (upsert by ``id``).
+
+    ``charger_transaction_id`` is the number (as text, 1.6) or string (2.x) on the charger's socket,
+    None until it is known. ``owner`` is the route that answers for it, None for the proxy.
+    ``start_payload`` is the raw StartTransaction or Started event, ``last_payload`` the raw latest
+    Updated event (2.x only). Energy in Wh.
+    """
+
+    id: UUID
+    charger: int
+    ocpp_version: str
+    evse_id: int | None
+    connector_id: int | None
+    id_tag: str
+    charger_transaction_id: str | None
+    owner: int | None
+    started_at: str
+    meter_start: int | None
+    start_payload: str
+    last_payload: str = ""
+    stopped_at: str = ""
+    meter_stop: int | None = None
+    stop_reason: str = ""
+    created: datetime
+    closed: datetime | None = None
+
+
+RouteTransactionState = Literal["pending", "known", "failed"]
+
+
+class RouteTransactionRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """How one route knows a transaction (upsert by ``(transaction, route)``).
+
+    ``route_transaction_id`` is that backoffice's own id as text, None until it has answered.
+    """
+
+    charger: int
+    transaction: UUID
+    route: int
+    route_transaction_id: str | None
+    state: RouteTransactionState
+
+
+class LatestRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The newest value of something of which only the newest counts (upsert by charger, kind, key).
+
+    Kinds: ``boot`` (key ""), ``boot_answer`` (Billing's last accepted answer), ``status``
+    (key "evse/connector"), ``firmware``, ``diagnostics`` (key ""), ``authorization`` (key the card).
+    """
+
+    charger: int
+    kind: str
+    key: str
+    payload: str
+    at: datetime
+
+
+class ConnectorRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """State of one connector (upsert by charger, evse_id, connector_id). 1.6 has evse_id 0."""
+
+    charger: int
+    evse_id: int
+    connector_id: int
+    status: str
+    error_code: str
+    at: datetime
+
+
+LinkState = Literal["waiting", "dialling", "registering", "replaying", "connected", "closed", "parked"]
+
+
+class RouteStateRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Health of one route (upsert by ``route``): state, since when, last error in words."""
+
+    charger: int
+    route: int
+    state: LinkState
+    since: datetime
+    last_error: str
+    registration: str
+
+
+Row = (
+    MessageRow
+    | DeliveryRow
+    | DeliveryDone
+    | DeliveryFailed
+    | TransactionRow
+    | RouteTransactionRow
+    | LatestRow
+    | ConnectorRow
+    | RouteStateRow
+)

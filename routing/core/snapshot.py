@@ -1,0 +1,67 @@
+"""What a session knows of its charger's configuration: immutable, replaced as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import msgspec
+
+from routing.core.options import ChargerOptions, RouteOptions
+
+OCPP_VERSIONS = ("1.6", "2.0.1", "2.1")
+"""The versions the proxy speaks, as written everywhere inside; the subprotocol is ``"ocpp" + version``."""
+
+
+class Role(StrEnum):
+    """What a backoffice is to a charger; each is a preset of permissions (ocpp-semantics 2.1)."""
+
+    BILLING = "billing"
+    CONTROL = "control"
+    ENERGY = "energy"
+    SERVICE = "service"
+    OBSERVE = "observe"
+
+
+class Verdict(StrEnum):
+    """What becomes of a CALL that a backoffice sends toward the charger."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    OWN = "own"
+    GUARD = "guard"
+
+
+class RouteSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """One enabled route of a charger.
+
+    ``key`` is the primary key of the Route row; ``alias`` the charger's identity toward this
+    backoffice; ``permissions`` only the changes to the role's preset, by action.
+    ``alias_key`` is the secret with which card tags are replaced under ``foreign_tx: alias``.
+    """
+
+    key: int
+    backoffice: str
+    role: Role
+    alias: str
+    permissions: Mapping[str, Verdict] = {}
+    options: RouteOptions = RouteOptions()
+    alias_key: bytes = b""
+
+
+class ChargerSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """A charger with its enabled routes. ``key`` is the primary key of the Charger row."""
+
+    key: int
+    identity: str
+    options: ChargerOptions = ChargerOptions()
+    routes: tuple[RouteSnapshot, ...] = ()
+
+    @property
+    def billing(self) -> RouteSnapshot | None:
+        """The route that answers and owns transactions, or None where the proxy itself answers."""
+        return next((r for r in self.routes if r.role is Role.BILLING), None)
+
+    def route(self, key: int) -> RouteSnapshot | None:
+        """The route with this key, or None when it is not enabled any more."""
+        return next((r for r in self.routes if r.key == key), None)
