@@ -1,0 +1,216 @@
+"""Django settings. Everything an installation may change comes from the environment or from ``.env``.
+
+docs/operators.md lists the settings, and a test keeps that list complete.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import environ
+
+from proxy_site.environment import secrets_from
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+if (BASE_DIR / ".env").exists():
+    env.read_env(BASE_DIR / ".env")
+
+PROXY_DATA_DIR = (BASE_DIR / env.str("PROXY_DATA_DIR", default="data")).resolve()
+_secrets = secrets_from(os.environ, PROXY_DATA_DIR / "secrets.env")
+
+#: SECRET_KEY signs sessions; the keys of FIELD_ENCRYPTION_KEYS (Fernet) encrypt the credentials toward
+#: backoffices, the peppers of PROXY_CREDENTIAL_PEPPERS go into the hashes of charger passwords. The first
+#: of several is used for new values, the others still read old ones.
+SECRET_KEY = _secrets["SECRET_KEY"]
+FIELD_ENCRYPTION_KEYS: list[str] = [key for key in _secrets["FIELD_ENCRYPTION_KEYS"].split(",") if key]
+PROXY_CREDENTIAL_PEPPERS: list[str] = [key for key in _secrets["PROXY_CREDENTIAL_PEPPERS"].split(",") if key]
+
+DEBUG = env.bool("DEBUG", default=False)
+
+DATABASE_URL = env.str("DATABASE_URL", default=f"sqlite:///{PROXY_DATA_DIR / 'db.sqlite3'}")
+REDIS_URL = env.str("REDIS_URL", default="")
+#: One process on SQLite without Redis; then its defaults are those of a bench, not of a fleet.
+PROXY_EMBEDDED = DATABASE_URL.startswith("sqlite") and not REDIS_URL
+
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"] if PROXY_EMBEDDED else [])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+PROXY_UNKNOWN_CHARGERS = env.str("PROXY_UNKNOWN_CHARGERS", default="refuse")
+PROXY_ALLOW_PRIVATE_UPSTREAMS = env.bool("PROXY_ALLOW_PRIVATE_UPSTREAMS", default=PROXY_EMBEDDED)
+PROXY_REQUIRE_TLS = env.bool("PROXY_REQUIRE_TLS", default=False)
+PROXY_ADMIN_PASSWORD = env.str("PROXY_ADMIN_PASSWORD", default="")
+PROXY_LOG_LEVEL = env.str("PROXY_LOG_LEVEL", default="INFO").upper()
+
+# Applications
+
+INSTALLED_APPS = [
+    "proxy_site",
+    "accounts",
+    "chargers",
+    "backoffices",
+    "routing",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "rest_framework",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "proxy_site.static.StaticFilesMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "proxy_site.urls"
+ASGI_APPLICATION = "proxy_site.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# Database
+
+_SQLITE_START = (
+    "PRAGMA journal_mode = WAL;"
+    "PRAGMA synchronous = FULL;"  # a transaction message that was answered survives a power cut
+    "PRAGMA foreign_keys = ON;"
+    "PRAGMA mmap_size = 134217728;"
+    "PRAGMA cache_size = -20000;"
+    "PRAGMA temp_store = MEMORY;"
+)
+
+
+def _database() -> dict[str, Any]:
+    config: dict[str, Any] = dict(env.db_url_config(DATABASE_URL))
+    if config["ENGINE"] == "django.db.backends.sqlite3":
+        config["OPTIONS"] = {
+            "timeout": 20,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": _SQLITE_START,
+            **config.get("OPTIONS", {}),
+        }
+        # A file, as in production: in memory, threads would share one connection and no lock would be real.
+        config["TEST"] = {"NAME": str(Path(tempfile.gettempdir()) / f"proxy-test-{os.getpid()}.sqlite3")}
+    elif config["ENGINE"] == "django.db.backends.postgresql":
+        config["OPTIONS"] = {
+            "pool": {"min_size": 1, "max_size": 16, "timeout": 10},
+            **config.get("OPTIONS", {}),
+        }
+    config["CONN_MAX_AGE"] = 0  # under ASGI a kept connection belongs to a thread that may never come back
+    return config
+
+
+DATABASES = {"default": _database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# People
+
+AUTH_USER_MODEL = "accounts.User"
+LOGIN_URL = "admin:login"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+# HTTP
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY = True
+X_FRAME_OPTIONS = "DENY"
+if PROXY_REQUIRE_TLS:
+    # The front proxy ends TLS and says so in this header, which it must overwrite in what clients send.
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_SSL_REDIRECT = True
+    SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000)
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+
+STATIC_URL = "static/"
+WHITENOISE_USE_FINDERS = True  # straight from the packages: a first start needs no collectstatic
+
+REST_FRAMEWORK = {
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+}
+
+# Language and time: what is stored is UTC, what is shown follows the browser's language where translated
+
+LANGUAGE_CODE = "en"
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+# Channels and Celery: docs/contributors.md tells why each value
+
+if REDIS_URL:
+    CHANNEL_LAYERS: dict[str, Any] = {
+        "default": {
+            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "CONFIG": {"hosts": [REDIS_URL]},
+        }
+    }
+else:
+    CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+
+CELERY_BROKER_URL = REDIS_URL or "memory://"
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
+    {"visibility_timeout": 3600, "health_check_interval": 10, "socket_timeout": 10}
+    if REDIS_URL
+    else {"polling_interval": 0.02}
+)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_TASK_ACKS_LATE = False
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TIMEZONE = "UTC"
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 0
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = bool(REDIS_URL)
+CELERY_WORKER_POOL = "threads"
+CELERY_WORKER_CONCURRENCY = 4
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": PROXY_LOG_LEVEL},
+    "loggers": {
+        "daphne": {"level": "WARNING"},
+        "celery": {"level": "WARNING"},
+        "kombu": {"level": "WARNING"},
+    },
+}
