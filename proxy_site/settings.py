@@ -17,9 +17,10 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 if (BASE_DIR / ".env").exists():
     env.read_env(BASE_DIR / ".env")
+env.ENVIRON = {name: value for name, value in os.environ.items() if value}  # empty means the default
 
 PROXY_DATA_DIR = (BASE_DIR / env.str("PROXY_DATA_DIR", default="data")).resolve()
-_secrets = secrets_from(os.environ, PROXY_DATA_DIR / "secrets.env")
+_secrets = secrets_from(env.ENVIRON, PROXY_DATA_DIR / "secrets.env")
 
 #: SECRET_KEY signs sessions; the keys of FIELD_ENCRYPTION_KEYS (Fernet) encrypt the credentials toward
 #: backoffices, the peppers of PROXY_CREDENTIAL_PEPPERS go into the hashes of charger passwords. The first
