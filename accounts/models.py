@@ -1,0 +1,65 @@
+"""People, the organisations they work for, and what they may do there."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.db.models import QuerySet
+
+from accounts.querysets import OwnedQuerySet, UnownedQuerySet
+
+
+class User(AbstractUser):
+    """A person who logs in. What they see follows from their memberships."""
+
+    def organisations(self, *, changing: bool = False) -> QuerySet[Membership, int]:
+        """Primary keys of the user's organisations, as a subquery.
+
+        ``changing``: without those where the user may only read.
+        """
+        memberships = Membership.objects.filter(user=self)
+        if changing:
+            memberships = memberships.exclude(role=Membership.Role.READ_ONLY)
+        return memberships.values_list("organisation_id", flat=True)
+
+
+class OrganisationQuerySet(OwnedQuerySet["Organisation"]):
+    owner = "pk"
+
+
+class Organisation(models.Model):
+    """Who owns chargers and backoffices."""
+
+    name = models.CharField(max_length=100, unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = OrganisationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    """What a user is to an organisation."""
+
+    class Role(models.TextChoices):
+        OPERATOR = "operator", "Operator"
+        INSTALLER = "installer", "Installer"
+        READ_ONLY = "read_only", "Read only"
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=16, choices=Role.choices, default=Role.READ_ONLY)
+
+    objects = UnownedQuerySet["Membership"].as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "organisation"], name="one_membership_per_organisation")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.organisation}: {self.get_role_display()}"

@@ -1,0 +1,51 @@
+"""Permission is a queryset: the one place that says whose rows a user sees and changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
+
+from django.db import models
+from django.db.models import Q
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from accounts.models import User
+
+ModelT = TypeVar("ModelT", bound=models.Model)
+
+
+class OwnedQuerySet(models.QuerySet[ModelT]):
+    """Rows that belong to an organisation; ``owner`` is the path from the row to it."""
+
+    owner: ClassVar[str] = "organisation"
+
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """Rows the user may see: all for a superuser, else those of the user's organisations."""
+        return self._scoped(user, changing=False)
+
+    def changeable_by(self, user: User | AnonymousUser) -> Self:
+        """Rows the user may change: as visible, without organisations where the user only reads."""
+        return self._scoped(user, changing=True)
+
+    def selectable_by(self, user: User | AnonymousUser) -> Self:
+        """Rows the user may point at from another row, the choices of a form."""
+        return self.changeable_by(user)
+
+    def owned_by(self, user: User, *, changing: bool) -> Q:
+        """The condition behind both, for a user who is not a superuser."""
+        return Q(**{f"{self.owner}__in": user.organisations(changing=changing)})
+
+    def _scoped(self, user: User | AnonymousUser, *, changing: bool) -> Self:
+        if not (user.is_authenticated and user.is_active):
+            return self.none()
+        if user.is_superuser:
+            return self.all()
+        return self.filter(self.owned_by(user, changing=changing))
+
+
+class UnownedQuerySet(OwnedQuerySet[ModelT]):
+    """Rows of the whole installation: superusers only."""
+
+    def owned_by(self, user: User, *, changing: bool) -> Q:
+        return Q(pk__in=[])
