@@ -1,0 +1,116 @@
+"""Chargers, their connectors, and who tried to connect in vain."""
+
+from __future__ import annotations
+
+from django.core.exceptions import ValidationError
+from django.db import models
+
+from accounts.models import Organisation
+from chargers.querysets import ChargerQuerySet, ConnectorQuerySet, RefusedAttemptQuerySet
+from routing.changes import ConfigModel
+
+
+def validate_identity(identity: str) -> None:
+    """Refuse what could not be the end of a URL (ocpp-semantics 1.1). Raises ValidationError."""
+    if "/" in identity or not identity.isprintable():
+        shown = identity.encode("unicode_escape").decode()[:60]
+        raise ValidationError(
+            f'"{shown}" is not an identity: it may hold neither a slash nor control characters',
+            code="identity",
+        )
+
+
+class Charger(ConfigModel):
+    """A charger, known by the ``identity`` at the end of its URL.
+
+    ``password_hashes``: the accepted forms of its password (chargers/credentials.py); empty: no
+    HTTP Basic is asked. ``options``: names and values of routing.core.options.ChargerOptions.
+    ``adopted``: created by its own first connection.
+    """
+
+    identity = models.CharField(max_length=255, unique=True, validators=[validate_identity])
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.PROTECT, related_name="chargers", null=True, blank=True
+    )
+    label = models.CharField(max_length=255, blank=True)
+    enabled = models.BooleanField(default=True)
+    password_hashes = models.JSONField(default=list, blank=True)
+    options = models.JSONField(default=dict, blank=True)
+    adopted = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ChargerQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["identity"]
+
+    def __str__(self) -> str:
+        return self.identity
+
+    def chargers(self) -> set[int]:
+        return set() if self.pk is None else {self.pk}
+
+
+class Connector(models.Model):
+    """State of one connector as last reported. 1.6 has evse_id 0; connector 0 is the whole charger."""
+
+    charger = models.ForeignKey(Charger, on_delete=models.CASCADE, related_name="connectors")
+    evse_id = models.IntegerField(default=0)
+    connector_id = models.IntegerField()
+    status = models.CharField(max_length=32)
+    error_code = models.CharField(max_length=50, blank=True)
+    updated_at = models.DateTimeField()
+
+    objects = ConnectorQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["charger", "evse_id", "connector_id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["charger", "evse_id", "connector_id"], name="one_row_per_connector"
+            )
+        ]
+
+    def __str__(self) -> str:
+        evse = f"{self.evse_id}/" if self.evse_id else ""
+        return f"{self.charger} {evse}{self.connector_id}: {self.status}"
+
+
+class RefusedAttempt(models.Model):
+    """Somebody who tried to connect and was refused; repeated attempts are counted in one row."""
+
+    class Cause(models.TextChoices):
+        UNKNOWN = "unknown", "Unknown identity"
+        DISABLED = "disabled", "Charger is switched off"
+        BAD_IDENTITY = "bad_identity", "Not an identity"
+        NO_CREDENTIALS = "no_credentials", "No credentials sent"
+        WRONG_CREDENTIALS = "wrong_credentials", "Wrong credentials"
+        NO_PASSWORD = "no_password", "No password stored, but one is required"
+        NO_SUBPROTOCOL = "no_subprotocol", "No subprotocol offered"
+        SUBPROTOCOL = "subprotocol", "No common subprotocol"
+        RATE_LIMITED = "rate_limited", "Too many attempts"
+        TLS_REQUIRED = "tls_required", "TLS required"
+        UNAVAILABLE = "unavailable", "The proxy could not take it"
+
+    identity = models.CharField(max_length=255)
+    remote_address = models.CharField(max_length=64, blank=True)
+    cause = models.CharField(max_length=32, choices=Cause.choices)
+    detail = models.TextField(blank=True)
+    offered_subprotocols = models.CharField(max_length=255, blank=True)
+    user_agent = models.CharField(max_length=255, blank=True)
+    count = models.PositiveIntegerField(default=1)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField(db_index=True)
+
+    objects = RefusedAttemptQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-last_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["identity", "remote_address", "cause"], name="one_row_per_refusal"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.identity}: {self.get_cause_display()}"

@@ -1,0 +1,32 @@
+"""QuerySets of chargers and what belongs to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from accounts.querysets import OwnedQuerySet, UnownedQuerySet
+from routing.changes import ConfigQuerySet
+
+if TYPE_CHECKING:
+    # ruff does not see names in quotes among a class's bases
+    from chargers.models import Charger, Connector, RefusedAttempt  # noqa: F401
+
+
+class ChargerQuerySet(ConfigQuerySet["Charger"]):
+    charger_path = "pk"
+
+    def enabled(self) -> Self:
+        """Chargers that may connect."""
+        return self.filter(enabled=True)
+
+    def online(self) -> Self:
+        """Chargers whose socket is open now, as their session says."""
+        return self.filter(session__online=True)
+
+
+class ConnectorQuerySet(OwnedQuerySet["Connector"]):
+    owner = "charger__organisation"
+
+
+class RefusedAttemptQuerySet(UnownedQuerySet["RefusedAttempt"]):
+    """Attempts belong to nobody: most name an identity that no charger has."""
