@@ -4,6 +4,7 @@ import base64
 import os
 import secrets
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -36,8 +37,7 @@ def _read(path: Path) -> dict[str, str]:
 def _create(path: Path, values: Mapping[str, str]) -> bool:
     """Write ``values`` in one step, readable by the owner alone; False if somebody else was first."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write("# Made at first start. Without it stored credentials can't be read: back it up.\n")
         file.writelines(f"{name}={value}\n" for name, value in values.items())
@@ -48,7 +48,7 @@ def _create(path: Path, values: Mapping[str, str]) -> bool:
     except FileExistsError:
         return False
     finally:
-        draft.unlink()
+        os.unlink(draft)
     return True
 
 

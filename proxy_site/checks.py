@@ -1,0 +1,120 @@
+"""System checks that tell an operator what is wrong with the settings, and what to do."""
+
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cryptography.fernet import Fernet
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+
+UNKNOWN_CHARGERS = ("refuse", "adopt")
+BOOLEANS = ("DEBUG", "PROXY_ALLOW_PRIVATE_UPSTREAMS", "PROXY_REQUIRE_TLS")
+TRUE = ("true", "on", "ok", "y", "yes", "1")
+FALSE = ("false", "off", "n", "no", "0")
+
+
+@register()
+def unknown_chargers(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """PROXY_UNKNOWN_CHARGERS has one of its two values."""
+    value = settings.PROXY_UNKNOWN_CHARGERS
+    if value in UNKNOWN_CHARGERS:
+        return []
+    return [
+        Error(
+            f'PROXY_UNKNOWN_CHARGERS is "{value[:40]}", expected one of {", ".join(UNKNOWN_CHARGERS)}.',
+            hint="refuse: unknown chargers get 404 and are recorded. adopt: they are created.",
+            id="proxy.E001",
+        )
+    ]
+
+
+@register()
+def booleans(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """A misspelt yes would silently be a no."""
+    return [
+        Error(
+            f'{name} is "{os.environ[name][:40]}", expected true or false.',
+            hint=f"Set {name} to true or false in the environment or in .env.",
+            id="proxy.E002",
+        )
+        for name in BOOLEANS
+        if os.environ.get(name, "").lower() not in ("", *TRUE, *FALSE)
+    ]
+
+
+@register()
+def encryption_keys(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """Each key of FIELD_ENCRYPTION_KEYS can encrypt. The message counts, it does not show keys."""
+    problems = []
+    for number, key in enumerate(settings.FIELD_ENCRYPTION_KEYS, start=1):
+        try:
+            Fernet(key)
+        except ValueError:
+            problems.append(
+                Error(
+                    f"Key {number} of FIELD_ENCRYPTION_KEYS is not 32 bytes in URL-safe base64.",
+                    hint="Make one with: python -c 'from cryptography.fernet import Fernet; "
+                    "print(Fernet.generate_key().decode())'",
+                    id="proxy.E003",
+                )
+            )
+    return problems
+
+
+@register()
+def several_processes(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """Redis joins processes, and SQLite serves one."""
+    if not (settings.REDIS_URL and settings.DATABASE_URL.startswith("sqlite")):
+        return []
+    return [
+        Warning(
+            "REDIS_URL is set, DATABASE_URL is SQLite: only one process may use this database.",
+            hint="For several processes set DATABASE_URL to PostgreSQL; for one, leave REDIS_URL out.",
+            id="proxy.W001",
+        )
+    ]
+
+
+@register(Tags.security)
+def secrets_are_private(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """Nobody but the proxy's user may read what it encrypts with."""
+    return [
+        Warning(
+            f"Others can read the secrets in {path} (mode {stat.S_IMODE(path.stat().st_mode):o}).",
+            hint=f"chmod 600 {path}",
+            id="proxy.W002",
+        )
+        for path in (settings.PROXY_DATA_DIR / "secrets.env", Path(settings.BASE_DIR) / ".env")
+        if path.exists() and path.stat().st_mode & 0o077
+    ]
+
+
+@register(Tags.security)
+def hosts(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """Without ALLOWED_HOSTS the admin answers 400 to everybody."""
+    if settings.ALLOWED_HOSTS or settings.DEBUG:
+        return []
+    return [
+        Warning(
+            "ALLOWED_HOSTS is empty: the admin can't be reached.",
+            hint="Set ALLOWED_HOSTS to the names in the admin's address, e.g. proxy.example.org.",
+            id="proxy.W003",
+        )
+    ]
+
+
+@register(Tags.security, deploy=True)
+def private_upstreams(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """In a fleet, whoever may edit a backoffice could otherwise reach the operator's own network."""
+    if settings.PROXY_EMBEDDED or not settings.PROXY_ALLOW_PRIVATE_UPSTREAMS:
+        return []
+    return [
+        Warning(
+            "PROXY_ALLOW_PRIVATE_UPSTREAMS is true: a backoffice's URL may point into your own network.",
+            hint="Set it to false unless your backoffices have private addresses.",
+            id="proxy.W004",
+        )
+    ]

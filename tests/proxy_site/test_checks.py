@@ -1,0 +1,74 @@
+"""The system checks say what is wrong with a setting, and stay silent about good ones."""
+
+import pytest
+from cryptography.fernet import Fernet
+
+from proxy_site import checks
+
+
+def ids(messages):
+    return [message.id for message in messages]
+
+
+@pytest.mark.parametrize(
+    ("value", "found"), [("refuse", []), ("adopt", []), ("Adopt", ["proxy.E001"]), ("", ["proxy.E001"])]
+)
+def test_unknown_chargers_has_two_values(settings, value, found):
+    settings.PROXY_UNKNOWN_CHARGERS = value
+    messages = checks.unknown_chargers(None)
+    assert ids(messages) == found
+    assert all(f'"{value}"' in message.msg for message in messages)
+
+
+@pytest.mark.parametrize("name", checks.BOOLEANS)
+@pytest.mark.parametrize(
+    ("value", "is_wrong"), [("true", False), ("OFF", False), ("", False), ("ture", True)]
+)
+def test_a_misspelt_boolean_is_an_error(monkeypatch, name, value, is_wrong):
+    monkeypatch.setenv(name, value)
+    assert ids(checks.booleans(None)) == (["proxy.E002"] if is_wrong else [])
+
+
+def test_a_broken_key_is_named_by_its_number_and_not_shown(settings):
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode(), "not-a-key"]
+    (message,) = checks.encryption_keys(None)
+    assert message.msg.startswith("Key 2 of")
+    assert "not-a-key" not in f"{message.msg} {message.hint}"
+
+
+@pytest.mark.parametrize(
+    ("database", "redis", "found"),
+    [
+        ("sqlite:///x", "", []),
+        ("sqlite:///x", "redis://h/0", ["proxy.W001"]),
+        ("postgres://h/d", "redis://h/0", []),
+    ],
+)
+def test_redis_on_sqlite_is_a_misunderstanding(settings, database, redis, found):
+    settings.DATABASE_URL, settings.REDIS_URL = database, redis
+    assert ids(checks.several_processes(None)) == found
+
+
+@pytest.mark.parametrize(("mode", "found"), [(0o600, []), (0o640, ["proxy.W002"]), (0o604, ["proxy.W002"])])
+def test_secrets_that_others_can_read_are_reported(settings, tmp_path, mode, found):
+    settings.PROXY_DATA_DIR = settings.BASE_DIR = tmp_path
+    (tmp_path / "secrets.env").touch()
+    (tmp_path / "secrets.env").chmod(mode)
+    assert ids(checks.secrets_are_private(None)) == found
+
+
+@pytest.mark.parametrize(
+    ("allowed", "debug", "found"), [([], False, ["proxy.W003"]), (["h"], False, []), ([], True, [])]
+)
+def test_without_hosts_nobody_reaches_the_admin(settings, allowed, debug, found):
+    settings.ALLOWED_HOSTS, settings.DEBUG = allowed, debug
+    assert ids(checks.hosts(None)) == found
+
+
+@pytest.mark.parametrize(
+    ("embedded", "private", "found"),
+    [(True, True, []), (False, False, []), (False, True, ["proxy.W004"])],
+)
+def test_private_upstreams_are_for_a_bench(settings, embedded, private, found):
+    settings.PROXY_EMBEDDED, settings.PROXY_ALLOW_PRIVATE_UPSTREAMS = embedded, private
+    assert ids(checks.private_upstreams(None)) == found
