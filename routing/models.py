@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import uuid
-from typing import TypeVar
+from typing import Self, TypeVar
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
 from accounts.querysets import OwnedQuerySet, UnownedQuerySet
 from routing.changes import ConfigModel, ConfigQuerySet
+from routing.core.options import RouteOptions
 from routing.core.snapshot import Role
+from routing.validation import option_problems, permission_problems
 
 ModelT = TypeVar("ModelT", bound=models.Model)
 
@@ -25,8 +28,21 @@ ROLES = [
 """Roles as people read them."""
 
 
+def rule_errors(permissions: object, options: object) -> dict[str, list[str]]:
+    """What is wrong with permissions and options, by field, for ValidationError."""
+    found = {
+        "permissions": [str(problem) for problem in permission_problems(permissions)],
+        "options": [str(problem) for problem in option_problems(options, RouteOptions)],
+    }
+    return {field: problems for field, problems in found.items() if problems}
+
+
 class RouteQuerySet(ConfigQuerySet["Route"]):
     owner = "charger__organisation"
+
+    def using_identity(self, identity: str) -> Self:
+        """Routes whose backoffice knows the charger by this identity."""
+        return self.filter(Q(alias=identity) | Q(alias="", charger__identity=identity))
 
 
 class Route(ConfigModel):
@@ -68,6 +84,26 @@ class Route(ConfigModel):
     def __str__(self) -> str:
         return f"{self.charger} to {self.backoffice}"
 
+    def clean(self) -> None:
+        errors = rule_errors(self.permissions, self.options)
+        # Without its charger or backoffice the form complains about that first.
+        if self.charger_id and self.backoffice_id and (taken := self.taken_alias()):
+            errors["alias"] = [taken]
+        if errors:
+            raise ValidationError(errors)
+
+    def taken_alias(self) -> str | None:
+        """Why this route's identity toward its backoffice can't be used, None if it is free."""
+        identity = self.alias or self.charger.identity
+        toward = Route.objects.filter(backoffice_id=self.backoffice_id).exclude(pk=self.pk)
+        other = toward.using_identity(identity).exclude(charger_id=self.charger_id).first()
+        if other is None:
+            return None
+        return (
+            f'route {self.backoffice} of {self.charger}: identity "{identity}" is already used toward '
+            f"{self.backoffice} by {other.charger}; choose another alias"
+        )
+
 
 class DefaultRoute(models.Model):
     """A route that every adopted charger gets."""
@@ -99,6 +135,10 @@ class DefaultRoute(models.Model):
 
     def __str__(self) -> str:
         return f"{self.backoffice} ({self.get_role_display()})"
+
+    def clean(self) -> None:
+        if errors := rule_errors(self.permissions, self.options):
+            raise ValidationError(errors)
 
 
 class ChargerRowQuerySet(OwnedQuerySet[ModelT]):

@@ -1,0 +1,113 @@
+import math
+
+import pytest
+
+from routing.core.options import ChargerOptions, RouteOptions, charger_options, route_options
+from routing.validation import option_problems, permission_problems, role_problem
+
+
+def sentences(problems):
+    return [str(problem) for problem in problems]
+
+
+@pytest.mark.parametrize(
+    "permissions",
+    [
+        {},
+        {"Reset": "deny"},
+        {"RemoteStopTransaction": "own", "RequestStopTransaction": "own"},
+        {"DataTransfer": "allow"},
+    ],
+    ids=str,
+)
+def test_permissions_that_are_accepted(permissions):
+    assert sentences(permission_problems(permissions)) == []
+
+
+@pytest.mark.parametrize(
+    ("permissions", "expected"),
+    [
+        ({"Reset": "denyy"}, ['Reset: "denyy" is not a verdict (allow, deny, own, guard)']),
+        ({"Reset": False}, ["Reset: false is not a verdict (allow, deny, own, guard)"]),
+        ({"Rest": "deny"}, ['Rest: "Rest" is not an action of OCPP 1.6, 2.0.1, 2.1; did you mean "Reset"?']),
+        (
+            {"reset": "deny"},
+            ['reset: "reset" is not an action of OCPP 1.6, 2.0.1, 2.1; did you mean "Reset"?'],
+        ),
+        (
+            {"MeterValues": "deny"},
+            ['MeterValues: "MeterValues" is sent by chargers; permissions are for what a backoffice sends'],
+        ),
+        (["Reset"], ['["Reset"] are not permissions; expected actions with verdicts, like Reset: deny']),
+    ],
+    ids=str,
+)
+def test_permissions_that_are_not(permissions, expected):
+    assert sentences(permission_problems(permissions)) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "kind"),
+    [
+        ({}, ChargerOptions),
+        ({"offline_grace": 5, "T_auth": 0.5, "pinned": "2.0.1", "standalone": True}, ChargerOptions),
+        ({"pinned": None, "pin_interval": 300}, ChargerOptions),
+        ({"foreign_tx": "alias", "retry_attempts": 0, "adopt_running_tx": False}, RouteOptions),
+        ({"foreign_tx": None}, RouteOptions),
+    ],
+    ids=str,
+)
+def test_what_is_accepted_is_accepted_by_the_core(options, kind):
+    assert sentences(option_problems(options, kind)) == []
+    convert = charger_options if kind is ChargerOptions else route_options
+    convert(options)
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "expected"),
+    [
+        (
+            {"offline_grase": 5},
+            ChargerOptions,
+            'offline_grase: "offline_grase" is not an option; did you mean "offline_grace"?',
+        ),
+        ({"ping": "30"}, ChargerOptions, 'ping: "30" does not fit; expected a number, 0 or more'),
+        ({"ping": -1}, ChargerOptions, "ping: -1 does not fit; expected a number, 0 or more"),
+        ({"ping": math.inf}, RouteOptions, "ping: null does not fit; expected a number, 0 or more"),
+        ({"ping": True}, ChargerOptions, "ping: true does not fit; expected a number, 0 or more"),
+        ({"standalone": 1}, ChargerOptions, "standalone: 1 does not fit; expected true or false"),
+        (
+            {"pinned": 1.6},
+            ChargerOptions,
+            'pinned: 1.6 does not fit; expected one of "1.6", "2.0.1", "2.1" or null',
+        ),
+        (
+            {"pin_interval": 1.5},
+            ChargerOptions,
+            "pin_interval: 1.5 does not fit; expected a whole number, 0 or more or null",
+        ),
+        (
+            {"foreign_tx": "hide"},
+            RouteOptions,
+            'foreign_tx: "hide" does not fit; expected one of "full", "alias", "hidden" or null',
+        ),
+        (5, RouteOptions, "5 are not options; expected names with values, like ping: 30"),
+    ],
+    ids=str,
+)
+def test_what_is_refused_says_what_was_expected(options, kind, expected):
+    assert sentences(option_problems(options, kind)) == [expected]
+
+
+def test_an_unknown_option_that_resembles_nothing_lists_all():
+    (problem,) = sentences(option_problems({"colour": 1}, RouteOptions))
+    assert "expected one of T_up, boot_replay" in problem
+
+
+@pytest.mark.parametrize("role", ["billing", "control", "energy", "service", "observe"])
+def test_roles(role):
+    assert role_problem(role) is None
+
+
+def test_what_is_no_role():
+    assert role_problem("billling") == '"billling" is not a role (billing, control, energy, service, observe)'
