@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -34,11 +35,18 @@ class BackofficeQuerySet(ConfigQuerySet["Backoffice"]):
 
 
 def validate_url(url: str) -> None:
-    """Refuse what no WebSocket can be opened to. Raises ValidationError."""
-    if not url.startswith(("ws://", "wss://")) or not url.split("://", 1)[1].strip("/"):
+    """Refuse what no WebSocket can be opened to, and credentials in the open. Raises ValidationError."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("ws", "wss") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
         raise ValidationError(
             f'"{url[:100]}" is not a WebSocket address; expected ws:// or wss:// and a host', code="url"
         )
+    if parts.username or parts.password:
+        raise ValidationError("the address contains credentials; use username and password", code="url")
 
 
 def validate_versions(versions: object) -> None:

@@ -1,0 +1,639 @@
+import asyncio
+import base64
+import ssl
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from websockets.asyncio.server import serve
+
+from backoffices.links import Dialler, Limits, backoff
+from tests.backoffices.peers import (
+    BINARY,
+    CLOSE,
+    MORE,
+    PATIENCE,
+    PING,
+    TEXT,
+    Recorder,
+    frame,
+    raw_backoffice,
+    target,
+)
+
+QUICK = Limits(first_delay=0.001, longest_delay=0.001)
+
+
+@pytest.fixture
+async def dialler():
+    dialler = Dialler(QUICK, jitter=lambda: 0.0)
+    yield dialler
+    for link in tuple(dialler.links):
+        link.close(1001, "the test ends")
+    assert await dialler.settled(PATIENCE) == 0
+
+
+@pytest.fixture
+async def recorder():
+    return Recorder()
+
+
+@asynccontextmanager
+async def backoffice(handler, **options):
+    options = {"subprotocols": ["ocpp1.6"], "compression": None, "ping_interval": None, **options}
+    async with serve(handler, "127.0.0.1", 0, **options) as server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def echo(connection):
+    async for text in connection:
+        await connection.send(text)
+
+
+async def stay(connection):
+    await connection.wait_closed()
+
+
+async def test_frames_pass_both_ways_in_order(dialler, recorder):
+    async with backoffice(echo) as port:
+        link = dialler(target(port), "1.6", recorder)
+        await recorder.until("opened")
+        texts = [f'[2,"{n}","Heartbeat",{{}}]' + "ä" * n for n in range(50)]
+        for text in texts:
+            link.send(text)
+
+        assert [await recorder.until("frame") for _ in texts] == texts
+        assert recorder.log[:2] == [("dialling", ""), ("opened", "")]
+
+
+async def test_the_handshake_offers_one_version_and_sends_credentials_as_bytes(dialler, recorder):
+    asked = asyncio.get_running_loop().create_future()
+
+    async def behave(peer):
+        asked.set_result(await peer.read_request())
+        peer.answer(b"ocpp2.0.1")
+        await peer.read_frame()
+
+    async with raw_backoffice(behave) as port:
+        dialler(target(port, username="CP 1", password=b"\x00\xff:\x80"), "2.0.1", recorder)
+        await recorder.until("opened")
+        lines = asked.result().decode().split("\r\n")
+
+    assert lines[0] == "GET /ocpp/CP-1 HTTP/1.1"
+    assert "Sec-WebSocket-Protocol: ocpp2.0.1" in lines
+    assert f"Authorization: Basic {base64.b64encode(b'CP 1:' + bytes([0, 255, 58, 128])).decode()}" in lines
+    assert "User-Agent: ocpp-proxy" in lines
+    assert not any(line.startswith("Sec-WebSocket-Extensions") for line in lines)
+
+
+async def test_without_a_password_no_credentials_are_sent(dialler, recorder):
+    async def check(connection):
+        await connection.send(connection.request.headers.get("Authorization", "none"))
+        await connection.wait_closed()
+
+    async with backoffice(check) as port:
+        dialler(target(port), "1.6", recorder)
+        assert await recorder.until("frame") == "none"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "reply"),
+    [(b"", "it chose no subprotocol"), (b"ocpp1.5", "it answered: unsupported subprotocol: ocpp1.5")],
+    ids=["none", "other"],
+)
+async def test_another_version_parks_the_link(dialler, recorder, chosen, reply):
+    async def behave(peer):
+        await peer.read_request()
+        peer.answer(chosen)
+        await peer.read_frame()
+
+    async with raw_backoffice(behave) as port:
+        link = dialler(target(port), "1.6", recorder)
+        error = await recorder.until("parked")
+
+    assert error == f"version_mismatch: offered ocpp1.6, {reply}; let it accept this version"
+    assert ("opened", "") not in recorder.log
+    assert link.alive
+
+
+async def test_an_http_error_about_the_subprotocol_parks_the_link(dialler, recorder):
+    async with backoffice(stay, subprotocols=["ocpp2.0.1"]) as port:  # the library answers 400
+        dialler(target(port), "1.6", recorder)
+        assert (await recorder.until("parked")).startswith("version_mismatch: offered ocpp1.6, it refused")
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (b"401 Unauthorized", "HTTP 401: check user name and password"),
+        (b"404 Not Found", "HTTP 404: it does not know this charger or path"),
+        (b"418 Teapot", "HTTP 418: Teapot"),
+        (b"503 Busy", "HTTP 503: it has a problem of its own"),
+        (b"200 OK", "HTTP 200: this path answers web pages"),
+        (b"302 Found\r\nLocation: ws://127.0.0.1:1/", "HTTP 302: it redirects to ws://127.0.0.1:1/"),
+    ],
+    ids=lambda value: value[:3].decode() if isinstance(value, bytes) else "",
+)
+async def test_an_http_answer_is_explained_and_dialled_again(dialler, recorder, status, words):
+    async def behave(peer):
+        await peer.read_request()
+        peer.writer.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n")
+        await peer.writer.drain()
+        await peer.reader.read()
+
+    async with raw_backoffice(behave) as port:
+        dialler(target(port), "1.6", recorder)
+        assert words in await recorder.until("waiting")
+        await recorder.until("dialling")
+        assert words in await recorder.until("waiting")
+
+
+async def test_an_answer_that_is_not_http_is_explained(dialler, recorder):
+    async def behave(peer):
+        peer.writer.write(b"SSH-2.0-OpenSSH_9.2\r\n")
+        await peer.reader.read()
+
+    async with raw_backoffice(behave) as port:
+        dialler(target(port), "1.6", recorder)
+        assert f"127.0.0.1:{port} does not speak WebSocket" in await recorder.until("waiting")
+
+
+async def test_a_closed_port_is_explained_and_dialled_until_it_opens(dialler, recorder):
+    async with backoffice(stay) as port:
+        pass
+    dialler(target(port), "1.6", recorder)
+    assert await recorder.until("waiting") == f"connection refused at 127.0.0.1:{port}"
+    assert await recorder.until("dialling") == f"connection refused at 127.0.0.1:{port}"
+
+    async with serve(stay, "127.0.0.1", port, subprotocols=["ocpp1.6"]):
+        await recorder.until("opened")
+
+
+async def test_a_peer_that_never_answers_is_given_up(recorder):
+    async def behave(peer):
+        await peer.reader.read()
+
+    dialler = Dialler(Limits(open_timeout=0.01), jitter=lambda: 0.0)
+    async with raw_backoffice(behave) as port:
+        link = dialler(target(port), "1.6", recorder)
+        assert await recorder.until("waiting") == f"no answer from 127.0.0.1:{port} within 0.01 s"
+        link.close(1000, "")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1/", "ws://", "ws://host:99999/", "nonsense"])
+async def test_a_url_that_is_none_is_explained(dialler, recorder, url):
+    link = dialler(target(1, url=url), "1.6", recorder)
+    async with asyncio.timeout(PATIENCE):
+        assert await recorder.events.get() == ("dialling", "")
+        _, error = await recorder.events.get()
+    assert error == "not a WebSocket URL; expected ws:// or wss://, a host and a path"
+    assert link.alive
+
+
+async def test_private_addresses_are_refused_where_forbidden(dialler, recorder):
+    async with backoffice(stay) as port:
+        dialler(target(port, allow_private=False), "1.6", recorder)
+        assert "127.0.0.1: not a public address" in await recorder.until("parked")
+
+
+def self_signed(directory):
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    path = directory / "server.pem"
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    return context
+
+
+async def test_tls_is_verified_unless_told_otherwise(dialler, recorder, tmp_path):
+    async with backoffice(echo, ssl=self_signed(tmp_path)) as port:
+        url = f"wss://127.0.0.1:{port}/CP-1"
+        strict = dialler(target(port, url=url), "1.6", recorder)
+        assert "TLS certificate not trusted: self-signed certificate" in await recorder.until("waiting")
+        strict.close(1000, "")
+
+        lenient = Recorder()
+        link = dialler(target(port, url=url, verify_tls=False), "1.6", lenient)
+        await lenient.until("opened")
+        link.send("over TLS")
+        assert await lenient.until("frame") == "over TLS"
+
+
+async def test_tls_toward_a_plain_port_is_explained(dialler, recorder):
+    async with backoffice(stay) as port:
+        dialler(target(port, url=f"wss://127.0.0.1:{port}/CP-1"), "1.6", recorder)
+        assert f"127.0.0.1:{port}" in await recorder.until("waiting")
+
+
+async def test_a_frame_in_the_segment_of_the_handshake_comes_after_opened(dialler, recorder):
+    async def behave(peer):
+        await peer.read_request()
+        peer.answer(then=frame(TEXT, b"first") + frame(TEXT, b"second"))
+        await peer.read_frame()
+
+    async with raw_backoffice(behave) as port:
+        dialler(target(port), "1.6", recorder)
+        await recorder.until("opened")
+        assert [await recorder.until("frame"), await recorder.until("frame")] == ["first", "second"]
+
+
+async def test_a_backoffice_that_talks_and_leaves_at_once_is_heard(dialler, recorder):
+    async def behave(peer):
+        await peer.read_request()
+        peer.answer(then=frame(TEXT, b"bye") + frame(CLOSE, b"\x03\xf0gone"))
+        await peer.read_frame()
+
+    async with raw_backoffice(behave) as port:
+        dialler(target(port), "1.6", recorder)
+        assert await recorder.until("closed") == "closed by the backoffice: 1008 gone"
+    assert [kind for kind, _ in recorder.log[:4]] == ["dialling", "opened", "frame", "closed"]
+
+
+async def test_fragmented_text_is_joined_with_control_frames_in_between(dialler, recorder):
+    whole = "grüße".encode()
+
+    async def behave(peer):
+        await peer.read_request()
+        peer.answer()
+        peer.writer.write(frame(TEXT, whole[:3], final=False) + frame(PING, b"?"))
+        assert await peer.read_frame() == (10, b"?")
+        peer.writer.write(frame(MORE, b"", final=False) + frame(MORE, whole[3:]) + frame(TEXT, b"next"))
+        await peer.read_frame()
+
+    async with raw_backoffice(behave) as port:
+        dialler(target(port), "1.6", recorder)
+        assert await recorder.until("frame") == "grüße"
+        assert await recorder.until("frame") == "next"
+
+
+@pytest.mark.parametrize(
+    ("sent", "code", "words"),
+    [
+        (frame(BINARY, b"\x00"), 1003, "sent a binary frame; OCPP-J is text"),
+        (frame(TEXT, b"\xff"), 1007, "sent text that is not UTF-8"),
+        (frame(TEXT, b"a", final=False) + frame(TEXT, b"b"), 1002, "expected a continuation frame"),
+        (b"\x81\x7f" + (5 * 2**20).to_bytes(8, "big"), 1009, "exceeds limit of 4194304 bytes"),
+    ],
+    ids=["binary", "not UTF-8", "bad fragments", "too large"],
+)
+async def test_a_broken_rule_closes_with_its_code(dialler, recorder, sent, code, words):
+    closes = asyncio.Queue()
+
+    async def behave(peer):
+        await peer.read_request()
+        peer.answer(then=frame(TEXT, b"before"))
+        peer.writer.write(sent + frame(TEXT, b"after"))
+        closes.put_nowait(await peer.read_frame())
+
+    async with raw_backoffice(behave) as port:
+        dialler(target(port), "1.6", recorder)
+        assert words in await recorder.until("closed")
+        opcode, data = await closes.get()
+
+    assert (opcode, int.from_bytes(data[:2], "big")) == (CLOSE, code)
+    assert ("frame", "after") not in recorder.log
+
+
+async def test_a_link_that_the_backoffice_closes_is_dialled_again(dialler, recorder):
+    visits = []
+
+    async def behave(connection):
+        visits.append(connection)
+        if len(visits) == 1:
+            await connection.close(1008, "replaced")
+        await connection.wait_closed()
+
+    async with backoffice(behave) as port:
+        dialler(target(port), "1.6", recorder)
+        await recorder.until("opened")
+        await recorder.until("opened")
+
+    words = "closed by the backoffice: 1008 replaced"
+    assert recorder.log[:6] == [
+        ("dialling", ""),
+        ("opened", ""),
+        ("closed", words),
+        ("waiting", words),
+        ("dialling", words),
+        ("opened", ""),
+    ]
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1002, 1012])
+async def test_close_sends_its_code_and_is_the_last_word(dialler, recorder, code):
+    seen = asyncio.get_running_loop().create_future()
+
+    async def behave(connection):
+        await connection.send("hello")
+        await connection.wait_closed()
+        seen.set_result((connection.close_code, connection.close_reason))
+
+    async with backoffice(behave) as port:
+        link = dialler(target(port), "1.6", recorder)
+        await recorder.until("frame")
+        link.close(code, "reason " + "é" * 100)
+        heard = len(recorder.log)
+        link.send("into the void")
+        link.close(1000, "twice")
+        assert await seen == (code, "reason " + "é" * 58)
+        assert await dialler.settled(PATIENCE) == 0
+
+    assert len(recorder.log) == heard
+    assert not dialler.links
+    assert not dialler.sockets
+
+
+@pytest.mark.parametrize("moment", ["before the first turn", "dialling", "waiting"])
+async def test_close_before_it_is_open_ends_the_dialling(dialler, recorder, moment):
+    async def behave(peer):
+        await peer.read_request()
+        if moment == "dialling":
+            link.close(1000, "")
+            assert await peer.reader.read() == b""
+            gone.set()
+
+    gone = asyncio.Event()
+    async with raw_backoffice(behave) as port:
+        link = dialler(target(port), "1.6", recorder)
+        if moment == "waiting":
+            await recorder.until("waiting")
+            link.close(1000, "")
+        elif moment == "dialling":
+            async with asyncio.timeout(PATIENCE):
+                await gone.wait()
+        else:
+            link.close(1000, "")
+        heard = list(recorder.log)
+        await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()}, return_exceptions=True)
+
+    assert recorder.log == heard
+    assert not link.alive
+    assert not dialler.links
+
+
+async def test_a_closing_handshake_that_does_not_end_is_aborted(dialler, recorder):
+    ended = asyncio.Event()
+
+    async def behave(peer):
+        await peer.read_request()
+        peer.answer()
+        assert (await peer.read_frame())[0] == CLOSE
+        with pytest.raises(ConnectionResetError):
+            while await peer.reader.read(100):
+                pass
+            raise ConnectionResetError  # some loops report the abort as an end of file
+        ended.set()
+
+    async with raw_backoffice(behave) as port:
+        link = dialler(target(port), "1.6", recorder)
+        await recorder.until("opened")
+        (socket,) = dialler.sockets
+        link.close(1000, "")
+        now = asyncio.get_running_loop().time()
+        dialler.tick(now)
+        assert not socket.transport.is_closing()
+        dialler.tick(now + dialler.limits.close_timeout + 1)
+        async with asyncio.timeout(PATIENCE):
+            await ended.wait()
+
+
+async def test_a_listener_that_raises_does_not_end_the_link(dialler, recorder, caplog):
+    class Faulty(Recorder):
+        def _note(self, kind, words):
+            super()._note(kind, words)
+            raise RuntimeError(f"fault in {kind}")
+
+    faulty = Faulty()
+    visits = []
+
+    async def behave(connection):
+        visits.append(connection)
+        await connection.send(f"hello {len(visits)}")
+        if len(visits) == 1:
+            await connection.close(1012)
+        await connection.wait_closed()
+
+    async with backoffice(behave) as port:
+        dialler(target(port), "1.6", faulty)
+        assert await faulty.until("frame") == "hello 1"
+        assert await faulty.until("frame") == "hello 2"
+
+    assert "a listener failed for DialTarget(route=7, charger=3, backoffice='energy')" in caplog.text
+    assert {"fault in dialling", "fault in opened", "fault in frame", "fault in closed"} <= {
+        str(record.exc_info[1]) for record in caplog.records if record.exc_info
+    }
+
+
+async def test_a_frozen_backoffice_is_dropped_once_its_buffer_was_full_too_long(dialler, recorder):
+    async def behave(peer):
+        await peer.read_request()
+        peer.answer()
+        await asyncio.Event().wait()  # takes no byte any more
+
+    async with raw_backoffice(behave, limit=1024) as port:
+        link = dialler(target(port), "1.6", recorder)
+        await recorder.until("opened")
+        (socket,) = dialler.sockets
+        while socket.transport.get_write_buffer_size() < 100_000:
+            link.send("x" * 100_000)
+            await asyncio.sleep(0)  # uvloop writes at the end of a turn
+        now = asyncio.get_running_loop().time()
+        dialler.tick(now + dialler.limits.write_timeout - 1)
+        assert link.open
+        dialler.tick(now + dialler.limits.write_timeout + 1)
+        assert await recorder.until("closed") == "took nothing for 10 s while frames were waiting"
+
+
+async def test_what_waits_to_be_sent_is_bounded(dialler, recorder):
+    async def behave(peer):
+        await peer.read_request()
+        peer.answer()
+        await asyncio.Event().wait()
+
+    async with raw_backoffice(behave, limit=1024) as port:
+        link = dialler(target(port), "1.6", recorder)
+        await recorder.until("opened")
+        while link.open:
+            link.send("x" * 1_000_000)
+            await asyncio.sleep(0)
+        assert "8 MiB are waiting to be sent" in await recorder.until("closed")
+
+
+async def test_pings_are_sent_and_any_frame_is_life(dialler, recorder):
+    pings = asyncio.Queue()
+
+    async def behave(peer):
+        await peer.read_request()
+        peer.answer()
+        while True:
+            pings.put_nowait(await peer.read_frame())
+            if pings.qsize() and len(recorder.log) == 2:
+                peer.writer.write(frame(TEXT, b"not a pong"))
+
+    async with raw_backoffice(behave) as port:
+        link = dialler(target(port, ping=30), "1.6", recorder)
+        await recorder.until("opened")
+        now = asyncio.get_running_loop().time()
+        dialler.tick(now + 31)
+        assert (await pings.get())[0] == PING
+        await recorder.until("frame")
+        dialler.tick(now + 52)
+        assert link.open
+        dialler.tick(now + 62)
+        assert (await pings.get())[0] == PING
+        dialler.tick(now + 83)
+        assert await recorder.until("closed") == "no sign of life within 20 s after a ping"
+
+
+async def test_only_so_many_handshakes_at_once_toward_one_backoffice(recorder):
+    dialler = Dialler(Limits(handshakes=3), jitter=lambda: 0.0)
+    waiting, most, release = 0, 0, asyncio.Event()
+
+    async def behave(peer):
+        nonlocal waiting, most
+        await peer.read_request()
+        waiting += 1
+        most = max(most, waiting)
+        if waiting == 3:
+            release.set()
+        await release.wait()
+        waiting -= 1
+        peer.answer()
+        await peer.read_frame()
+
+    async with raw_backoffice(behave) as port:
+        links = [dialler(target(port), "1.6", recorder) for _ in range(12)]
+        for _ in links:
+            await recorder.until("opened")
+        for link in links:
+            link.close(1000, "")
+        assert await dialler.settled(PATIENCE) == 0
+
+    assert most == 3
+
+
+async def test_two_hundred_links_up_and_down(dialler):
+    codes = []
+
+    async def behave(connection):
+        await echo(connection)
+        codes.append(connection.close_code)
+
+    async with backoffice(behave) as port:
+        recorders = [Recorder() for _ in range(200)]
+        links = [dialler(target(port, route=n), "1.6", r) for n, r in enumerate(recorders)]
+        for n, (link, recorder) in enumerate(zip(links, recorders, strict=True)):
+            await recorder.until("opened")
+            link.send(f"from {n}")
+        for n, recorder in enumerate(recorders):
+            assert await recorder.until("frame") == f"from {n}"
+        for link in links:
+            link.close(1001, "")
+        assert await dialler.settled(PATIENCE) == 0
+
+    assert codes == [1001] * 200
+
+
+@pytest.mark.parametrize(
+    ("attempt", "least", "most"),
+    [(0, 0.5, 1), (1, 1, 2), (2, 2, 4), (6, 32, 64), (7, 60, 120), (8, 60, 120), (10_000, 60, 120)],
+)
+def test_the_back_off_doubles_up_to_two_minutes_with_half_as_jitter(attempt, least, most):
+    assert backoff(attempt, Limits(), lambda: 0.0) == most
+    assert backoff(attempt, Limits(), lambda: 1.0) == least
+
+
+class Delays:
+    """What a link asks the loop to wait, without waiting it."""
+
+    def __init__(self, monkeypatch):
+        self.asked = []
+        loop = asyncio.get_running_loop()
+        later = loop.call_later
+
+        def call_later(delay, callback, *args, **options):
+            if getattr(callback, "__name__", "") == "_redial":
+                self.asked.append(delay)
+                delay = 0
+            return later(delay, callback, *args, **options)
+
+        monkeypatch.setattr(loop, "call_later", call_later)
+
+
+standard_loop = pytest.mark.asyncio(loop_factories=["asyncio"])
+"""uvloop's call_later cannot be replaced."""
+
+
+@standard_loop
+async def test_redials_wait_longer_each_time(recorder, monkeypatch):
+    delays = Delays(monkeypatch)
+    dialler = Dialler(jitter=lambda: 0.0)
+    async with backoffice(stay) as port:
+        pass
+    link = dialler(target(port), "1.6", recorder)
+    for _ in range(10):
+        await recorder.until("waiting")
+    link.close(1000, "")
+    assert delays.asked == [1, 2, 4, 8, 16, 32, 64, 120, 120, 120]
+
+
+@standard_loop
+async def test_a_frame_or_a_steady_link_begins_the_back_off_anew(recorder, monkeypatch):
+    delays = Delays(monkeypatch)
+    visits = []
+
+    async def behave(connection):
+        visits.append(connection)
+        if len(visits) == 3:
+            await connection.send("hello")
+        await connection.close(1012)
+
+    dialler = Dialler(jitter=lambda: 0.0)
+    async with backoffice(behave) as port:
+        link = dialler(target(port), "1.6", recorder)
+        for _ in range(5):
+            await recorder.until("waiting")
+        link.close(1000, "")
+    assert delays.asked == [1, 2, 1, 2, 4]
+
+    steady = Dialler(Limits(steady=0), jitter=lambda: 0.0)
+    async with backoffice(behave) as port:
+        link = steady(target(port), "1.6", recorder)
+        for _ in range(3):
+            await recorder.until("waiting")
+        link.close(1000, "")
+    assert delays.asked[5:] == [1, 1, 1]
+
+
+@standard_loop
+async def test_a_version_that_is_refused_is_tried_again_in_minutes(recorder, monkeypatch):
+    delays = Delays(monkeypatch)
+    dialler = Dialler(jitter=lambda: 0.0)
+    async with backoffice(stay, subprotocols=None) as port:
+        link = dialler(target(port), "1.6", recorder)
+        await recorder.until("parked")
+        await recorder.until("parked")
+        link.close(1000, "")
+        await dialler.settled(PATIENCE)
+    assert delays.asked == [300, 300]

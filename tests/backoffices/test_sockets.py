@@ -1,0 +1,103 @@
+import asyncio
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from websockets.client import ClientProtocol
+from websockets.uri import parse_uri
+
+from backoffices.sockets import LinkSocket
+from tests.backoffices.peers import MORE, PING, TEXT, accept_of, frame
+
+
+class Transport:
+    """As much of a transport as a socket needs; keeps what is written."""
+
+    def __init__(self):
+        self.written = b""
+
+    def write(self, data):
+        self.written += data
+
+    def set_write_buffer_limits(self, high, low):
+        pass
+
+    def pause_reading(self):
+        pass
+
+    def resume_reading(self):
+        pass
+
+
+class Owner:
+    def __init__(self):
+        self.heard = []
+
+    def socket_text(self, text):
+        self.heard.append(text)
+
+    def socket_lost(self, error):
+        self.heard.append(error)
+
+
+def whole(text):
+    return frame(TEXT, text.encode())
+
+
+def fragmented(text):
+    data = text.encode()
+    middle = len(data) // 2
+    return frame(TEXT, data[:middle], final=False) + frame(PING, b"p") + frame(MORE, data[middle:])
+
+
+def long_form(text):
+    """The same frame with a length field that is longer than needed."""
+    data = text.encode()
+    return b"\x81\x7f" + len(data).to_bytes(8, "big") + data
+
+
+TEXTS = st.one_of(
+    st.text(max_size=40), st.sampled_from(["x" * n for n in (125, 126, 127, 129, 65535, 65536)])
+)
+MESSAGES = st.lists(st.tuples(TEXTS, st.sampled_from([whole, whole, fragmented, long_form])), max_size=8)
+
+
+async def received(chunks_of):
+    """What a socket hands on when its peer's bytes arrive in these chunks."""
+    socket = LinkSocket(
+        ClientProtocol(parse_uri("ws://127.0.0.1/"), max_size=2**20),
+        ping_interval=None,
+    )
+    transport, owner = Transport(), Owner()
+    socket.connection_made(transport)
+    handshake = asyncio.ensure_future(socket.handshake())
+    await asyncio.sleep(0)
+    for chunk in chunks_of(accept_of(transport.written) + b"\r\n"):
+        socket.data_received(chunk)
+    await handshake
+    socket.hand_to(owner)
+    return owner.heard
+
+
+@settings(deadline=None, max_examples=150)
+@given(messages=MESSAGES, cuts=st.lists(st.integers(min_value=1, max_value=400), max_size=20))
+def test_however_the_bytes_arrive_every_message_arrives_once_and_in_order(messages, cuts):
+    def chunks_of(handshake):
+        stream = handshake + b"".join(write(text) for text, write in messages)
+        for cut in cuts:
+            if stream:
+                yield stream[:cut]
+            stream = stream[cut:]
+        if stream:
+            yield stream
+
+    assert asyncio.run(received(chunks_of)) == [text for text, _ in messages]
+
+
+@settings(deadline=None, max_examples=100)
+@given(messages=MESSAGES)
+def test_a_chunk_per_frame_takes_the_short_way_with_the_same_result(messages):
+    def chunks_of(handshake):
+        yield handshake
+        yield from (write(text) for text, write in messages)
+
+    assert asyncio.run(received(chunks_of)) == [text for text, _ in messages]
