@@ -9,23 +9,21 @@ from backoffices.sockets import LinkSocket
 from tests.backoffices.peers import MORE, PING, TEXT, accept_of, frame
 
 
-class Transport:
+class Transport(asyncio.Transport):
     """As much of a transport as a socket needs; keeps what is written."""
 
     def __init__(self):
+        super().__init__()
         self.written = b""
 
     def write(self, data):
         self.written += data
 
-    def set_write_buffer_limits(self, high, low):
+    def set_write_buffer_limits(self, high=None, low=None):
         pass
 
-    def pause_reading(self):
-        pass
-
-    def resume_reading(self):
-        pass
+    def is_closing(self):
+        return False
 
 
 class Owner:
