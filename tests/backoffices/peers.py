@@ -19,8 +19,8 @@ class Recorder:
     """A LinkListener that keeps what it hears, in order."""
 
     def __init__(self):
-        self.events = asyncio.Queue()
-        self.log = []
+        self.events: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+        self.log: list[tuple[str, str]] = []
 
     def link_state(self, route, state, error):
         self._note(state, error)
@@ -118,10 +118,11 @@ class RawPeer:
 @asynccontextmanager
 async def raw_backoffice(behave: Callable[[RawPeer], Awaitable[None]], **options):
     """A server that does with each connection what ``behave`` does; yields its port."""
-    tasks = set()
+    tasks: set[asyncio.Task[None]] = set()
 
     async def handle(reader, writer):
         task = asyncio.current_task()
+        assert task is not None
         tasks.add(task)
         try:
             await behave(RawPeer(reader, writer))

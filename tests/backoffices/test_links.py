@@ -1,7 +1,7 @@
 import asyncio
 import base64
 import ssl
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,8 +10,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from websockets.asyncio.server import serve
+from websockets.typing import Subprotocol
 
-from backoffices.links import Dialler, Limits, backoff
+from backoffices.links import Dialler, backoff
+from backoffices.sockets import Limits
 from tests.backoffices.peers import (
     BINARY,
     CLOSE,
@@ -169,7 +171,7 @@ async def test_a_closed_port_is_explained_and_dialled_until_it_opens(dialler, re
     assert await recorder.until("waiting") == f"connection refused at 127.0.0.1:{port}"
     assert await recorder.until("dialling") == f"connection refused at 127.0.0.1:{port}"
 
-    async with serve(stay, "127.0.0.1", port, subprotocols=["ocpp1.6"]):
+    async with serve(stay, "127.0.0.1", port, subprotocols=[Subprotocol("ocpp1.6")]):
         await recorder.until("opened")
 
 
@@ -298,7 +300,7 @@ async def test_fragmented_text_is_joined_with_control_frames_in_between(dialler,
     ids=["binary", "not UTF-8", "bad fragments", "too large"],
 )
 async def test_a_broken_rule_closes_with_its_code(dialler, recorder, sent, code, words):
-    closes = asyncio.Queue()
+    closes: asyncio.Queue[tuple[int, bytes]] = asyncio.Queue()
 
     async def behave(peer):
         await peer.read_request()
@@ -399,10 +401,8 @@ async def test_a_closing_handshake_that_does_not_end_is_aborted(dialler, recorde
         await peer.read_request()
         peer.answer()
         assert (await peer.read_frame())[0] == CLOSE
-        with pytest.raises(ConnectionResetError):
-            while await peer.reader.read(100):
-                pass
-            raise ConnectionResetError  # some loops report the abort as an end of file
+        with suppress(ConnectionResetError):  # how the abort looks depends on the loop
+            assert await peer.reader.read() == b""
         ended.set()
 
     async with raw_backoffice(behave) as port:
@@ -481,7 +481,7 @@ async def test_what_waits_to_be_sent_is_bounded(dialler, recorder):
 
 
 async def test_pings_are_sent_and_any_frame_is_life(dialler, recorder):
-    pings = asyncio.Queue()
+    pings: asyncio.Queue[tuple[int, bytes]] = asyncio.Queue()
 
     async def behave(peer):
         await peer.read_request()
@@ -568,7 +568,7 @@ class Delays:
     """What a link asks the loop to wait, without waiting it."""
 
     def __init__(self, monkeypatch):
-        self.asked = []
+        self.asked: list[float] = []
         loop = asyncio.get_running_loop()
         later = loop.call_later
 
