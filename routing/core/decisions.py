@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from routing.core.rows import DeliveryRow, LatestRow, Row, RouteTransactionRow, TransactionRow
+from routing.core.rows import DeliveryRow, LatestRow, RouteTransactionRow, Row, TransactionRow
 
 
 class ToCharger(msgspec.Struct, frozen=True, gc=False):

@@ -16,7 +16,9 @@ import msgspec
 Direction = Literal["up", "down"]
 """``up``: asked by the charger. ``down``: asked by a backoffice."""
 
-Outcome = Literal["answered", "error", "denied", "timeout", "lost", "malformed", "unsolicited", "sent", "dropped"]
+Outcome = Literal[
+    "answered", "error", "denied", "timeout", "lost", "malformed", "unsolicited", "sent", "dropped"
+]
 
 
 class MessageRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -1,0 +1,240 @@
+"""Answers of backoffices: what they end, what they teach, and what of them reaches the charger."""
+
+from __future__ import annotations
+
+from routing.core import audit, down, registration, sessions, spans, up
+from routing.core.dispatch import failed
+from routing.core.errors import Condition, read_code
+from routing.core.fallback import with_interval
+from routing.core.frames import CallError, CallResult
+from routing.core.lines import Item, Kind, Line
+from routing.core.payloads import BootAnswer, VerdictHead, integer, read, text
+from routing.core.rows import DeliveryDone
+from routing.core.state import Received, State, Waiting
+from routing.core.transactions import Transaction
+from routing.core.turn import Turn
+
+STARTS = ("StartTransaction", "TransactionEvent")
+
+TOLERATED = ("Accepted", "ConcurrentTx")
+"""Verdicts under which a running session goes on."""
+
+UNSUPPORTED = (Condition.UNKNOWN_ACTION, Condition.NOT_SUPPORTED)
+
+
+def call_result(state: State, turn: Turn, line: Line, frame: CallResult) -> None:
+    """A backoffice has answered."""
+    item = _answered_item(state, turn, line, frame)
+    if item is None:
+        return
+    turn.touched.add(line.key)
+    problem = _problem(item, frame.payload)
+    if problem:
+        return _no_answer(state, turn, line, item, frame.text, problem, "")
+    audit.copy(state, turn, line, item, frame.text, "answered")
+    if item.kind is Kind.DELIVERY:
+        turn.store(DeliveryDone(charger=state.snapshot.key, route=line.key, seq=item.seq))
+    elif item.kind is Kind.BOOT:
+        registration.boot_answered(state, turn, line, frame.payload)
+    if item.action == "StartTransaction":
+        _learn_number(state, turn, line, item, frame.payload)
+    waiting = _waiting_for(state, line, item)
+    for one in waiting:
+        _answer_charger(state, turn, one, frame.payload)
+    if not waiting and item.transaction is not None:
+        _late_verdict(state, turn, line, item, frame.payload)
+
+
+def call_error(state: State, turn: Turn, line: Line, frame: CallError) -> None:
+    """A backoffice has refused to answer."""
+    item = _answered_item(state, turn, line, frame)
+    if item is None:
+        return
+    condition = read_code(frame.code)
+    _no_answer(
+        state, turn, line, item, frame.text, f"{frame.code}: {frame.description}", frame.code, condition
+    )
+
+
+def unreadable(state: State, turn: Turn, line: Line, message_id: str, text_: str, problem: str) -> None:
+    """A backoffice's answer cannot be read, but its id can: whoever waits does not wait on."""
+    item = line.outstanding
+    if item is not None and message_id in item.message_ids:
+        _no_answer(state, turn, line, item, text_, problem, "")
+
+
+def link_lost(state: State, turn: Turn, line: Line, why: str) -> None:
+    """A backoffice that the charger waits for is not there (any more)."""
+    for exchange, waiting in list(state.waiting.items()):
+        if waiting.route == line.key:
+            del state.waiting[exchange]
+            _give_up(state, turn, waiting, why)
+
+
+def expire(state: State, turn: Turn) -> None:
+    """Answer for backoffices that are late."""
+    for exchange, waiting in list(state.waiting.items()):
+        if waiting.deadline <= turn.now:
+            del state.waiting[exchange]
+            _give_up(state, turn, waiting, "the owner is late")
+
+
+def _give_up(state: State, turn: Turn, waiting: Waiting, why: str) -> None:
+    if waiting.generation == state.generation and state.online:
+        up.unanswered(state, turn, waiting.received, waiting.card, why)
+    else:
+        audit.charger_call(state, turn, waiting.received, "", why, outcome="lost")
+
+
+def _answered_item(state: State, turn: Turn, line: Line, frame: CallResult | CallError) -> Item | None:
+    item = line.outstanding
+    if item is not None and frame.message_id in item.message_ids:
+        line.outstanding = None
+        line.overdue = False
+        return item
+    head = line.fifo[0] if line.fifo else None
+    if head is not None and frame.message_id in head.message_ids and isinstance(frame, CallResult):
+        del line.fifo[0]  # a late answer to a message that was to be sent again
+        return head
+    audit.stray(
+        state,
+        turn,
+        line.key,
+        "up",
+        frame.text,
+        "unsolicited",
+        "an answer to nothing that is outstanding",
+        message_id=frame.message_id,
+    )
+    return None
+
+
+def _problem(item: Item, payload: str) -> str:
+    """Why an answer cannot be used, in words; "" when it can."""
+    if item.action == "StartTransaction":
+        head = read(payload, VerdictHead)
+        if integer(head.transactionId) is None:
+            return "the answer has no transactionId"
+    if item.kind is Kind.BOOT and not text(read(payload, BootAnswer).status):
+        return "the answer has no status"
+    return ""
+
+
+def _no_answer(
+    state: State,
+    turn: Turn,
+    line: Line,
+    item: Item,
+    answer: str,
+    error: str,
+    code: str,
+    condition: Condition | None = None,
+) -> None:
+    unsupported = condition in UNSUPPORTED
+    waiting = _waiting_for(state, line, item)
+    if item.kind is Kind.DELIVERY and unsupported and item.transaction is None:
+        _stop_sending(state, turn, line, item, answer, code)
+    else:
+        failed(state, turn, line, item, answer, "error", error, code)
+    if item.kind is Kind.BOOT:
+        registration.boot_failed(state, turn, line, f"refuses the boot: {error}", unsupported=unsupported)
+    elif condition is Condition.SECURITY and item.kind is Kind.DELIVERY:
+        item.not_before = 0.0  # a station that was not accepted: boot first, then at once again
+        registration.boot_again(state, turn, line)
+    for one in waiting:
+        _give_up(state, turn, one, f"{line.route.backoffice} answers {error}"[:200])
+
+
+def _stop_sending(state: State, turn: Turn, line: Line, item: Item, answer: str, code: str) -> None:
+    """A backoffice does not know an action: it is not sent to it again (ocpp-semantics 2.5)."""
+    line.outstanding = None
+    line.unsupported |= {item.action}
+    turn.touched.add(line.key)
+    audit.copy(state, turn, line, item, answer, "error", code=code, rule="not supported: not sent again")
+    turn.store(DeliveryDone(charger=state.snapshot.key, route=line.key, seq=item.seq))
+
+
+def _waiting_for(state: State, line: Line, item: Item) -> list[Waiting]:
+    """Take what waits for this answer: the CALL itself, and its repeats under other message ids."""
+    found = []
+    for exchange, waiting in list(state.waiting.items()):
+        same = exchange == item.exchange and item.asked
+        transaction = waiting.received.transaction
+        repeat = (
+            transaction is not None
+            and transaction.id == item.transaction
+            and waiting.received.call.payload == item.payload
+        )
+        if waiting.route == line.key and (same or repeat):
+            found.append(state.waiting.pop(exchange))
+    return found
+
+
+def _learn_number(state: State, turn: Turn, line: Line, item: Item, payload: str) -> None:
+    """How this backoffice calls the session (ocpp-semantics 3.1.2, 3.1.5)."""
+    transaction = state.transactions.get(item.transaction)
+    number = integer(read(payload, VerdictHead).transactionId)
+    if transaction is None or line.key not in transaction.routes or number is None:
+        return
+    known = transaction.routes[line.key]
+    known.id, known.state = str(number), "known"
+    turn.store(transaction.route_row(line.key))
+
+
+def _late_verdict(state: State, turn: Turn, line: Line, item: Item, payload: str) -> None:
+    """The owner decides about a session that began without it (ocpp-semantics 3.1.4)."""
+    transaction = state.transactions.get(item.transaction)
+    if transaction is None or transaction.row.owner != line.key or item.action not in STARTS:
+        return
+    options = state.snapshot.options
+    learnt = state.authorizations.learn(transaction.row.id_tag, payload, options, turn.utc)
+    if learnt is None:
+        return
+    turn.store(learnt)
+    status, _ = state.authorizations.status(transaction.row.id_tag, options, turn.utc)
+    if status not in TOLERATED and transaction.is_open and options.late_reject == "stop":
+        down.stop_transaction(state, turn, transaction, f"late_reject: {line.route.backoffice} says {status}")
+
+
+def _answer_charger(state: State, turn: Turn, waiting: Waiting, payload: str) -> None:
+    received = waiting.received
+    answer = _for_charger(state, turn, received, waiting, payload)
+    if waiting.generation == state.generation and state.online:
+        backoffice = state.lines[waiting.route].route.backoffice
+        up.reply(state, turn, received, answer, f"answered by {backoffice}")
+    else:
+        audit.charger_call(state, turn, received, "", "the charger has reconnected meanwhile", outcome="lost")
+
+
+def _for_charger(state: State, turn: Turn, received: Received, waiting: Waiting, payload: str) -> str:
+    """An owner's answer with the identifiers of the charger's socket."""
+    match received.call.action:
+        case "BootNotification":
+            return _boot_for_charger(state, turn, payload)
+        case "StartTransaction" if received.transaction is not None:
+            return _start_for_charger(state, turn, received.transaction, payload)
+        case "TransactionEvent" if received.transaction is not None:
+            sessions.remember_answer(received.transaction, received.call.payload, payload)
+    if waiting.card and received.call.action != "StopTransaction":
+        learnt = state.authorizations.learn(waiting.card, payload, state.snapshot.options, turn.utc)
+        if learnt is not None:
+            turn.store(learnt)
+    return payload
+
+
+def _boot_for_charger(state: State, turn: Turn, payload: str) -> str:
+    if text(read(payload, BootAnswer).status) != "Accepted":
+        return payload
+    state.remember("boot_answer", "", payload, turn)
+    return with_interval(state, payload)
+
+
+def _start_for_charger(state: State, turn: Turn, transaction: Transaction, payload: str) -> str:
+    if answered := transaction.answers.get("start"):
+        return answered
+    wished = integer(read(payload, VerdictHead).transactionId)
+    number = transaction.row.charger_transaction_id or state.transactions.number_for_charger(wished)
+    turn.store(transaction.change(charger_transaction_id=number))
+    answer = payload if number == str(wished) else spans.patch(payload, {"$.transactionId": number})
+    transaction.answers["start"] = answer
+    return answer

@@ -1,0 +1,160 @@
+"""Rows of the audit log as the core writes them."""
+
+from __future__ import annotations
+
+from routing.core.gate import DownCall
+from routing.core.lines import Item, Line
+from routing.core.rows import Direction, MessageRow, Outcome
+from routing.core.state import Received, State
+from routing.core.turn import Turn
+
+
+def charger_call(
+    state: State,
+    turn: Turn,
+    received: Received,
+    answer: str,
+    rule: str,
+    *,
+    outcome: Outcome = "answered",
+    code: str = "",
+) -> None:
+    """A CALL of the charger and what it was answered."""
+    call = received.call
+    turn.store(
+        MessageRow(
+            charger=state.snapshot.key,
+            route=None,
+            at=received.at,
+            exchange=received.exchange,
+            direction="up",
+            action=call.action[:64],
+            message_id=call.message_id[:64],
+            text=call.text,
+            answer=answer,
+            outcome=outcome,
+            error_code=code,
+            rule=rule,
+            latency_ms=round((turn.now - received.since) * 1000, 3),
+            transaction=received.transaction.id if received.transaction else None,
+            connector_id=received.connector_id,
+        )
+    )
+
+
+def copy(
+    state: State,
+    turn: Turn,
+    line: Line,
+    item: Item,
+    answer: str,
+    outcome: Outcome,
+    *,
+    code: str = "",
+    rule: str = "",
+) -> None:
+    """The copy of a charger's CALL (or the proxy's own CALL) on one backoffice's socket."""
+    turn.store(
+        MessageRow(
+            charger=state.snapshot.key,
+            route=line.key,
+            at=turn.utc,
+            exchange=item.exchange,
+            direction="up",
+            action=item.action[:64],
+            message_id=item.message_ids[-1] if item.message_ids else "",
+            text=item.text,
+            answer=answer,
+            outcome=outcome,
+            error_code=code[:64],
+            rule=rule,
+            latency_ms=round((turn.now - item.sent_at) * 1000, 3) if item.message_ids else None,
+            transaction=item.transaction,
+            connector_id=None,
+        )
+    )
+
+
+def asked(
+    state: State, turn: Turn, call: DownCall, answer: str, outcome: Outcome, *, code: str = "", rule: str = ""
+) -> None:
+    """A backoffice's CALL on its own socket, and what it was answered."""
+    turn.store(
+        MessageRow(
+            charger=state.snapshot.key,
+            route=call.route,
+            at=call.at,
+            exchange=call.exchange,
+            direction="down",
+            action=call.action[:64],
+            message_id=call.asked[:64],
+            text=call.text,
+            answer=answer,
+            outcome=outcome,
+            error_code=code[:64],
+            rule=(rule or call.rule)[:255],
+            latency_ms=round((turn.now - call.queued_at) * 1000, 3),
+            transaction=None,
+            connector_id=None,
+        )
+    )
+
+
+def commanded(
+    state: State, turn: Turn, call: DownCall, text: str, answer: str, outcome: Outcome, *, code: str = ""
+) -> None:
+    """The copy of a backoffice's CALL (or the proxy's own CALL) on the charger's socket."""
+    turn.store(
+        MessageRow(
+            charger=state.snapshot.key,
+            route=None,
+            at=call.sent_utc,
+            exchange=call.exchange,
+            direction="down",
+            action=call.action[:64],
+            message_id=call.message_id,
+            text=text,
+            answer=answer,
+            outcome=outcome,
+            error_code=code[:64],
+            rule=call.rule[:255],
+            latency_ms=round((turn.now - call.sent_at) * 1000, 3),
+            transaction=None,
+            connector_id=None,
+        )
+    )
+
+
+def stray(
+    state: State,
+    turn: Turn,
+    route: int | None,
+    direction: Direction,
+    text: str,
+    outcome: Outcome,
+    rule: str,
+    *,
+    action: str = "",
+    message_id: str = "",
+    answer: str = "",
+) -> None:
+    """A frame that belongs to nothing: malformed, unknown, unasked for, or without an answer by nature."""
+    turn.store(
+        MessageRow(
+            charger=state.snapshot.key,
+            route=route,
+            at=turn.utc,
+            exchange=state.next_seq(turn.utc),
+            direction=direction,
+            action=action[:64],
+            message_id=message_id[:64],
+            text=text,
+            answer=answer,
+            outcome=outcome,
+            error_code="",
+            rule=rule[:255],
+            latency_ms=None,
+            transaction=None,
+            connector_id=None,
+        )
+    )

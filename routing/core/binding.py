@@ -1,0 +1,135 @@
+"""What a backoffice gets in place of the charger's payload, written at the moment of sending.
+
+Late binding (ocpp-semantics 3.1.6): a queued message holds the proxy's own key of a transaction;
+the number of the route is looked up when the message's turn has come.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Any
+
+import msgspec
+
+from routing.core import actions, spans
+from routing.core.actions import Kind
+from routing.core.lines import Item, Line
+from routing.core.snapshot import Role, RouteSnapshot
+from routing.core.state import State
+from routing.core.transactions import UNKNOWN_ID, Transaction
+
+ALIAS_LENGTH = 20
+"""OCPP 1.6 edition 2, section 7.28: an idToken has at most 20 characters."""
+
+
+def bind(state: State, line: Line, item: Item) -> str | None:
+    """The payload of ``item`` as ``line`` may see it; None when this route is not to get it.
+
+    The places that differ are those of the action's table row; a payload in which none does comes
+    back as it is, byte for byte.
+    """
+    row = actions.up(state.version, item.action)
+    if row is None or not row.to_route:
+        return item.payload
+    transaction = state.transactions.get(item.transaction)
+    alias = transaction is not None and is_foreign(line, transaction) and foreign_tx(line.route) == "alias"
+    edits: dict[str, str | None] = {}
+    for rewrite in row.to_route:
+        match rewrite.kind:
+            case Kind.TRANSACTION if not _number(edits, rewrite.path, line, item, transaction):
+                return None
+            case Kind.ID_TAG if alias:
+                _alias(edits, rewrite.path, line.route, item.payload)
+            case Kind.ID_TOKEN_TYPE if alias:
+                edits[rewrite.path] = '"Central"'
+    payload = spans.patch(item.payload, edits) if edits else item.payload
+    if item.replayed:
+        payload = _as_replayed(row, payload)
+    return _without_signatures(payload) if alias else payload
+
+
+def _number(
+    edits: dict[str, str | None], path: str, line: Line, item: Item, transaction: Transaction | None
+) -> bool:
+    """Write this route's number of the session; False where the route wants nothing it cannot place.
+
+    ``-1`` is what the standard allows where there is none (OCPP 1.6 errata 3.18).
+    """
+    known = transaction.routes.get(line.key) if transaction else None
+    if known is not None and known.state == "known":
+        edits[path] = known.id
+        return True
+    if not spans.find(item.payload, path):
+        return True
+    unknown = line.route.options.unknown_tx
+    strip = unknown == "strip" and item.action != "StopTransaction"
+    edits[path] = None if strip else UNKNOWN_ID
+    return unknown != "skip"
+
+
+def _alias(edits: dict[str, str | None], path: str, route: RouteSnapshot, payload: str) -> None:
+    card = spans.value(payload, path)
+    if isinstance(card, str | int | float):
+        edits[path] = f'"{card_alias(route, str(card))}"'
+
+
+def _as_replayed(row: actions.Up, payload: str) -> str:
+    """For this backoffice the station was offline (2.x), or has not just been switched on."""
+    for rewrite in row.to_route:
+        if rewrite.kind is Kind.OFFLINE:
+            payload = spans.insert(payload, rewrite.path, "true")
+        elif rewrite.kind is Kind.BOOT_REASON:
+            payload = spans.patch(payload, {rewrite.path: '"Unknown"'})
+    return payload
+
+
+def is_foreign(line: Line, transaction: Transaction) -> bool:
+    """Whether somebody else owns this session."""
+    return transaction.row.owner != line.key
+
+
+def foreign_tx(route: RouteSnapshot) -> str:
+    """What a route sees of sessions that others own (ocpp-semantics 5.4)."""
+    return route.options.foreign_tx or ("alias" if route.role is Role.OBSERVE else "full")
+
+
+def card_alias(route: RouteSnapshot, card: str) -> str:
+    """Twenty characters that stand for a card toward one backoffice, always the same."""
+    digest = hmac.new(route.alias_key, card.encode("utf-8", "surrogatepass"), hashlib.sha256)
+    return digest.hexdigest()[:ALIAS_LENGTH].upper()
+
+
+class _Sampled(msgspec.Struct):
+    format: str | msgspec.UnsetType = msgspec.UNSET
+    signedMeterValue: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+def _without_signatures(payload: str) -> str:
+    """Meter values without those that carry a signature; all other text stays as written."""
+    if "SignedData" not in payload and "signedMeterValue" not in payload:
+        return payload
+    for path in ("$.meterValue", "$.transactionData"):
+        tokens = spans.find(payload, path)
+        if tokens:
+            kept = _kept_values(tokens[-1])
+            payload = spans.patch(payload, {path: kept})
+    return payload
+
+
+def _kept_values(token: str) -> str:
+    groups: list[dict[str, Any]] = []
+    for group in msgspec.json.decode(token, type=list[dict[str, msgspec.Raw]]):
+        sampled = msgspec.json.decode(group.get("sampledValue", b"[]"), type=list[msgspec.Raw])
+        values = [raw for raw in sampled if not _is_signed(raw)]
+        if values:
+            groups.append({**group, "sampledValue": values})
+    return msgspec.json.encode(groups).decode()
+
+
+def _is_signed(raw: msgspec.Raw) -> bool:
+    try:
+        value = msgspec.json.decode(raw, type=_Sampled)
+    except msgspec.ValidationError:
+        return True  # not readable, so not provably free of the card
+    return value.format == "SignedData" or value.signedMeterValue is not msgspec.UNSET

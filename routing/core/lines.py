@@ -1,0 +1,280 @@
+"""A line: the session's side of one route. Its queues, its one outstanding CALL, its registration.
+
+A line only keeps order and state. What goes into the queues is decided in ``up`` and
+``registration``, what an answer means in ``answers``.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum, auto
+from uuid import UUID
+
+from routing.core.decisions import DELIVERY_WINDOW
+from routing.core.rows import DeliveryRow, LinkState
+from routing.core.snapshot import RouteSnapshot
+
+NEVER = float("inf")
+
+BEHIND = 8
+"""Deliveries that may stand before a message whose answer the charger waits for."""
+
+
+class Kind(Enum):
+    """Why a CALL goes to a backoffice."""
+
+    BOOT = auto()
+    HEARTBEAT = auto()
+    STATUS = auto()
+    RELAY = auto()
+    DELIVERY = auto()
+
+
+class Phase(Enum):
+    """How far a line is."""
+
+    DOWN = auto()
+    REGISTERING = auto()
+    READY = auto()
+
+
+class Item:
+    """A CALL on its way to one backoffice. ``payload`` is the charger's own text, unmapped.
+
+    ``asked``: the charger waits for this backoffice's answer. ``message_ids`` are all under which it
+    was sent: a late answer still counts.
+    """
+
+    __slots__ = (
+        "action",
+        "asked",
+        "at",
+        "attempts",
+        "exchange",
+        "kind",
+        "message_ids",
+        "not_before",
+        "payload",
+        "replayed",
+        "sent_at",
+        "seq",
+        "text",
+        "transaction",
+    )
+
+    def __init__(
+        self,
+        kind: Kind,
+        action: str,
+        payload: str,
+        *,
+        seq: int,
+        exchange: int,
+        at: datetime,
+        transaction: UUID | None = None,
+        asked: bool = False,
+        replayed: bool = False,
+        attempts: int = 0,
+    ) -> None:
+        self.kind = kind
+        self.action = action
+        self.payload = payload
+        self.seq = seq
+        self.exchange = exchange
+        self.at = at
+        self.transaction = transaction
+        self.asked = asked
+        self.replayed = replayed
+        self.attempts = attempts
+        self.not_before = 0.0
+        self.message_ids: tuple[str, ...] = ()
+        self.sent_at = 0.0
+        self.text = ""
+
+    @classmethod
+    def of(cls, row: DeliveryRow, *, replayed: bool, asked: bool = False) -> Item:
+        """The CALL that a stored delivery stands for."""
+        return cls(
+            Kind.DELIVERY,
+            row.action,
+            row.payload,
+            seq=row.seq,
+            exchange=row.exchange,
+            at=row.at,
+            transaction=row.transaction,
+            attempts=row.attempts,
+            replayed=replayed,
+            asked=asked,
+        )
+
+
+class Line:
+    """Queues and state of one route. Times are monotonic seconds.
+
+    Order of sending: the boot; then CALLs that somebody waits for; then statuses and deliveries in
+    the charger's order, statuses first while deliveries have piled up (they are not
+    transaction-related and may overtake, OCPP 1.6 edition 2, section 4.2).
+    """
+
+    __slots__ = (
+        "boot_due",
+        "boot_sent_at",
+        "failed",
+        "fifo",
+        "heartbeat_interval",
+        "last_sent",
+        "link",
+        "load_mark",
+        "loading",
+        "more",
+        "newest",
+        "outstanding",
+        "overdue",
+        "phase",
+        "registration",
+        "retry_boot_at",
+        "route",
+        "statuses",
+        "taken_up_to",
+        "unsupported",
+        "urgent",
+        "wanted",
+    )
+
+    def __init__(self, route: RouteSnapshot) -> None:
+        self.route = route
+        self.phase = Phase.DOWN
+        self.link: LinkState = "closed"
+        self.wanted = False
+        self.failed = False
+        self.registration = ""
+        self.boot_due: Item | None = None
+        self.boot_sent_at = -NEVER
+        self.retry_boot_at = NEVER
+        self.urgent: list[Item] = []
+        self.statuses: dict[str, Item] = {}
+        self.fifo: list[Item] = []
+        self.more = False
+        self.loading = False
+        self.taken_up_to = 0
+        self.newest = 0
+        self.load_mark = 0
+        self.outstanding: Item | None = None
+        self.overdue = False
+        self.heartbeat_interval = 0.0
+        self.last_sent = 0.0
+        self.unsupported: frozenset[str] = frozenset()
+
+    @property
+    def key(self) -> int:
+        """The key of the route."""
+        return self.route.key
+
+    @property
+    def may_answer_soon(self) -> bool:
+        """Whether it is worth waiting for this backoffice: connected, or being dialled for the first time."""
+        return self.phase is not Phase.DOWN or (self.wanted and not self.failed)
+
+    def why_not_now(self, now: float) -> str:
+        """Why this backoffice will not answer a stored message in time, in words; "" when it may."""
+        if not self.may_answer_soon:
+            return "the owner is away"
+        if self.more or len(self.fifo) > BEHIND or (self.fifo and self.fifo[0].not_before > now):
+            return "the owner has older messages waiting"
+        return "the owner does not answer" if self.overdue else ""
+
+    @property
+    def backlog(self) -> bool:
+        """Whether anything waits for delivery, here or in the database."""
+        return (
+            bool(self.fifo)
+            or self.more
+            or (self.outstanding is not None and self.outstanding.kind is Kind.DELIVERY)
+        )
+
+    def deliver(self, item: Item) -> None:
+        """Queue a stored delivery; beyond the window it waits in the database alone."""
+        self.newest = item.seq
+        if self.more or len(self.fifo) >= DELIVERY_WINDOW:
+            self.more = True
+        else:
+            self.fifo.append(item)
+            self.taken_up_to = item.seq
+
+    def load(self) -> int:
+        """Note that the database is being read; returns the seq after which to read."""
+        self.loading = self.more = True
+        self.load_mark = self.newest
+        return self.taken_up_to
+
+    def loaded(self, items: list[Item], more: bool) -> None:
+        """Take deliveries that were read from the database, in order, behind those already here."""
+        self.loading = False
+        # What was stored while the database was being read may have been missed.
+        self.more = more or self.newest > self.load_mark
+        self.fifo.extend(i for i in items if i.seq > self.taken_up_to)
+        if items:
+            self.taken_up_to = max(self.taken_up_to, items[-1].seq)
+            self.newest = max(self.newest, self.taken_up_to)
+
+    def needs_load(self) -> bool:
+        """Whether the database holds deliveries that there is room for now."""
+        return self.more and not self.loading and len(self.fifo) <= DELIVERY_WINDOW // 4
+
+    def next_item(self, now: float) -> Item | None:
+        """Take the CALL to send now, None when nothing may be sent."""
+        if self.outstanding is not None or self.phase is Phase.DOWN:
+            return None
+        if self.boot_due is not None:
+            boot, self.boot_due = self.boot_due, None
+            return boot
+        if self.phase is not Phase.READY:
+            return None
+        if self.urgent:
+            return self.urgent.pop(0)
+        return self._next_in_order(now)
+
+    def _next_in_order(self, now: float) -> Item | None:
+        head = self.fifo[0] if self.fifo else None
+        if self.statuses:
+            key, status = next(iter(self.statuses.items()))
+            if (
+                head is None
+                or status.seq < head.seq
+                or head.not_before > now
+                or len(self.fifo) > 1
+                or self.more
+            ):
+                del self.statuses[key]
+                return status
+        if head is not None and head.not_before <= now:
+            return self.fifo.pop(0)
+        return None
+
+    def put_status(self, key: str, item: Item) -> None:
+        """Queue a status; an older one of the same connector that was not sent is forgotten."""
+        self.statuses.pop(key, None)
+        self.statuses[key] = item
+
+    def give_back(self, item: Item) -> None:
+        """Put a delivery that was not answered back to the head of its queue."""
+        self.fifo.insert(0, item)
+
+    def deadline(self) -> float:
+        """When this line has to be looked at again, ``NEVER`` if only events matter."""
+        when = self.retry_boot_at
+        if self.outstanding is not None and not self.overdue:
+            when = min(when, self.outstanding.sent_at + self.route.options.T_up)
+        elif self.outstanding is None and self.phase is Phase.READY and self.fifo and self.fifo[0].not_before:
+            when = min(when, self.fifo[0].not_before)
+        if self.phase is Phase.READY and self.heartbeat_interval:
+            when = min(when, self.last_sent + self.heartbeat_interval)
+        return when
+
+    def heartbeat_is_due(self, now: float) -> bool:
+        """Whether this backoffice has heard nothing for its interval.
+
+        Source: OCPP 1.6 edition 2, section 9.1.9 (HeartbeatInterval is an interval of inactivity).
+        """
+        idle = self.phase is Phase.READY and self.outstanding is None and not self.urgent
+        return idle and 0 < self.heartbeat_interval <= now - self.last_sent

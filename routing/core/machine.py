@@ -1,0 +1,419 @@
+"""The session state machine: frames, link events and time in, decisions out.
+
+No I/O, no clock, no randomness of its own. The shell (``routing.session``) feeds it and carries out
+what it decides; each method is one turn and returns that turn's decisions in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+from routing.core import answers, audit, dispatch, down, frames, registration, up
+from routing.core.decisions import (
+    DELIVERY_WINDOW,
+    CloseCharger,
+    CloseLink,
+    Decision,
+    Load,
+    Memory,
+    OpenLink,
+)
+from routing.core.errors import Condition, error_code
+from routing.core.frames import (
+    Call,
+    CallError,
+    CallResult,
+    CallResultError,
+    Malformed,
+    Send,
+    UnknownType,
+)
+from routing.core.lines import NEVER, Item, Line, Phase
+from routing.core.lines import Kind as ItemKind
+from routing.core.rows import DeliveryRow, LinkState
+from routing.core.snapshot import ChargerSnapshot, RouteSnapshot
+from routing.core.state import State
+from routing.core.turn import Turn
+
+SETTLE = 2.0
+"""Seconds after a connection in which a boot of the charger itself is waited for before one is replayed."""
+
+ANSWERED, ERROR = 3, 4
+
+
+class Machine:
+    """One charger and its backoffices. ``now`` is monotonic seconds, ``utc`` an aware datetime."""
+
+    __slots__ = ("_state",)
+
+    def __init__(
+        self,
+        snapshot: ChargerSnapshot,
+        memory: Memory,
+        *,
+        new_id: Callable[[], str],
+        new_uuid: Callable[[], UUID],
+    ) -> None:
+        self._state = State(snapshot, memory, new_id, new_uuid)
+        for route in snapshot.routes:
+            line = self._state.lines[route.key] = Line(route)
+            line.registration = memory.registrations.get(route.key, "")
+            waiting = memory.deliveries.get(route.key, [])
+            line.loaded([Item.of(d, replayed=True) for d in waiting], route.key in memory.more)
+
+    # -- the charger -----------------------------------------------------------------------------
+
+    def charger_connected(self, ocpp_version: str, now: float, utc: datetime) -> list[Decision]:
+        """A new socket of the charger; it replaces any older one."""
+        state, turn = self._state, Turn(now, utc)
+        down.charger_lost(state, turn, "charger reconnected")
+        state.generation += 1
+        state.online, state.backlog_only, state.offline_since = True, False, NEVER
+        state.gates.clear()
+        state.answered.clear()
+        state.settle_at = now + SETTLE
+        state.wake_at(state.settle_at)
+        if state.version != ocpp_version:
+            self._change_version(turn, ocpp_version)
+        for line in state.lines.values():
+            registration.adopt_running(state, turn, line)
+            registration.want(state, turn, line)
+        return self._end(turn)
+
+    def _change_version(self, turn: Turn, ocpp_version: str) -> None:
+        state = self._state
+        state.version = ocpp_version
+        for line in state.lines.values():
+            if line.wanted:
+                registration.dismiss(state, turn, line, 1000, "charger speaks another version")
+                dispatch.down(state, turn, line)
+
+    def charger_frame(self, text: str, now: float, utc: datetime) -> list[Decision]:
+        """A text frame of the charger."""
+        state, turn = self._state, Turn(now, utc)
+        frame = frames.parse(text)
+        if isinstance(frame, Call):
+            up.charger_call(state, turn, frame)
+        elif isinstance(frame, CallResult | CallError):
+            down.charger_answers(state, turn, frame)
+        elif isinstance(frame, Send) and state.version == "2.1":
+            up.charger_send(state, turn, frame)
+        elif isinstance(frame, Malformed):
+            self._malformed(turn, frame)
+        else:
+            self._unusual(turn, frame)
+        if not state.settled:
+            registration.settle(state, turn)
+        return self._end(turn)
+
+    def _malformed(self, turn: Turn, frame: Malformed) -> None:
+        """Text that is no OCPP-J frame (ocpp-semantics 1.7)."""
+        state, answer = self._state, ""
+        if frame.message_type in (ANSWERED, ERROR) and frame.message_id is not None:
+            down.charger_answers_nonsense(state, turn, frame.message_id, frame.text)
+        elif frame.message_type == 2 and frame.raw_id is not None:
+            code = error_code(state.version, Condition.FORMAT)
+            answer = frames.call_error(frame.raw_id, code, frame.problem[:255])
+        elif state.version != "1.6":
+            answer = frames.call_error('"-1"', error_code(state.version, Condition.RPC_FRAMEWORK), "")
+        audit.stray(
+            state,
+            turn,
+            None,
+            "up",
+            frame.text,
+            "malformed",
+            frame.problem,
+            message_id=frame.message_id or "",
+            answer=answer,
+        )
+        if answer:
+            turn.answer(answer, gated=False)
+
+    def _unusual(self, turn: Turn, frame: Send | CallResultError | UnknownType) -> None:
+        """Frames that this version does not know, and complaints about answers: recorded."""
+        state, answer = self._state, ""
+        if isinstance(frame, UnknownType) and state.version == "2.0.1":
+            raw_id = frame.raw_id or '"-1"'
+            answer = frames.call_error(raw_id, error_code(state.version, Condition.MESSAGE_TYPE), "")
+        rule = (
+            "the charger complains about an answer"
+            if isinstance(frame, CallResultError)
+            else "unknown message type"
+        )
+        audit.stray(
+            state,
+            turn,
+            None,
+            "up",
+            frame.text,
+            "unsolicited",
+            rule,
+            message_id=frame.message_id or "",
+            answer=answer,
+        )
+        if answer:
+            turn.answer(answer, gated=False)
+
+    def charger_gone(self, now: float, utc: datetime) -> list[Decision]:
+        """The charger's socket is closed. Backoffices stay connected for ``offline_grace``."""
+        state, turn = self._state, Turn(now, utc)
+        state.online, state.offline_since = False, now
+        state.settle_at = NEVER
+        down.charger_lost(state, turn, "charger offline")
+        state.wake_at(now + state.snapshot.options.offline_grace)
+        return self._end(turn)
+
+    # -- links -----------------------------------------------------------------------------------
+
+    def link_state(
+        self, route: int, link: LinkState, error: str, now: float, utc: datetime
+    ) -> list[Decision]:
+        """A link that is not open: what it is doing, with its last error in words."""
+        state, turn = self._state, Turn(now, utc)
+        line = state.lines.get(route)
+        if line is not None and line.wanted:
+            dispatch.set_link(state, turn, line, link, error)
+            if link != "dialling":
+                line.failed = True
+                answers.link_lost(state, turn, line, "the owner is away")
+        return self._end(turn)
+
+    def link_opened(self, route: int, now: float, utc: datetime) -> list[Decision]:
+        """The link of a route is open."""
+        state, turn = self._state, Turn(now, utc)
+        line = state.lines.get(route)
+        if line is not None and line.wanted:
+            registration.opened(state, turn, line)
+            turn.touched.add(route)
+        return self._end(turn)
+
+    def link_closed(self, route: int, error: str, now: float, utc: datetime) -> list[Decision]:
+        """The link of a route was open and is closed; it is redialled without being asked."""
+        state, turn = self._state, Turn(now, utc)
+        line = state.lines.get(route)
+        if line is not None:
+            dispatch.down(state, turn, line)
+            line.failed = True
+            dispatch.set_link(state, turn, line, "waiting", error)
+            down.asker_lost(state, turn, route)
+            answers.link_lost(state, turn, line, "the owner is away")
+        return self._end(turn)
+
+    def link_frame(self, route: int, text: str, now: float, utc: datetime) -> list[Decision]:
+        """A text frame of a backoffice."""
+        state, turn = self._state, Turn(now, utc)
+        line = state.lines.get(route)
+        if line is None or line.phase is Phase.DOWN:
+            return []
+        frame = frames.parse(text)
+        if isinstance(frame, CallResult):
+            answers.call_result(state, turn, line, frame)
+        elif isinstance(frame, CallError):
+            answers.call_error(state, turn, line, frame)
+        elif isinstance(frame, Call):
+            down.backoffice_call(state, turn, line, frame)
+        else:
+            self._nonsense(turn, line, frame)
+        if line.overdue:
+            dispatch.heard(state, turn, line)
+        return self._end(turn)
+
+    def _nonsense(
+        self, turn: Turn, line: Line, frame: Malformed | Send | CallResultError | UnknownType
+    ) -> None:
+        state, answer = self._state, ""
+        problem = frame.problem if isinstance(frame, Malformed) else "a frame that a backoffice does not send"
+        if isinstance(frame, Malformed) and frame.message_id is not None:
+            if frame.message_type in (ANSWERED, ERROR):
+                answers.unreadable(state, turn, line, frame.message_id, frame.text, frame.problem)
+            elif frame.message_type == 2 and frame.raw_id is not None:
+                code = error_code(state.version, Condition.FORMAT)
+                answer = frames.call_error(frame.raw_id, code, frame.problem[:255])
+                turn.send(line.key, answer)
+        audit.stray(
+            state,
+            turn,
+            line.key,
+            "down",
+            frame.text,
+            "malformed",
+            problem,
+            message_id=frame.message_id or "",
+            answer=answer,
+        )
+
+    # -- the store -------------------------------------------------------------------------------
+
+    def committed(self, gate: int, now: float, utc: datetime) -> list[Decision]:
+        """What a ``Store`` with this gate held is safe: the answers that waited for it go out."""
+        state, turn = self._state, Turn(now, utc)
+        generation, waiting = state.gates.pop(gate, (-1, []))
+        if state.online and generation == state.generation:
+            for frame in waiting:
+                turn.answer(frame, gated=False)
+        return self._end(turn)
+
+    def deliveries_loaded(
+        self, route: int, rows: list[DeliveryRow], more: bool, now: float, utc: datetime
+    ) -> list[Decision]:
+        """Deliveries that were asked for with ``Load``."""
+        turn = Turn(now, utc)
+        line = self._state.lines.get(route)
+        if line is not None:
+            line.loaded([Item.of(row, replayed=True) for row in rows], more)
+            turn.touched.add(route)
+        return self._end(turn)
+
+    # -- configuration and time ------------------------------------------------------------------
+
+    def configure(self, snapshot: ChargerSnapshot, now: float, utc: datetime) -> list[Decision]:
+        """Take a new configuration; only what has changed is touched."""
+        state, turn = self._state, Turn(now, utc)
+        old, state.snapshot = state.lines, snapshot
+        state.lines = {r.key: self._line_for(turn, old.get(r.key), r) for r in snapshot.routes}
+        for key, line in old.items():
+            if key not in state.lines:
+                self._switch_off(turn, line)
+        for line in state.lines.values():
+            if state.online:
+                registration.adopt_running(state, turn, line)
+                registration.want(state, turn, line)
+        return self._end(turn)
+
+    def _line_for(self, turn: Turn, line: Line | None, route: RouteSnapshot) -> Line:
+        if line is None:
+            line = Line(route)
+            # The database may hold deliveries from before it was switched off.
+            turn.emit(Load(route.key, line.load(), DELIVERY_WINDOW))
+            turn.touched.add(route.key)
+        line.route = route
+        return line
+
+    def _switch_off(self, turn: Turn, line: Line) -> None:
+        state = self._state
+        if line.wanted:
+            turn.emit(CloseLink(line.key, 1000, "route switched off"))
+        line.wanted = False
+        dispatch.down(state, turn, line)
+        dispatch.set_link(state, turn, line, "closed")
+        down.asker_lost(state, turn, line.key)
+        answers.link_lost(state, turn, line, "the route was switched off")
+
+    def redial(self, route: int, now: float, utc: datetime) -> list[Decision]:
+        """Where or as whom a route is dialled has changed: a new link in place of the old."""
+        state, turn = self._state, Turn(now, utc)
+        line = state.lines.get(route)
+        if line is not None and line.wanted:
+            turn.emit(CloseLink(route, 1000, "configuration changed"))
+            dispatch.down(state, turn, line)
+            turn.emit(OpenLink(route, state.version))
+            dispatch.set_link(state, turn, line, "dialling")
+        return self._end(turn)
+
+    def tick(self, now: float, utc: datetime) -> list[Decision]:
+        """Time has passed: end what is late, repeat what is due."""
+        state, turn = self._state, Turn(now, utc)
+        state.next_deadline = NEVER
+        if now >= state.settle_at:
+            registration.settle(state, turn)
+        if not state.online and now >= state.offline_since + state.snapshot.options.offline_grace:
+            self._close_links(turn, 1000, "charger offline")
+        answers.expire(state, turn)
+        down.expire(state, turn)
+        for line in state.lines.values():
+            self._tick_line(turn, line)
+        decisions = self._end(turn)
+        self._set_deadline()
+        return decisions
+
+    def _tick_line(self, turn: Turn, line: Line) -> None:
+        state, item = self._state, line.outstanding
+        turn.touched.add(line.key)
+        if item is not None and not line.overdue and turn.now >= item.sent_at + line.route.options.T_up:
+            dispatch.overdue(state, turn, line)
+            if item.kind is ItemKind.BOOT:
+                registration.boot_failed(state, turn, line, "does not answer the boot", unsupported=False)
+        if line.phase is Phase.REGISTERING and turn.now >= line.retry_boot_at:
+            registration.boot_again(state, turn, line)
+        if state.online and line.heartbeat_is_due(turn.now):
+            dispatch.heartbeat(state, turn, line)
+
+    def _set_deadline(self) -> None:
+        state = self._state
+        state.wake_at(state.settle_at)
+        if not state.online and any(line.wanted for line in state.lines.values()) and not state.backlog_only:
+            state.wake_at(state.offline_since + state.snapshot.options.offline_grace)
+        for waiting in state.waiting.values():
+            state.wake_at(waiting.deadline)
+        state.wake_at(down.deadline(state))
+        for line in state.lines.values():
+            state.wake_at(line.deadline())
+
+    def _close_links(self, turn: Turn, code: int, reason: str) -> None:
+        state = self._state
+        down.drop_waiting(state, turn, reason)
+        for line in state.lines.values():
+            if line.wanted:
+                registration.dismiss(state, turn, line, code, reason)
+                dispatch.down(state, turn, line)
+                dispatch.set_link(state, turn, line, "closed")
+        state.offline_since = NEVER
+
+    # -- without a charger, and the end ------------------------------------------------------------
+
+    def deliver_backlog(self, ocpp_version: str, now: float, utc: datetime) -> list[Decision]:
+        """The charger is away, but a backoffice still waits for deliveries: connect, deliver, close."""
+        state, turn = self._state, Turn(now, utc)
+        if not state.online:
+            state.version = state.version or ocpp_version
+            state.backlog_only = True
+            for line in state.lines.values():
+                if line.backlog:
+                    registration.want(state, turn, line)
+        return self._end(turn)
+
+    def stop(self, code: int, reason: str, now: float, utc: datetime) -> list[Decision]:
+        """The process ends: backoffices are closed with 1001, the charger with ``code``."""
+        state, turn = self._state, Turn(now, utc)
+        down.charger_lost(state, turn, reason)
+        self._close_links(turn, 1001, reason)
+        if state.online:
+            turn.emit(CloseCharger(code, reason))
+        return self._end(turn)
+
+    @property
+    def next_deadline(self) -> float | None:
+        """When ``tick`` is to be called at the latest, None when nothing is timed."""
+        when = self._state.next_deadline
+        return None if when == NEVER else when
+
+    @property
+    def ocpp_version(self) -> str:
+        """The version of the charger's present or last connection."""
+        return self._state.version
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is connected and nothing waited for: the session may leave memory."""
+        state = self._state
+        linked = any(line.wanted for line in state.lines.values())
+        return not state.online and not linked and not state.gates and not state.waiting
+
+    def _end(self, turn: Turn) -> list[Decision]:
+        state = self._state
+        for key in turn.touched:
+            if line := state.lines.get(key):
+                dispatch.pump(state, turn, line)
+                if state.backlog_only and not line.backlog and line.wanted and line.phase is not Phase.DOWN:
+                    registration.dismiss(state, turn, line, 1000, "delivered")
+                    dispatch.down(state, turn, line)
+                    dispatch.set_link(state, turn, line, "closed")
+        down.pump(state, turn)
+        if not turn.gated:
+            return turn.finish(None)
+        state.last_gate += 1
+        state.gates[state.last_gate] = (state.generation, turn.gated)
+        return turn.finish(state.last_gate)

@@ -1,0 +1,194 @@
+"""How a line becomes ready: boot, acceptance, statuses, sessions it does not know (ocpp-semantics 4)."""
+
+from __future__ import annotations
+
+from routing.core.decisions import CloseLink, OpenLink
+from routing.core.dispatch import set_link
+from routing.core.lines import NEVER, Item, Kind, Line, Phase
+from routing.core.payloads import BootAnswer, integer, read, text
+from routing.core.rows import DeliveryRow
+from routing.core.state import State
+from routing.core.transactions import RouteTransaction, Transaction
+from routing.core.turn import Turn
+
+DEFAULT_INTERVAL = 300.0
+SHORTEST_RETRY = 10.0
+DEFAULT_RETRY = 60.0
+
+BOOT_IS_NEWS = 60.0
+"""Seconds within which a boot is passed on as the charger sent it; later it is a replay."""
+
+
+def want(state: State, turn: Turn, line: Line) -> None:
+    """Have the link of a line opened, with the version that the charger speaks."""
+    if not line.wanted and state.version:
+        line.wanted = True
+        line.failed = False
+        turn.emit(OpenLink(line.key, state.version))
+        set_link(state, turn, line, "dialling")
+
+
+def dismiss(state: State, turn: Turn, line: Line, code: int, reason: str) -> None:
+    """Have the link of a line closed."""
+    if line.wanted:
+        line.wanted = False
+        turn.emit(CloseLink(line.key, code, reason))
+
+
+def begin(state: State, turn: Turn, line: Line) -> None:
+    """The link is open and it is clear whether the charger boots: send the boot, or go on without.
+
+    Source: OCPP 2.1 errata B10.FR.10 (a station boots toward another CSMS); ocpp-semantics 4.2.
+    """
+    boot = state.remembered("boot")
+    live = line.boot_sent_at < state.booted_at and turn.now - state.booted_at < BOOT_IS_NEWS
+    if boot is None or not (live or _wants_replay(line)):
+        return ready(state, turn, line)
+    asked = _waits_for_boot(state, line)
+    exchange = asked if asked is not None else state.next_seq(turn.utc)
+    line.boot_due = Item(
+        Kind.BOOT,
+        "BootNotification",
+        boot.payload,
+        seq=exchange,
+        exchange=exchange,
+        at=turn.utc,
+        asked=asked is not None,
+        replayed=not live,
+    )
+    turn.touched.add(line.key)
+
+
+def _wants_replay(line: Line) -> bool:
+    replay = line.route.options.boot_replay
+    return replay == "always" or (replay == "if_needed" and line.registration != "Accepted")
+
+
+def _waits_for_boot(state: State, line: Line) -> int | None:
+    """The exchange in which the charger itself boots right now and waits for this backoffice."""
+    for exchange, waiting in state.waiting.items():
+        if waiting.route == line.key and waiting.received.call.action == "BootNotification":
+            return exchange
+    return None
+
+
+def opened(state: State, turn: Turn, line: Line) -> None:
+    """A link is open. Nothing is sent before it is clear whether the charger boots."""
+    line.phase = Phase.REGISTERING
+    line.failed = False
+    set_link(state, turn, line, "registering")
+    if state.settled:
+        begin(state, turn, line)
+
+
+def settle(state: State, turn: Turn) -> None:
+    """It is clear now whether the charger boots on this connection."""
+    state.settle_at = NEVER
+    for line in state.lines.values():
+        if line.phase is Phase.REGISTERING and line.boot_due is None and line.outstanding is None:
+            begin(state, turn, line)
+
+
+def boot_answered(state: State, turn: Turn, line: Line, answer: str) -> None:
+    """What a backoffice says to the boot (ocpp-semantics 4.3)."""
+    head = read(answer, BootAnswer)
+    line.registration = text(head.status, 16)
+    interval = integer(head.interval) or 0
+    if line.registration == "Accepted":
+        line.heartbeat_interval = float(interval) if interval > 0 else DEFAULT_INTERVAL
+        return ready(state, turn, line)
+    set_link(state, turn, line, "registering", f"answers {line.registration or 'nonsense'} to the boot")
+    retry_boot(state, turn, line, float(interval) or DEFAULT_RETRY)
+
+
+def boot_failed(state: State, turn: Turn, line: Line, error: str, *, unsupported: bool) -> None:
+    """A backoffice has answered the boot with an error, or not at all."""
+    if unsupported:
+        line.heartbeat_interval = DEFAULT_INTERVAL
+        return ready(state, turn, line)
+    set_link(state, turn, line, "registering", error)
+    retry_boot(state, turn, line, DEFAULT_RETRY)
+
+
+def retry_boot(state: State, turn: Turn, line: Line, wait: float) -> None:
+    """Send the boot again after a while; until then this backoffice gets nothing else."""
+    line.retry_boot_at = turn.now + max(wait, SHORTEST_RETRY)
+    state.wake_at(line.retry_boot_at)
+
+
+def boot_again(state: State, turn: Turn, line: Line) -> None:
+    """Replay the boot toward a backoffice that asks for it first."""
+    line.retry_boot_at = NEVER
+    line.phase = Phase.REGISTERING
+    boot = state.remembered("boot")
+    if boot is None:
+        return ready(state, turn, line)
+    exchange = state.next_seq(turn.utc)
+    line.boot_due = Item(
+        Kind.BOOT,
+        "BootNotification",
+        boot.payload,
+        seq=exchange,
+        exchange=exchange,
+        at=turn.utc,
+        replayed=True,
+    )
+    turn.touched.add(line.key)
+
+
+def ready(state: State, turn: Turn, line: Line) -> None:
+    """A backoffice takes messages: first the latest statuses, lowest connector first, then the rest."""
+    line.phase = Phase.READY
+    line.retry_boot_at = NEVER
+    line.last_sent = turn.now
+    if not state.backlog_only:
+        _replay_statuses(state, turn, line)
+    set_link(state, turn, line, "connected")
+    turn.touched.add(line.key)
+
+
+def _replay_statuses(state: State, turn: Turn, line: Line) -> None:
+    """The statuses since the last boot; those from before it say nothing any more."""
+    boot = state.remembered("boot")
+    for (kind, key), row in sorted(state.latest.items()):
+        if kind == "status" and (boot is None or row.at >= boot.at):
+            seq = state.next_seq(turn.utc)
+            status = Item(
+                Kind.STATUS, "StatusNotification", row.payload, seq=0, exchange=seq, at=row.at, replayed=True
+            )
+            line.put_status(f"StatusNotification/{key}", status)
+
+
+def adopt_running(state: State, turn: Turn, line: Line) -> None:
+    """Tell a route about sessions that began before it was there (ocpp-semantics 4.2.5)."""
+    if not line.route.options.adopt_running_tx:
+        return
+    for transaction in state.transactions.open():
+        if line.key not in transaction.routes and transaction.row.start_payload:
+            _adopt(state, turn, line, transaction)
+
+
+def _adopt(state: State, turn: Turn, line: Line, transaction: Transaction) -> None:
+    is_16 = transaction.row.ocpp_version == "1.6"
+    number = None if is_16 else transaction.row.charger_transaction_id
+    transaction.routes[line.key] = RouteTransaction("pending" if is_16 else "known", number)
+    turn.store(transaction.route_row(line.key))
+    action = "StartTransaction" if is_16 else "TransactionEvent"
+    payloads = [transaction.row.start_payload] + (
+        [transaction.row.last_payload] if transaction.row.last_payload else []
+    )
+    for payload in payloads:
+        seq = state.next_seq(turn.utc)
+        row = DeliveryRow(
+            charger=state.snapshot.key,
+            route=line.key,
+            seq=seq,
+            exchange=seq,
+            at=turn.utc,
+            action=action,
+            payload=payload,
+            transaction=transaction.id,
+        )
+        turn.store(row)
+        line.deliver(Item.of(row, replayed=True))
+    turn.touched.add(line.key)

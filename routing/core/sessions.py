@@ -1,0 +1,184 @@
+"""How the charger's messages open, continue and end sessions (ocpp-semantics 3.1)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from routing.core.payloads import (
+    EventHead,
+    Evse,
+    MeterHead,
+    StartHead,
+    StopHead,
+    Token,
+    TransactionInfo,
+    integer,
+    read,
+    text,
+)
+from routing.core.rows import TransactionRow
+from routing.core.state import Received, State
+from routing.core.transactions import Transaction
+from routing.core.turn import Turn
+
+EVENTS_REMEMBERED = 64
+
+
+class Begun(msgspec.Struct, frozen=True, gc=False):
+    """A StartTransaction: its session, whether it came before, and what it was answered then."""
+
+    transaction: Transaction
+    repeated: bool = False
+    answer: str | None = None
+
+
+class Ended(msgspec.Struct, frozen=True, gc=False):
+    """A StopTransaction: whether the session had ended before."""
+
+    repeated: bool = False
+
+
+class Event(msgspec.Struct, frozen=True, gc=False):
+    """A TransactionEvent: whether it came before, and whether its answer may carry something."""
+
+    card: str = ""
+    asks_owner: bool = False
+    repeated: bool = False
+    answer: str | None = None
+
+
+def start(state: State, turn: Turn, received: Received) -> Begun:
+    """Open the session of a StartTransaction, or find the one that it repeats."""
+    head = read(received.call.payload, StartHead)
+    received.connector_id = integer(head.connectorId)
+    known = state.transactions.started_before(head)
+    if known is not None:
+        return Begun(known, True, _answer_to_start(state, turn, known))
+    card = text(head.idTag)
+    owner = state.owner_for(card, received.connector_id, turn.now)
+    key = owner.key if owner else None
+    return Begun(state.transactions.start(head, received.call.payload, key, turn.utc))
+
+
+def _answer_to_start(state: State, turn: Turn, known: Transaction) -> str | None:
+    """What a start was answered, also when that was before a restart; None: it was not answered yet."""
+    if answer := known.answers.get("start"):
+        return answer
+    if known.row.charger_transaction_id is None:
+        return None
+    status, _ = state.authorizations.status(known.row.id_tag, state.snapshot.options, turn.utc)
+    return f'{{"transactionId":{known.row.charger_transaction_id},"idTagInfo":{{"status":"{status}"}}}}'
+
+
+def stop(state: State, turn: Turn, received: Received) -> Ended:
+    """End the session of a StopTransaction."""
+    head = read(received.call.payload, StopHead)
+    transaction = state.transactions.of_stop(head)
+    received.transaction = transaction
+    if transaction is None:
+        return Ended()
+    received.connector_id = transaction.row.connector_id
+    if not transaction.is_open:
+        return Ended(repeated=True)
+    transaction.change(
+        closed=turn.utc,
+        stopped_at=text(head.timestamp, 64),
+        meter_stop=integer(head.meterStop),
+        stop_reason=(text(head.reason) or "Local")[:32],
+    )
+    return Ended()
+
+
+def meter(state: State, received: Received) -> None:
+    """Find the session that 1.6 MeterValues belong to."""
+    head = read(received.call.payload, MeterHead)
+    received.connector_id = integer(head.connectorId)
+    if state.version == "1.6" and head.transactionId is not msgspec.UNSET:
+        number = integer(head.transactionId)
+        wrong = -1 if number is None else number
+        received.transaction = state.transactions.of_meter_values(wrong, received.connector_id)
+
+
+def event(state: State, turn: Turn, received: Received) -> Event:
+    """Open, continue or end the session of a 2.x TransactionEvent."""
+    head = read(received.call.payload, EventHead)
+    info = head.transactionInfo
+    number = text(info.transactionId, 36) if isinstance(info, TransactionInfo) else ""
+    card = text(head.idToken.idToken) if isinstance(head.idToken, Token) else ""
+    kind = text(head.eventType)
+    if not number:
+        return Event(card, asks_owner=bool(card))
+    known = state.transactions.event(state.version, number)
+    mark = (integer(head.seqNo), kind)
+    if known is not None and mark in known.seen and mark[0] is not None:
+        received.transaction = known
+        return Event(card, repeated=True, answer=known.answers.get(_answer_key(*mark)))
+    transaction = known or _begin(state, turn, received, head, number, card)
+    received.transaction = transaction
+    received.connector_id = transaction.row.connector_id
+    _continue(transaction, turn, received, head, kind, card)
+    _mark(transaction, mark)
+    return Event(card, asks_owner=bool(card) or kind in ("Started", "Ended"))
+
+
+def _answer_key(seq_no: int | None, kind: str) -> str:
+    return f"{seq_no}/{kind}"
+
+
+def remember_answer(transaction: Transaction, payload: str, answer: str) -> None:
+    """Keep what an event was answered, for its repeat."""
+    head = read(payload, EventHead)
+    transaction.answers[_answer_key(integer(head.seqNo), text(head.eventType))] = answer
+    if len(transaction.answers) > 4:
+        del transaction.answers[next(iter(transaction.answers))]
+
+
+def _mark(transaction: Transaction, mark: tuple[int | None, str]) -> None:
+    transaction.seen.add(mark)
+    if len(transaction.seen) > EVENTS_REMEMBERED:
+        transaction.seen.discard(min(transaction.seen, key=lambda m: m[0] or 0))
+
+
+def _begin(
+    state: State, turn: Turn, received: Received, head: EventHead, number: str, card: str
+) -> Transaction:
+    evse = head.evse if isinstance(head.evse, Evse) else Evse()
+    info = head.transactionInfo
+    remote = isinstance(info, TransactionInfo) and info.remoteStartId is not msgspec.UNSET
+    owner = state.owner_for(card, integer(evse.id), turn.now) if card or remote else state.billing
+    return state.transactions.begin(
+        TransactionRow(
+            id=state.transactions.new_key(),
+            charger=state.snapshot.key,
+            ocpp_version=state.version,
+            evse_id=integer(evse.id),
+            connector_id=integer(evse.connectorId),
+            id_tag=card,
+            charger_transaction_id=number,
+            owner=owner.key if owner else None,
+            started_at=text(head.timestamp, 64),
+            meter_start=None,
+            start_payload=received.call.payload,
+            created=turn.utc,
+        )
+    )
+
+
+def _continue(
+    transaction: Transaction, turn: Turn, received: Received, head: EventHead, kind: str, card: str
+) -> None:
+    changes: dict[str, object] = {}
+    if kind == "Ended" and transaction.is_open:
+        info = head.transactionInfo
+        reason = text(info.stoppedReason, 32) if isinstance(info, TransactionInfo) else ""
+        changes = {
+            "closed": turn.utc,
+            "stopped_at": text(head.timestamp, 64),
+            "stop_reason": reason or "Local",
+        }
+    elif kind == "Updated":
+        changes = {"last_payload": received.call.payload}
+    if card and not transaction.row.id_tag:
+        changes["id_tag"] = card
+    if changes:
+        transaction.change(**changes)

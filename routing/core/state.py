@@ -1,0 +1,171 @@
+"""Everything one session knows: shared by the modules that decide, owned by ``machine``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+from routing.core.actions import Up
+from routing.core.authorization import AuthorizationCache
+from routing.core.decisions import Memory
+from routing.core.frames import Call
+from routing.core.gate import Gate
+from routing.core.lines import NEVER, Line
+from routing.core.rows import LatestRow
+from routing.core.snapshot import ChargerSnapshot
+from routing.core.transactions import Transaction, Transactions
+from routing.core.turn import Turn
+
+ANSWERS_REMEMBERED = 8
+"""Answers kept for repeated CALLs; chargers have one CALL outstanding, so few suffice."""
+
+REPEAT_WINDOW = 600.0
+"""Seconds in which an equal CALL with the same id is a repeat (ocpp-semantics 1.7)."""
+
+
+class Received:
+    """A CALL of the charger being handled. ``exchange`` joins it with its copies."""
+
+    __slots__ = ("at", "call", "connector_id", "exchange", "row", "since", "transaction")
+
+    def __init__(self, call: Call, row: Up, exchange: int, turn: Turn) -> None:
+        self.call = call
+        self.row = row
+        self.exchange = exchange
+        self.since = turn.now
+        self.at = turn.utc
+        self.transaction: Transaction | None = None
+        self.connector_id: int | None = None
+
+
+class Waiting:
+    """A CALL of the charger that a backoffice answers. ``card`` is the tag it is about, if any."""
+
+    __slots__ = ("card", "deadline", "generation", "received", "route")
+
+    def __init__(self, received: Received, route: int, deadline: float, generation: int, card: str) -> None:
+        self.received = received
+        self.route = route
+        self.deadline = deadline
+        self.generation = generation
+        self.card = card
+
+
+class RemoteStart:
+    """A backoffice has asked the charger to start (ocpp-semantics 3.2): who, for which card, until when."""
+
+    __slots__ = ("card", "connector_id", "route", "until")
+
+    def __init__(self, route: int, card: str, connector_id: int | None, until: float) -> None:
+        self.route = route
+        self.card = card
+        self.connector_id = connector_id
+        self.until = until
+
+
+class State:
+    """The state of one session. ``generation`` counts the charger's connections, so that what
+    belongs to an old socket is never written to a new one."""
+
+    __slots__ = (
+        "answered",
+        "authorizations",
+        "backlog_only",
+        "booted_at",
+        "gate",
+        "gates",
+        "generation",
+        "last_gate",
+        "last_seq",
+        "latest",
+        "lines",
+        "new_id",
+        "next_deadline",
+        "offline_since",
+        "online",
+        "remote_starts",
+        "settle_at",
+        "snapshot",
+        "transactions",
+        "version",
+        "waiting",
+    )
+
+    def __init__(
+        self,
+        snapshot: ChargerSnapshot,
+        memory: Memory,
+        new_id: Callable[[], str],
+        new_uuid: Callable[[], UUID],
+    ) -> None:
+        self.snapshot = snapshot
+        self.new_id = new_id
+        self.version = ""
+        self.generation = 0
+        self.online = False
+        self.offline_since = NEVER
+        self.settle_at = NEVER
+        self.backlog_only = False
+        self.booted_at = -NEVER
+        self.lines: dict[int, Line] = {}
+        self.waiting: dict[int, Waiting] = {}
+        self.answered: list[tuple[str, str, str, float]] = []
+        self.remote_starts: list[RemoteStart] = []
+        self.gate = Gate()
+        self.gates: dict[int, tuple[int, list[str]]] = {}
+        self.last_gate = 0
+        self.last_seq = memory.last_seq
+        self.latest: dict[tuple[str, str], LatestRow] = {(r.kind, r.key): r for r in memory.latest}
+        self.transactions = Transactions(snapshot.key, new_uuid, memory.last_proxy_transaction_id)
+        self.transactions.restore(memory.transactions, memory.route_transactions)
+        self.authorizations = AuthorizationCache(snapshot.key)
+        self.authorizations.restore(self.latest.pop(k) for k in list(self.latest) if k[0] == "authorization")
+        self.next_deadline = NEVER
+
+    def next_seq(self, utc: datetime) -> int:
+        """A number above every earlier one of this charger, also over restarts."""
+        self.last_seq = max(self.last_seq + 1, int(utc.timestamp() * 1_000_000))
+        return self.last_seq
+
+    def wake_at(self, when: float) -> None:
+        """Ask for a tick at this monotonic time at the latest."""
+        if when < self.next_deadline:
+            self.next_deadline = when
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is clear if the charger boots on this connection or has only reconnected."""
+        return self.settle_at == NEVER
+
+    @property
+    def billing(self) -> Line | None:
+        """The line of the backoffice that answers and owns transactions."""
+        route = self.snapshot.billing
+        return None if route is None else self.lines.get(route.key)
+
+    def remember(self, kind: str, key: str, payload: str, turn: Turn) -> None:
+        """Keep and store the newest value of its kind."""
+        row = LatestRow(charger=self.snapshot.key, kind=kind, key=key, payload=payload, at=turn.utc)
+        self.latest[(kind, key)] = row
+        turn.store(row)
+
+    def remembered(self, kind: str, key: str = "") -> LatestRow | None:
+        """The newest value of its kind, if there is one."""
+        return self.latest.get((kind, key))
+
+    def remote_start_for(self, card: str, connector_id: int | None, now: float) -> RemoteStart | None:
+        """The remote start that a card on a connector comes from (ocpp-semantics 3.2, 5.2)."""
+        if self.remote_starts:
+            self.remote_starts = [r for r in self.remote_starts if r.until > now]
+        for start in self.remote_starts:
+            fits = start.connector_id is None or connector_id is None or start.connector_id == connector_id
+            if start.card == card and fits:
+                return start
+        return None
+
+    def owner_for(self, card: str, connector_id: int | None, now: float) -> Line | None:
+        """The line that decides about a card: who has asked for the start, else Billing."""
+        start = self.remote_start_for(card, connector_id, now)
+        line = self.lines.get(start.route) if start else None
+        return line or self.billing

@@ -1,0 +1,301 @@
+"""The actor of one charger: feeds the core with frames, link events and time, carries out its decisions.
+
+All calls come on the event loop and none of them waits. Everything that may wait (the database, a
+dial) answers by calling back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Protocol
+from uuid import UUID, uuid4
+
+from django.db import DatabaseError
+
+from routing.bus import Attach, ChargerSocket
+from routing.core.decisions import (
+    CloseCharger,
+    CloseLink,
+    Decision,
+    Load,
+    Memory,
+    OpenLink,
+    Report,
+    Store,
+    ToBackoffice,
+    ToCharger,
+)
+from routing.core.machine import Machine
+from routing.core.rows import DeliveryRow, LinkState, Row
+from routing.core.snapshot import ChargerSnapshot
+from routing.links import Dial, DialTarget, Link
+
+logger = logging.getLogger(__name__)
+
+now = time.monotonic
+
+
+def utcnow() -> datetime:
+    """The wall clock, aware."""
+    return datetime.now(UTC)
+
+
+def new_message_id() -> str:
+    """A message id of the proxy's own: 36 characters, random, so that ids never meet on a socket."""
+    return str(UUID(bytes=os.urandom(16), version=4))
+
+
+class RowWriter(Protocol):
+    """What a session needs of ``routing.writer.Writer``."""
+
+    def put(
+        self, charger: int, epoch: int, rows: Sequence[Row], done: Callable[[], None] | None = None
+    ) -> None:
+        """Have rows written; ``done`` is called on the loop after the commit."""
+
+    async def flush(self) -> None:
+        """Return when everything put so far is committed."""
+
+
+LoadDeliveries = Callable[[int, int, int], Awaitable[tuple[list[DeliveryRow], bool]]]
+"""``(route, after, limit)``: waiting deliveries in order, and whether there are more."""
+
+
+class ChargerAttachment:
+    """One socket of the charger, as the edge holds it. Only the newest of a session counts."""
+
+    __slots__ = ("_session", "socket")
+
+    def __init__(self, session: Session, socket: ChargerSocket) -> None:
+        self._session = session
+        self.socket = socket
+
+    def up(self, text: str) -> None:
+        """A frame of the charger."""
+        self._session.charger_frame(self, text)
+
+    def detach(self, code: int) -> None:
+        """The socket is gone."""
+        self._session.charger_gone(self, code)
+
+
+class Session:
+    """One charger with its links. ``epoch`` is the fencing token of its ownership."""
+
+    def __init__(
+        self,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        snapshot: ChargerSnapshot,
+        targets: Mapping[int, DialTarget],
+        memory: Memory,
+        epoch: int,
+        writer: RowWriter,
+        dial: Dial,
+        load_deliveries: LoadDeliveries,
+    ) -> None:
+        self.charger = snapshot.key
+        self.identity = snapshot.identity
+        self.epoch = epoch
+        self._loop = loop
+        self._machine = Machine(snapshot, memory, new_id=new_message_id, new_uuid=uuid4)
+        self._targets = dict(targets)
+        self._writer = writer
+        self._dial = dial
+        self._load_deliveries = load_deliveries
+        self._links: dict[int, Link] = {}
+        self._attachment: ChargerAttachment | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = float("inf")
+        self._loads: set[asyncio.Task[None]] = set()
+        self._stopped = False
+
+    # -- the charger -----------------------------------------------------------------------------
+
+    def attach(self, request: Attach, socket: ChargerSocket) -> ChargerAttachment:
+        """Take a new socket of the charger; the older one is closed, the newest always wins.
+
+        Source: ocpp-semantics 1.5 (half-open sockets after a mobile link loss are the normal case).
+        """
+        replaced = self._attachment
+        attachment = self._attachment = ChargerAttachment(self, socket)
+        if replaced is not None:
+            logger.info("%s: replaced by a connection from %s", self.identity, request.remote_address)
+            replaced.socket.close(1008, "replaced")
+        self._carry_out(self._machine.charger_connected(request.ocpp_version, now(), utcnow()))
+        return attachment
+
+    def charger_frame(self, attachment: ChargerAttachment, text: str) -> None:
+        """A frame from a socket; one that was replaced is not listened to any more."""
+        if attachment is self._attachment:
+            self._carry_out(self._machine.charger_frame(text, now(), utcnow()))
+
+    def charger_gone(self, attachment: ChargerAttachment, code: int) -> None:
+        """A socket is closed. The late end of a replaced one changes nothing."""
+        if attachment is self._attachment:
+            self._attachment = None
+            logger.info("%s: disconnected with %d", self.identity, code)
+            self._carry_out(self._machine.charger_gone(now(), utcnow()))
+
+    @property
+    def online(self) -> bool:
+        """Whether a charger's socket is attached."""
+        return self._attachment is not None
+
+    # -- links: routing.links.LinkListener ---------------------------------------------------------
+
+    def link_state(self, route: int, state: LinkState, error: str) -> None:
+        """A link is being dialled, waits or is parked."""
+        self._carry_out(self._machine.link_state(route, state, error, now(), utcnow()))
+
+    def link_opened(self, route: int) -> None:
+        """A link is open."""
+        self._carry_out(self._machine.link_opened(route, now(), utcnow()))
+
+    def link_frame(self, route: int, text: str) -> None:
+        """A frame of a backoffice."""
+        self._carry_out(self._machine.link_frame(route, text, now(), utcnow()))
+
+    def link_closed(self, route: int, error: str) -> None:
+        """A link was open and is closed."""
+        self._carry_out(self._machine.link_closed(route, error, now(), utcnow()))
+
+    # -- from the runtime --------------------------------------------------------------------------
+
+    def configure(self, snapshot: ChargerSnapshot, targets: Mapping[int, DialTarget]) -> None:
+        """Take a new configuration; links whose target has changed are dialled anew."""
+        moved = [
+            key for key, target in targets.items() if key in self._targets and self._targets[key] != target
+        ]
+        self._targets = dict(targets)
+        self._carry_out(self._machine.configure(snapshot, now(), utcnow()))
+        for route in moved:
+            self._carry_out(self._machine.redial(route, now(), utcnow()))
+
+    def deliver_backlog(self, ocpp_version: str) -> None:
+        """Deliver what backoffices still wait for, without the charger."""
+        self._carry_out(self._machine.deliver_backlog(ocpp_version, now(), utcnow()))
+
+    def disconnect(self, code: int, reason: str) -> None:
+        """Close the charger's socket; it is welcome to connect again unless admission says no."""
+        if self._attachment is not None:
+            self._attachment.socket.close(code, reason)
+
+    def stop(self, code: int, reason: str) -> None:
+        """End the session: links with 1001, the charger with ``code``. Nothing is sent afterwards."""
+        self._carry_out(self._machine.stop(code, reason, now(), utcnow()))
+        self._stopped = True
+        self._attachment = None
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in self._loads:
+            task.cancel()
+
+    def abandon(self) -> None:
+        """Another process owns the charger now: fall silent at once, store nothing more."""
+        self._stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for link in self._links.values():
+            link.close(1001, "moved")
+        self._links.clear()
+        if self._attachment is not None:
+            self._attachment.socket.close(1012, "moved")
+            self._attachment = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is connected and nothing waited for."""
+        return self._attachment is None and self._machine.idle and not self._loads
+
+    @property
+    def link_count(self) -> int:
+        """How many links are held, open or being dialled."""
+        return len(self._links)
+
+    @property
+    def ocpp_version(self) -> str:
+        """The version of the charger's present or last connection, "" before the first."""
+        return self._machine.ocpp_version
+
+    # -- carrying out ------------------------------------------------------------------------------
+
+    def _carry_out(self, decisions: list[Decision]) -> None:
+        if self._stopped:
+            return
+        for decision in decisions:
+            match decision:
+                case ToCharger(text):
+                    if self._attachment is not None:
+                        self._attachment.socket.send(text)
+                case ToBackoffice(route, text):
+                    if (link := self._links.get(route)) is not None:
+                        link.send(text)
+                case Store(rows, gate):
+                    self._store(rows, gate)
+                case Load():
+                    self._load(decision)
+                case OpenLink(route, version):
+                    self._open(route, version)
+                case CloseLink(route, code, reason):
+                    if (link := self._links.pop(route, None)) is not None:
+                        link.close(code, reason)
+                case CloseCharger(code, reason):
+                    if self._attachment is not None:
+                        self._attachment.socket.close(code, reason)
+                case Report(kind, text):
+                    logger.info("%s: %s: %s", self.identity, kind, text)
+        self._arm()
+
+    def _store(self, rows: tuple[Row, ...], gate: int | None) -> None:
+        if gate is None:
+            self._writer.put(self.charger, self.epoch, rows)
+        else:
+            self._writer.put(self.charger, self.epoch, rows, lambda: self._committed(gate))
+
+    def _committed(self, gate: int) -> None:
+        self._carry_out(self._machine.committed(gate, now(), utcnow()))
+
+    def _open(self, route: int, version: str) -> None:
+        target = self._targets.get(route)
+        if target is None:
+            logger.error("%s: route %d has no target to dial", self.identity, route)
+            return
+        self._links[route] = self._dial(target, version, self)
+
+    def _load(self, load: Load) -> None:
+        task = self._loop.create_task(self._load_and_feed(load))
+        self._loads.add(task)
+        task.add_done_callback(self._loads.discard)
+
+    async def _load_and_feed(self, load: Load) -> None:
+        while True:
+            try:
+                await self._writer.flush()
+                rows, more = await self._load_deliveries(load.route, load.after, load.limit)
+                break
+            except DatabaseError as error:
+                logger.warning("%s: cannot read deliveries, trying again: %s", self.identity, error)
+                await asyncio.sleep(1)
+        self._carry_out(self._machine.deliveries_loaded(load.route, rows, more, now(), utcnow()))
+
+    # -- time --------------------------------------------------------------------------------------
+
+    def _arm(self) -> None:
+        """One timer per session, only ever moved earlier; a tick that comes early does no harm."""
+        when = self._machine.next_deadline
+        if when is None or when >= self._timer_at:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = when
+        self._timer = self._loop.call_later(max(0.0, when - now()), self._tick)
+
+    def _tick(self) -> None:
+        self._timer, self._timer_at = None, float("inf")
+        self._carry_out(self._machine.tick(now(), utcnow()))
