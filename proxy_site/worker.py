@@ -28,7 +28,8 @@ class EmbeddedWorker:
 
     def join(self, timeout_s: float) -> bool:
         """True if the worker has ended within ``timeout_s``."""
-        self._thread.join(timeout_s)
+        if self._thread.ident is not None:  # it was started
+            self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
     def _run(self) -> None:
