@@ -1,0 +1,38 @@
+"""The ASGI application: chargers under ``/ocpp/``, health, and Django for the rest."""
+
+import os
+
+from channels.routing import ProtocolTypeRouter
+from django.core.asgi import get_asgi_application
+
+from proxy_site import health
+from proxy_site.health import Receive, Scope, Send
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proxy_site.settings")
+django_application = get_asgi_application()
+
+from chargers.consumers import ChargerConsumer  # noqa: E402  # its models need the applications loaded
+
+charger_application = ChargerConsumer.as_asgi()
+
+#: In raw_path: ``path`` is percent-decoded, and an identity may hold an encoded slash.
+CHARGER_PREFIX = b"/ocpp/"
+
+
+async def http(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["path"] in health.PATHS:
+        await health.answer(scope["path"], send)
+    else:
+        await django_application(scope, receive, send)
+
+
+async def websocket(scope: Scope, receive: Receive, send: Send) -> None:
+    raw_path = scope.get("raw_path") or scope["path"].encode()
+    if raw_path.startswith(CHARGER_PREFIX):
+        await charger_application(scope, receive, send)
+    else:
+        await receive()
+        await send({"type": "websocket.close"})
+
+
+application = ProtocolTypeRouter({"http": http, "websocket": websocket})
