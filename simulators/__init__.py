@@ -1,0 +1,1 @@
+"""A charger and a backoffice that behave like real ones: for the demo, the tests and training."""
