@@ -1,0 +1,137 @@
+"""Databases for tests of what writes and reads rows: a SQLite file and, where there is one, PostgreSQL.
+
+``TEST_POSTGRES_URL`` names a server whose user may create databases; without it those tests are skipped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import environ
+import psycopg
+import pytest
+from django.core.management import call_command
+from django.db import connections
+
+T = TypeVar("T")
+
+
+@contextmanager
+def default_database(url: str) -> Iterator[dict[str, Any]]:
+    """Make ``url`` the default database of every thread; yields its settings."""
+    saved, changed = connections.settings["default"], copy.deepcopy(connections.settings["default"])
+    given = environ.Env.db_url_config(url)
+    changed.update(given)
+    if url.startswith("sqlite"):
+        changed["OPTIONS"] = {
+            "timeout": 20,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
+        }
+    else:
+        changed["OPTIONS"] = given.get("OPTIONS", {})
+    before = connections["default"]
+    before.close()
+    connections.settings["default"] = changed
+    connections["default"] = connections.create_connection("default")
+    try:
+        yield changed
+    finally:
+        connections["default"].close()
+        connections["default"] = before
+        connections.settings["default"] = saved
+
+
+class Database:
+    """The default database of a test, of its own, migrated and empty."""
+
+    def __init__(self, url: str, settings: dict[str, Any]) -> None:
+        self.url = url
+        self.settings = settings
+
+    @property
+    def vendor(self) -> str:
+        return self.url.partition(":")[0]
+
+    @property
+    def path(self) -> str:
+        return self.url.removeprefix("sqlite:///")
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Rows as a connection of its own sees them."""
+        if self.vendor == "sqlite":
+            other = sqlite3.connect(self.path)
+            try:
+                return other.execute(sql).fetchall()
+            finally:
+                other.close()
+        with psycopg.connect(self.url) as postgres:
+            return postgres.execute(sql.encode()).fetchall()
+
+    def here(self, work: Callable[..., T], *args: Any) -> T:
+        """Run ORM code in a thread of its own and leave no connection behind."""
+        try:
+            return work(*args)
+        finally:
+            connections.close_all()
+
+    async def orm(self, work: Callable[..., T], *args: Any) -> T:
+        """The same from a coroutine."""
+        return await asyncio.to_thread(self.here, work, *args)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory, django_db_blocker) -> Path:
+    path: Path = tmp_path_factory.mktemp("database") / "template.sqlite3"
+    with django_db_blocker.unblock(), default_database(f"sqlite:///{path}"):
+        call_command("migrate", verbosity=0)
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_url(django_db_blocker) -> Iterator[str]:
+    server = os.environ.get("TEST_POSTGRES_URL")
+    if not server:
+        pytest.skip("TEST_POSTGRES_URL is not set: no PostgreSQL to test with")
+    name = f"ocpp_test_{os.getpid()}"
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
+        admin.execute(f"CREATE DATABASE {name}".encode())
+    url = f"{server.rpartition('/')[0]}/{name}"
+    with django_db_blocker.unblock(), default_database(url):
+        call_command("migrate", verbosity=0)
+    yield url
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request, tmp_path, django_db_blocker) -> Iterator[Database]:
+    """An empty database that is the default one: on SQLite, and the same test again on PostgreSQL."""
+    if request.param == "sqlite":
+        path = tmp_path / "db.sqlite3"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        url = f"sqlite:///{path}"
+    else:
+        url = request.getfixturevalue("postgres_url")
+        _empty(url)
+    with django_db_blocker.unblock(), default_database(url) as settings:
+        yield Database(url, settings)
+
+
+def _empty(url: str) -> None:
+    with psycopg.connect(url) as postgres:
+        found = postgres.execute(
+            "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables "
+            "WHERE schemaname = 'public' AND tablename <> 'django_migrations'"
+        ).fetchone()
+        assert found
+        postgres.execute(f"TRUNCATE {found[0]} RESTART IDENTITY CASCADE".encode())

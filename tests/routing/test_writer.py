@@ -1,0 +1,358 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sqlite3
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from routing import writer as writer_module
+from routing.models import ChargerSession, Delivery, Message, Route, Transaction
+from routing.writer import Writer, WriterStopped
+from tests.routing.conftest import Database
+from tests.routing.rows import AT, delivery, done, fleet, latest, message, transaction
+
+NEVER = 3600.0
+
+
+@asynccontextmanager
+async def running(**options: Any) -> AsyncIterator[Writer]:
+    writer = Writer(asyncio.get_running_loop(), **options)
+    writer.start()
+    try:
+        yield writer
+    finally:
+        await writer.stop()
+
+
+class Logged(logging.Handler):
+    """Lets a test await what the writer's thread logs."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__()
+        self.words = words
+        self.seen = asyncio.Event()
+        self.loop = asyncio.get_running_loop()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.words in record.getMessage():
+            self.loop.call_soon_threadsafe(self.seen.set)
+
+
+@contextmanager
+def logged(words: str) -> Iterator[asyncio.Event]:
+    handler = Logged(words)
+    writer_module.log.addHandler(handler)
+    try:
+        yield handler.seen
+    finally:
+        writer_module.log.removeHandler(handler)
+
+
+@pytest.fixture
+def fleet_of_two(database: Database) -> Database:
+    fleet()
+    return database
+
+
+async def test_done_comes_after_the_commit(fleet_of_two: Database):
+    seen: list[Any] = []
+    async with running() as writer:
+        written = asyncio.Event()
+
+        def look() -> None:
+            seen.extend(fleet_of_two.query("SELECT message_id FROM routing_message"))
+            written.set()
+
+        writer.put(1, 1, [message(message_id="first")], look)
+        assert fleet_of_two.query("SELECT message_id FROM routing_message") == []
+        await written.wait()
+    assert seen == [("first",)]
+
+
+async def test_done_and_rows_keep_their_order(fleet_of_two: Database):
+    called: list[int] = []
+    async with running(batch_rows=7) as writer:
+        for number in range(50):
+            rows = [message(1 + number % 2, message_id=f"{number:02}.{part}") for part in range(2)]
+            writer.put(1 + number % 2, 1, rows, partial(called.append, number))
+        await writer.flush()
+    assert called == list(range(50))
+    stored = [row[0] for row in fleet_of_two.query("SELECT message_id FROM routing_message ORDER BY id")]
+    assert stored == [f"{number:02}.{part}" for number in range(50) for part in range(2)]
+
+
+async def test_while_one_batch_is_committed_the_next_one_grows(fleet_of_two: Database):
+    async with running(batch_rows=3, batch_seconds=NEVER) as writer:
+        for _ in range(3):
+            writer.put(1, 1, [message()])  # the third fills the first batch
+        for _ in range(20):
+            writer.put(1, 1, [message()])
+        await writer.flush()
+        assert writer.counts()["batches"] == 2
+        assert writer.counts()["written"] == 23
+
+
+async def test_a_single_row_waits_no_longer_than_the_batch_time(fleet_of_two: Database):
+    async with running(batch_rows=1000, batch_seconds=0.001) as writer:
+        committed = asyncio.Event()
+        writer.put(1, 1, [message()], committed.set)
+        await committed.wait()
+
+
+async def test_after_an_outage_the_backlog_goes_in_pieces(fleet_of_two: Database, monkeypatch):
+    monkeypatch.setattr(writer_module, "LARGEST_BATCH", 10)
+    called: list[int] = []
+    writer = Writer(asyncio.get_running_loop(), batch_rows=1000, batch_seconds=NEVER)
+    for number in range(25):
+        writer.put(1, 1, [message()], partial(called.append, number))
+    writer.put(1, 1, [message() for _ in range(30)], partial(called.append, 25))
+    assert writer.counts()["waiting"] == 55
+    writer.start()
+    await writer.stop()
+    assert called == list(range(26))
+    assert writer.counts() == {
+        "written": 55, "dropped": 0, "fenced": 0, "batches": 5, "waiting": 0, "retries": 0,
+    }  # fmt: skip
+
+
+async def test_a_delivery_answered_within_its_batch_is_never_written(fleet_of_two: Database):
+    async with running(batch_seconds=NEVER) as writer:
+        writer.put(1, 1, [delivery(1, 10), delivery(2, 10)])
+        writer.put(1, 1, [done(1, 10), done(2, 10)])
+        await writer.flush()
+        writer.put(1, 1, [delivery(1, 11)])
+        await writer.flush()
+    assert fleet_of_two.query("SELECT id, seq FROM routing_delivery") == [(1, 11)]  # the first ever inserted
+
+
+async def test_a_delivery_answered_later_goes(fleet_of_two: Database):
+    async with running(batch_seconds=NEVER) as writer:
+        writer.put(1, 1, [delivery(1, 10), delivery(1, 11), delivery(2, 10)])
+        await writer.flush()
+        writer.put(1, 1, [done(1, 10)])
+    assert sorted(fleet_of_two.query("SELECT route_id, seq FROM routing_delivery")) == [(1, 11), (2, 10)]
+
+
+async def test_rows_of_a_session_that_another_runtime_owns_are_not_written(fleet_of_two: Database):
+    lost: list[int] = []
+    called: list[int] = []
+    await fleet_of_two.orm(lambda: ChargerSession.objects.filter(pk=1).update(epoch=2, runtime="theirs"))
+    async with running(batch_seconds=NEVER) as writer:
+        writer.lost = lost.append
+        writer.put(1, 1, [message(1), latest(1)], partial(called.append, 1))
+        writer.put(1, 1, [message(1)], partial(called.append, 1))
+        writer.put(2, 1, [message(2)], partial(called.append, 2))
+        writer.put(3, 1, [message(3)], partial(called.append, 3))  # a charger that was deleted
+        await writer.flush()
+        assert writer.counts()["fenced"] == 4
+    assert (lost, called) == ([1, 3], [2])
+    assert fleet_of_two.query("SELECT charger_id FROM routing_message") == [(2,)]
+    assert fleet_of_two.query("SELECT * FROM routing_latestvalue") == []
+
+
+async def test_what_an_older_session_left_does_not_cost_the_present_one(fleet_of_two: Database):
+    lost: list[int] = []
+    async with running(batch_seconds=NEVER) as writer:
+        writer.lost = lost.append
+        writer.put(1, 0, [message(1, message_id="older")])
+        writer.put(1, 1, [message(1, message_id="present")])
+        await writer.flush()
+    assert lost == []
+    assert fleet_of_two.query("SELECT message_id FROM routing_message") == [("present",)]
+
+
+async def test_a_route_deleted_meanwhile_costs_only_its_own_rows(fleet_of_two: Database, caplog):
+    called: list[int] = []
+    await fleet_of_two.orm(Route.objects.filter(pk=1).delete)
+    async with running(batch_seconds=NEVER) as writer:
+        writer.put(1, 1, [message(1), delivery(1, 10), delivery(2, 10)], partial(called.append, 1))
+        writer.put(2, 1, [message(2), delivery(3, 10, charger=2)], partial(called.append, 2))
+        await writer.flush()
+        assert writer.counts()["dropped"] == 1
+    assert called == [1, 2]
+    assert sorted(fleet_of_two.query("SELECT route_id FROM routing_delivery")) == [(2,), (3,)]
+    assert len(fleet_of_two.query("SELECT id FROM routing_message")) == 2
+    assert (
+        "charger 1: a DeliveryRow (route 1, seq 10) can't be stored and is dropped: "
+        "ValueError: route 1 does not exist any more"
+    ) in caplog.messages
+
+
+async def test_a_transaction_outlives_the_route_that_owned_it(fleet_of_two: Database):
+    await fleet_of_two.orm(Route.objects.filter(pk=1).delete)
+    async with running() as writer:
+        writer.put(1, 1, [transaction(owner=1, meter_start=17)])
+        await writer.flush()
+        assert writer.counts()["dropped"] == 0
+    stored = await fleet_of_two.orm(Transaction.objects.get)
+    assert (stored.owner_id, stored.meter_start) == (None, 17)
+
+
+async def test_a_value_of_the_wrong_kind_costs_only_its_row(fleet_of_two: Database, caplog):
+    wrong: Any = 17
+    async with running(batch_seconds=NEVER) as writer:
+        writer.put(1, 1, [message(text=wrong), message(message_id="right")])
+        await writer.flush()
+        assert writer.counts()["dropped"] == 1
+    assert fleet_of_two.query("SELECT message_id FROM routing_message") == [("right",)]
+    assert "a MessageRow" in caplog.text
+
+
+async def test_a_delivery_that_is_there_already_stays(fleet_of_two: Database):
+    """As when the connection broke in the moment of COMMIT and the batch is written again."""
+    async with running(batch_seconds=NEVER) as writer:
+        writer.put(1, 1, [delivery(1, 10)])
+        await writer.flush()
+        writer.put(1, 1, [delivery(1, 10), delivery(1, 11)])
+        await writer.flush()
+        assert writer.counts()["dropped"] == 0
+    assert fleet_of_two.query("SELECT seq FROM routing_delivery ORDER BY seq") == [(10,), (11,)]
+
+
+@contextmanager
+def away(database: Database) -> Iterator[None]:
+    """The database can't be written to."""
+    if database.vendor == "sqlite":
+        other = sqlite3.connect(database.path, isolation_level=None)
+        other.execute("BEGIN EXCLUSIVE")
+        try:
+            yield
+        finally:
+            other.execute("ROLLBACK")
+            other.close()
+        return
+    server, _, name = database.url.rpartition("/")
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as admin:
+        admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false".encode())
+        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+        try:
+            yield
+        finally:
+            admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true".encode())
+
+
+async def test_a_database_that_is_away_delays_everything_and_loses_nothing(fleet_of_two: Database, caplog):
+    fleet_of_two.settings["OPTIONS"] |= {"timeout": 0.02} if fleet_of_two.vendor == "sqlite" else {}
+    called: list[int] = []
+    async with running(batch_rows=5) as writer:
+        writer.put(1, 1, [message(message_id="before")])
+        await writer.flush()
+        with logged("are not stored yet") as retried, away(fleet_of_two):
+            for number in range(30):
+                writer.put(1, 1, [message(message_id=f"{number:02}")], partial(called.append, number))
+            await retried.wait()
+            assert called == []
+            assert writer.counts()["waiting"] == 30
+        await writer.flush()
+        assert writer.counts()["retries"] >= 1
+    assert called == list(range(30))
+    stored = [row[0] for row in fleet_of_two.query("SELECT message_id FROM routing_message ORDER BY id")]
+    assert stored == ["before", *(f"{number:02}" for number in range(30))]
+    assert "1 rows are not stored yet" in caplog.text or "5 rows are not stored yet" in caplog.text
+
+
+async def test_text_that_no_database_takes_is_written_readably(fleet_of_two: Database):
+    async with running() as writer:
+        writer.put(
+            1,
+            1,
+            [message(text='"\0"', answer="half \ud83d", action="é😀"), latest(key="\0", payload="\udc00")],
+        )
+    stored = fleet_of_two.query("SELECT text, answer, action FROM routing_message")
+    assert stored == [('"\\u0000"', "half \\ud83d", "é😀")]
+    assert fleet_of_two.query("SELECT key, payload FROM routing_latestvalue") == [("\\u0000", "\\udc00")]
+
+
+async def test_stop_commits_everything_and_ends(fleet_of_two: Database):
+    called: list[int] = []
+    writer = Writer(asyncio.get_running_loop(), batch_rows=1000, batch_seconds=NEVER)
+    writer.start()
+    writer.put(1, 1, [message()], lambda: writer.put(1, 1, [message()], partial(called.append, 2)))
+    await writer.stop()
+    assert called == [2]  # what a callback put is stored too
+    assert len(fleet_of_two.query("SELECT id FROM routing_message")) == 2
+    with pytest.raises(WriterStopped, match="1 rows of charger 1 came after the writer was stopped"):
+        writer.put(1, 1, [message()])
+
+
+async def test_a_callback_that_fails_costs_nobody_else_the_commit(fleet_of_two: Database, caplog):
+    called: list[int] = []
+    async with running(batch_seconds=NEVER) as writer:
+        writer.put(1, 1, [message()], partial(list[Any].remove, called, "nothing"))
+        writer.put(2, 1, [message(2)], partial(called.append, 2))
+        await writer.flush()
+    assert called == [2]
+    assert "charger 1: after commit: the callback failed" in caplog.text
+
+
+async def test_flush_that_was_cancelled_does_no_harm(fleet_of_two: Database):
+    async with running(batch_seconds=NEVER) as writer:
+        waiting = asyncio.ensure_future(writer.flush())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await writer.flush()
+
+
+KILLED = """
+import asyncio, sys
+import django
+django.setup()
+from routing.writer import Writer
+from tests.routing.rows import delivery, message
+
+async def main():
+    writer = Writer(asyncio.get_running_loop(), batch_rows=20)
+    writer.start()
+    number = 0
+    while True:
+        for _ in range(10):
+            number += 1
+            rows = [message(message_id=str(number)), delivery(1, number)]
+            writer.put(1, 1, rows, lambda number=number: print(number, flush=True))
+        await asyncio.sleep(0.001)
+
+asyncio.run(main())
+"""
+
+
+async def test_kill_9_loses_nothing_that_was_reported_as_done(fleet_of_two: Database):
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", KILLED,
+        stdout=asyncio.subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "proxy_site.settings", "DATABASE_URL": fleet_of_two.url},
+    )  # fmt: skip
+    assert process.stdout
+    reported = [int(await process.stdout.readline()) for _ in range(500)]
+    process.send_signal(signal.SIGKILL)
+    rest, _ = await process.communicate()
+    reported += [int(line) for line in rest.splitlines()]
+    assert reported == list(range(1, len(reported) + 1))
+
+    def stored() -> tuple[set[int], list[int]]:
+        return (
+            {int(number) for number in Message.objects.values_list("message_id", flat=True)},
+            list(Delivery.objects.order_by("seq").values_list("seq", flat=True)),
+        )
+
+    messages, deliveries = await fleet_of_two.orm(stored)
+    assert set(reported) <= messages
+    assert deliveries == list(range(1, len(deliveries) + 1))  # whole batches, in order
+    assert messages == set(deliveries)
+
+
+async def test_times_are_read_back_as_they_were(fleet_of_two: Database):
+    async with running() as writer:
+        writer.put(1, 1, [message(at=AT), message(at=AT.replace(microsecond=0))])
+    read = await fleet_of_two.orm(lambda: list(Message.objects.order_by("pk").values_list("at", flat=True)))
+    assert read == [AT, AT.replace(microsecond=0)]
