@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from django.core.exceptions import ValidationError
 from django.db import models
 
 from accounts.models import Organisation
+from chargers.causes import LABELS
+from chargers.identity import BadIdentity, read_identity
 from chargers.querysets import ChargerQuerySet, ConnectorQuerySet, RefusedAttemptQuerySet
 from routing.changes import ConfigModel
+from routing.core.options import ChargerOptions
+from routing.validation import option_problems
 
 
 def validate_identity(identity: str) -> None:
-    """Refuse what could not be the end of a URL (ocpp-semantics 1.1). Raises ValidationError."""
-    if "/" in identity or not identity.isprintable():
-        shown = identity.encode("unicode_escape").decode()[:60]
-        raise ValidationError(
-            f'"{shown}" is not an identity: it may hold neither a slash nor control characters',
-            code="identity",
-        )
+    """Refuse what can't be the end of a charger's URL. Raises ValidationError."""
+    found = read_identity(f"/ocpp/{quote(identity, safe='')}".encode())
+    if isinstance(found, BadIdentity):
+        raise ValidationError(found.sentence, code="identity")
+
+
+def refusal_causes() -> list[tuple[str, str]]:
+    """Choices of RefusedAttempt.cause; a function, so that a new cause needs no migration."""
+    return [(cause.value, label) for cause, label in LABELS.items()]
 
 
 class Charger(ConfigModel):
@@ -46,6 +54,20 @@ class Charger(ConfigModel):
 
     def __str__(self) -> str:
         return self.identity
+
+    def clean(self) -> None:
+        problems = [str(problem) for problem in option_problems(self.options, ChargerOptions)]
+        errors = {"options": problems} if problems else {}
+        if self.pk and (taken := self._taken_identities()):
+            errors["identity"] = taken
+        if errors:
+            raise ValidationError(errors)
+
+    def _taken_identities(self) -> list[str]:
+        routes = list(self.routes.filter(alias="").select_related("backoffice"))
+        for route in routes:
+            route.charger = self  # as renamed, not as stored
+        return [taken for route in routes if (taken := route.taken_alias())]
 
     def chargers(self) -> set[int]:
         return set() if self.pk is None else {self.pk}
@@ -79,22 +101,9 @@ class Connector(models.Model):
 class RefusedAttempt(models.Model):
     """Somebody who tried to connect and was refused; repeated attempts are counted in one row."""
 
-    class Cause(models.TextChoices):
-        UNKNOWN = "unknown", "Unknown identity"
-        DISABLED = "disabled", "Charger is switched off"
-        BAD_IDENTITY = "bad_identity", "Not an identity"
-        NO_CREDENTIALS = "no_credentials", "No credentials sent"
-        WRONG_CREDENTIALS = "wrong_credentials", "Wrong credentials"
-        NO_PASSWORD = "no_password", "No password stored, but one is required"
-        NO_SUBPROTOCOL = "no_subprotocol", "No subprotocol offered"
-        SUBPROTOCOL = "subprotocol", "No common subprotocol"
-        RATE_LIMITED = "rate_limited", "Too many attempts"
-        TLS_REQUIRED = "tls_required", "TLS required"
-        UNAVAILABLE = "unavailable", "The proxy could not take it"
-
     identity = models.CharField(max_length=255)
     remote_address = models.CharField(max_length=64, blank=True)
-    cause = models.CharField(max_length=32, choices=Cause.choices)
+    cause = models.CharField(max_length=32, choices=refusal_causes)
     detail = models.TextField(blank=True)
     offered_subprotocols = models.CharField(max_length=255, blank=True)
     user_agent = models.CharField(max_length=255, blank=True)

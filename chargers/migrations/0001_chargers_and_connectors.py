@@ -62,19 +62,7 @@ class Migration(migrations.Migration):
                 (
                     "cause",
                     models.CharField(
-                        choices=[
-                            ("unknown", "Unknown identity"),
-                            ("disabled", "Charger is switched off"),
-                            ("bad_identity", "Not an identity"),
-                            ("no_credentials", "No credentials sent"),
-                            ("wrong_credentials", "Wrong credentials"),
-                            ("no_password", "No password stored, but one is required"),
-                            ("no_subprotocol", "No subprotocol offered"),
-                            ("subprotocol", "No common subprotocol"),
-                            ("rate_limited", "Too many attempts"),
-                            ("tls_required", "TLS required"),
-                            ("unavailable", "The proxy could not take it"),
-                        ],
+                        choices=chargers.models.refusal_causes,
                         max_length=32,
                     ),
                 ),

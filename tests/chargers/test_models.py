@@ -20,3 +20,10 @@ def test_only_enabled_and_online_chargers_are_asked_for():
     Charger.objects.create(identity="off", enabled=False)
     assert not Charger.objects.enabled().exists()
     assert not Charger.objects.online().exists()
+
+
+@pytest.mark.parametrize("options", [{"pinned": 1.6}, {"pingg": 1}, ["ping"]], ids=str)
+def test_options_are_checked(options):
+    with pytest.raises(ValidationError) as error:
+        Charger(identity="CP-1", options=options).clean()
+    assert set(error.value.message_dict) == {"options"}
