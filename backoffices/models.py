@@ -86,3 +86,8 @@ class Backoffice(ConfigModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def has_password(self) -> bool:
+        """Whether one is stored; asking does not open it."""
+        return self.__dict__.get("password") is not None

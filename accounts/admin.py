@@ -1,0 +1,72 @@
+"""People and organisations: the superuser's pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as StockGroupAdmin
+from django.contrib.auth.admin import UserAdmin as StockUserAdmin
+from django.contrib.auth.models import Group
+from django.db.models import Count
+from django.http import HttpRequest
+
+from accounts.admin_base import OwnedAdmin, OwnedInline, SuperuserMixin
+from accounts.models import Membership, Organisation, User
+
+if TYPE_CHECKING:
+    _UserAdmin = StockUserAdmin[User]
+else:
+    _UserAdmin = StockUserAdmin
+
+
+class MembershipInline(OwnedInline[Membership]):
+    model = Membership
+    autocomplete_fields = ["user", "organisation"]
+
+
+@admin.register(User)
+class UserAdmin(SuperuserMixin, _UserAdmin):
+    inlines = [MembershipInline]
+    list_display = ["username", "email", "is_active", "is_staff", "is_superuser", "last_login"]
+    list_filter = ["is_active", "is_staff", "is_superuser"]
+
+
+@admin.register(Organisation)
+class OrganisationAdmin(SuperuserMixin, OwnedAdmin[Organisation]):
+    inlines = [MembershipInline]
+    list_display = ["name", "members", "chargers", "created_at"]
+    search_fields = ["name"]
+    readonly_fields = ["created_at"]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        counts = {
+            "member_count": Count("memberships", distinct=True),
+            "charger_count": Count("chargers", distinct=True),
+        }
+        return super().get_queryset(request).annotate(**counts)
+
+    @admin.display(ordering="member_count")
+    def members(self, organisation: Any) -> int:
+        return int(organisation.member_count)
+
+    @admin.display(ordering="charger_count")
+    def chargers(self, organisation: Any) -> int:
+        return int(organisation.charger_count)
+
+
+@admin.register(Membership)
+class MembershipAdmin(SuperuserMixin, OwnedAdmin[Membership]):
+    list_display = ["user", "organisation", "role"]
+    list_filter = ["role"]
+    list_select_related = ["user", "organisation"]
+    search_fields = ["user__username", "organisation__name"]
+    autocomplete_fields = ["user", "organisation"]
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(SuperuserMixin, StockGroupAdmin):
+    """Stock, but nobody gives rights to themselves."""

@@ -1,0 +1,187 @@
+"""What every admin page of ours stands on: rows and choices of the user's organisations only.
+
+All admin classes import their bases from here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from django.contrib import admin
+from django.contrib.admin.utils import get_deleted_objects
+from django.core.paginator import Paginator
+from django.db import models
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+
+from accounts.querysets import OwnedQuerySet
+
+ModelT = TypeVar("ModelT", bound=models.Model)
+
+if TYPE_CHECKING:
+    _ModelAdmin = admin.ModelAdmin[ModelT]
+    _TabularInline = admin.TabularInline[ModelT, Any]
+    _Paginator = Paginator[Any]
+else:
+    _Paginator = Paginator
+
+    class _ModelAdmin(admin.ModelAdmin, Generic[ModelT]):
+        """Subscriptable, as the type checker sees it."""
+
+    class _TabularInline(admin.TabularInline, Generic[ModelT]):
+        """Subscriptable, as the type checker sees it."""
+
+
+SECRET_FIELDS = ("password", "password_hashes")
+
+
+def owned(model: type[models.Model]) -> OwnedQuerySet[Any]:
+    """All rows of one of our models, to be narrowed to those of a user."""
+    rows = model._default_manager.all()
+    if not isinstance(rows, OwnedQuerySet):
+        raise TypeError(f"{model.__name__} has no owner; its manager must build on OwnedQuerySet")
+    return rows
+
+
+def may_change(request: HttpRequest, row: models.Model) -> bool:
+    """Whether the row belongs to an organisation in which the user may change things."""
+    return (
+        request.user.is_superuser or owned(type(row)).filter(pk=row.pk).changeable_by(request.user).exists()
+    )
+
+
+def limit_choices(request: HttpRequest, field: Any, kwargs: dict[str, Any]) -> None:
+    """Offer only what the user may point at; an organisation must be one of theirs."""
+    if isinstance(field.related_model._default_manager.all(), OwnedQuerySet):
+        kwargs["queryset"] = owned(field.related_model).selectable_by(request.user)
+    if field.name == "organisation" and not request.user.is_superuser:
+        kwargs["required"] = True  # without one the row would belong to everybody, or vanish from sight
+
+
+class OwnedAdmin(_ModelAdmin[ModelT]):
+    """A model whose rows belong to organisations."""
+
+    list_per_page = 50
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        rows: Any = super().get_queryset(request)
+        return rows.visible_to(request.user)
+
+    def has_change_permission(self, request: HttpRequest, obj: ModelT | None = None) -> bool:
+        return super().has_change_permission(request, obj) and (obj is None or may_change(request, obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: ModelT | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and (obj is None or may_change(request, obj))
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        limit_choices(request, db_field, kwargs)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        if any(part in SECRET_FIELDS for part in lookup.split("__")):
+            return False
+        return super().lookup_allowed(lookup, value, request) if request else False
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        """Without bulk deletion, which lists and takes along what hangs on the rows of others."""
+        actions = super().get_actions(request)
+        if not request.user.is_superuser:
+            actions.pop("delete_selected", None)
+        return actions
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Records that nobody may edit go with the row they belong to, without a right of their own."""
+        to_delete, counts, missing, protected = get_deleted_objects(objs, request, self.admin_site)
+        records = {
+            model._meta.verbose_name
+            for model, model_admin in self.admin_site._registry.items()
+            if isinstance(model_admin, ReadOnlyAdmin)
+        }
+        return to_delete, counts, missing - records, protected
+
+
+class ReadOnlyAdmin(OwnedAdmin[ModelT]):
+    """Records: looked at, never edited."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: ModelT | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: ModelT | None = None) -> bool:
+        return False
+
+
+class SuperuserMixin:
+    """Whole installation: only superusers enter, whatever rights a group grants."""
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return request.user.is_superuser
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.is_superuser
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.is_superuser
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.is_superuser
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.is_superuser
+
+
+class OwnedInline(_TabularInline[ModelT]):
+    """Rows that belong to the row of the page; who may change that one may change these."""
+
+    extra = 0
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        rows: Any = super().get_queryset(request)
+        return rows.visible_to(request.user)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_add_permission(request, obj) and (obj is None or may_change(request, obj))
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and (obj is None or may_change(request, obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_delete_permission(request, obj) and (obj is None or may_change(request, obj))
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        limit_choices(request, db_field, kwargs)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+
+class VisibleFilter(admin.RelatedFieldListFilter):
+    """A filter by a related row that names only rows the user may see."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
+        rows = owned(field.related_model).visible_to(request.user)
+        return [(str(row.pk), str(row)) for row in rows[:200]]
+
+
+class NewestPaginator(_Paginator):
+    """Pages of the newest rows of a huge table, which it never counts.
+
+    ``count`` says how many of the first REACH rows there are; older ones are found by narrowing
+    the filters.
+    """
+
+    REACH = 1000
+
+    @cached_property
+    def count(self) -> int:
+        rows: Any = self.object_list
+        return len(rows.values_list("pk")[: self.REACH])
+
+
+class RecordAdmin(ReadOnlyAdmin[ModelT]):
+    """Records of a table that grows without end."""
+
+    paginator = NewestPaginator
+    list_per_page = 100
+    list_max_show_all = 0

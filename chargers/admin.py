@@ -1,0 +1,242 @@
+"""Chargers, their connectors, and who was refused, in the admin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Prefetch, QuerySet
+from django.forms.models import BaseInlineFormSet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString, mark_safe
+
+from accounts.admin_base import OwnedAdmin, OwnedInline, ReadOnlyAdmin, VisibleFilter
+from chargers.causes import REMEDIES
+from chargers.credentials import hash_password
+from chargers.models import Charger, Connector, RefusedAttempt
+from routing.core.snapshot import Role
+from routing.models import Route
+
+if TYPE_CHECKING:
+    _ChargerModelForm = forms.ModelForm[Charger]
+    _RouteFormSet = BaseInlineFormSet[Route, Charger, forms.ModelForm[Route]]
+else:
+    _ChargerModelForm = forms.ModelForm
+    _RouteFormSet = BaseInlineFormSet
+
+
+class ChargerForm(_ChargerModelForm):
+    """A charger, with a password that can be set and removed but never read."""
+
+    new_password = forms.CharField(
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="Leave empty to keep what is set. 16 to 40 characters for OCPP 2.x; "
+        "32 to 40 hexadecimal digits for the AuthorizationKey of 1.6.",
+    )
+    password_is_hex = forms.BooleanField(
+        required=False, help_text="The new password is the AuthorizationKey of OCPP 1.6 in hexadecimal."
+    )
+    remove_password = forms.BooleanField(
+        required=False,
+        help_text="Ask for no password. Anybody who knows the URL can then pose as this charger.",
+    )
+
+    class Meta:
+        model = Charger
+        fields = ["identity", "organisation", "label", "enabled", "options"]
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or self.cleaned_data
+        identity, password = cleaned.get("identity"), cleaned.get("new_password")
+        if password and identity:
+            self._hash(identity, password, is_hex=bool(cleaned.get("password_is_hex")))
+        elif cleaned.get("remove_password"):
+            self.instance.password_hashes = []
+        elif self.instance.password_hashes and "identity" in self.changed_data:
+            self.add_error(
+                "new_password", "The password holds for the old identity; set it again or remove it."
+            )
+        return cleaned
+
+    def _hash(self, identity: str, password: str, *, is_hex: bool) -> None:
+        try:
+            self.instance.password_hashes = hash_password(identity, password, is_hex=is_hex)
+        except ValueError as error:
+            self.add_error("new_password", str(error))
+
+
+class RouteFormSet(_RouteFormSet):
+    """The routes of a charger on its own page."""
+
+    def clean(self) -> None:
+        super().clean()
+        live = [f.cleaned_data for f in self.forms if f.is_valid() and not f.cleaned_data.get("DELETE")]
+        billing = [row for row in live if row.get("role") == Role.BILLING.value and row.get("enabled")]
+        if len(billing) > 1:
+            raise forms.ValidationError("At most one enabled route can be the billing route.")
+
+
+class RouteInline(OwnedInline[Route]):
+    model = Route
+    formset = RouteFormSet
+    fields = ["backoffice", "role", "alias", "enabled", "link"]
+    readonly_fields = ["link"]
+    autocomplete_fields = ["backoffice"]
+    show_change_link = True
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("state", "backoffice", "charger")
+
+    @admin.display(description="state")
+    def link(self, route: Route) -> str:
+        return _state(route)
+
+
+class OnlineFilter(admin.SimpleListFilter):
+    title = "online"
+    parameter_name = "online"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Online"), ("no", "Offline"), ("never", "Never connected")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        match self.value():
+            case "yes":
+                return queryset.filter(session__online=True)
+            case "no":
+                return queryset.exclude(session__online=True)
+            case "never":
+                return queryset.filter(session__connected_at=None)
+        return queryset
+
+
+@admin.register(Charger)
+class ChargerAdmin(OwnedAdmin[Charger]):
+    form = ChargerForm
+    inlines = [RouteInline]
+    list_display = [
+        "identity",
+        "label",
+        "organisation",
+        "enabled",
+        "online",
+        "connector_states",
+        "route_states",
+    ]
+    list_filter = [OnlineFilter, "enabled", "adopted", ("organisation", VisibleFilter)]
+    search_fields = ["identity", "label"]
+    autocomplete_fields = ["organisation"]
+    readonly_fields = [
+        "password",
+        "online",
+        "connection",
+        "connector_states",
+        "adopted",
+        "created_at",
+        "records",
+    ]
+    fieldsets = [
+        (None, {"fields": ["identity", "label", "organisation", "enabled"]}),
+        ("Now", {"fields": ["online", "connection", "connector_states", "records"]}),
+        ("Password", {"fields": ["password", "new_password", "password_is_hex", "remove_password"]}),
+        ("More", {"fields": ["options", "adopted", "created_at"]}),
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        routes = Route.objects.select_related("backoffice", "state").order_by("id")
+        rows = super().get_queryset(request).select_related("organisation", "session")
+        return rows.prefetch_related(Prefetch("routes", routes), "connectors")
+
+    def get_autocomplete_fields(self, request: HttpRequest) -> Any:
+        """Organisations have a page for superusers only; everybody else gets a plain list of theirs."""
+        return self.autocomplete_fields if request.user.is_superuser else []
+
+    @admin.display(boolean=True, ordering="session__online")
+    def online(self, charger: Charger) -> bool:
+        return hasattr(charger, "session") and charger.session.online
+
+    @admin.display(description="connectors")
+    def connector_states(self, charger: Charger) -> str:
+        connectors: Iterable[Connector] = charger.connectors.all() if charger.pk else []
+        return ", ".join(_connector(connector) for connector in connectors) or "none reported"
+
+    @admin.display(description="routes")
+    def route_states(self, charger: Charger) -> SafeString | str:
+        routes = ((_mark(route), route.backoffice.name, _state(route)) for route in charger.routes.all())
+        return format_html_join(mark_safe("<br>"), "{} {}: {}", routes) or "no route"
+
+    @admin.display(description="connection")
+    def connection(self, charger: Charger) -> str:
+        if not hasattr(charger, "session") or not charger.session.connected_at:
+            return "never connected"
+        session = charger.session
+        since = session.connected_at if session.online else session.disconnected_at
+        when = f"since {since:%Y-%m-%d %H:%M:%S} UTC" if since else ""
+        return f"OCPP {session.ocpp_version} from {session.remote_address} {when}".strip()
+
+    @admin.display(description="password")
+    def password(self, charger: Charger) -> str:
+        return "A password is set." if charger.password_hashes else "No password is set; none is asked for."
+
+    @admin.display(description="records")
+    def records(self, charger: Charger) -> SafeString | str:
+        if not charger.pk:
+            return ""
+        pages = [
+            (reverse(f"admin:routing_{name}_changelist"), charger.pk, label)
+            for name, label in (
+                ("message", "messages"),
+                ("transaction", "transactions"),
+                ("delivery", "deliveries"),
+            )
+        ]
+        return format_html_join(" · ", '<a href="{}?charger__id__exact={}">{}</a>', pages)
+
+
+def _mark(route: Route) -> str:
+    return "●" if hasattr(route, "state") and route.state.state == "connected" and route.enabled else "○"
+
+
+def _state(route: Route) -> str:
+    if not route.enabled:
+        return "switched off"
+    if not hasattr(route, "state"):
+        return "not dialled yet"
+    error = (
+        f" ({route.state.last_error})" if route.state.last_error and route.state.state != "connected" else ""
+    )
+    return f"{route.state.state}{error}"
+
+
+def _connector(connector: Connector) -> str:
+    place = (
+        f"{connector.evse_id}/{connector.connector_id}" if connector.evse_id else str(connector.connector_id)
+    )
+    error = "" if connector.error_code in ("", "NoError") else f" ({connector.error_code})"
+    return f"{place} {connector.status}{error}"
+
+
+@admin.register(Connector)
+class ConnectorAdmin(ReadOnlyAdmin[Connector]):
+    list_display = ["charger", "evse_id", "connector_id", "status", "error_code", "updated_at"]
+    list_select_related = ["charger"]
+    search_fields = ["charger__identity", "status"]
+
+
+@admin.register(RefusedAttempt)
+class RefusedAttemptAdmin(ReadOnlyAdmin[RefusedAttempt]):
+    list_display = ["last_at", "identity", "remote_address", "cause", "remedy", "count", "first_at"]
+    list_filter = ["cause"]
+    search_fields = ["identity", "remote_address"]
+    readonly_fields = ["remedy"]
+
+    @admin.display(description="what helps")
+    def remedy(self, attempt: RefusedAttempt) -> str:
+        known = {cause.value: remedy for cause, remedy in REMEDIES.items()}
+        return known.get(attempt.cause, "")

@@ -1,0 +1,362 @@
+"""Routes and what passed over them, in the admin."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from accounts.admin_base import OwnedAdmin, ReadOnlyAdmin, RecordAdmin, SuperuserMixin, may_change, owned
+from routing.models import (
+    ChargerSession,
+    ConfigChange,
+    DefaultRoute,
+    Delivery,
+    LatestValue,
+    Message,
+    Route,
+    RouteState,
+    RouteTransaction,
+    RuntimeProcess,
+    Transaction,
+)
+
+
+class StateFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("connected", "Connected"), ("down", "Enabled, not connected"), ("error", "With an error")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        match self.value():
+            case "connected":
+                return queryset.filter(state__state="connected")
+            case "down":
+                return queryset.filter(enabled=True).exclude(state__state="connected")
+            case "error":
+                return queryset.filter(enabled=True).exclude(state=None).exclude(state__last_error="")
+        return queryset
+
+
+@admin.register(Route)
+class RouteAdmin(OwnedAdmin[Route]):
+    list_display = ["charger", "backoffice", "role", "enabled", "link_state", "since", "last_error"]
+    list_select_related = ["charger", "backoffice", "state"]
+    list_filter = [StateFilter, "role", "enabled"]
+    search_fields = ["charger__identity", "charger__label", "backoffice__name", "alias"]
+    autocomplete_fields = ["charger", "backoffice"]
+    readonly_fields = ["link_state", "since", "last_error", "created_at"]
+    actions = ["switch_on", "switch_off"]
+    fieldsets = [
+        (None, {"fields": ["charger", "backoffice", "role", "alias", "enabled"]}),
+        ("Now", {"fields": ["link_state", "since", "last_error"]}),
+        ("Rights and options", {"fields": ["permissions", "options", "created_at"]}),
+    ]
+
+    @admin.display(description="state", ordering="state__state")
+    def link_state(self, route: Route) -> str:
+        return route.state.state if hasattr(route, "state") else "not dialled yet"
+
+    @admin.display(ordering="state__since")
+    def since(self, route: Route) -> Any:
+        return route.state.since if hasattr(route, "state") else None
+
+    @admin.display(description="last error")
+    def last_error(self, route: Route) -> str:
+        return route.state.last_error if hasattr(route, "state") else ""
+
+    @admin.action(description="Switch selected routes on", permissions=["change"])
+    def switch_on(self, request: HttpRequest, queryset: Any) -> None:
+        self._switch(request, queryset, enabled=True)
+
+    @admin.action(description="Switch selected routes off", permissions=["change"])
+    def switch_off(self, request: HttpRequest, queryset: Any) -> None:
+        self._switch(request, queryset, enabled=False)
+
+    def _switch(self, request: HttpRequest, queryset: Any, *, enabled: bool) -> None:
+        done = 0
+        for route in queryset.changeable_by(request.user).exclude(enabled=enabled):
+            route.enabled = enabled
+            try:
+                route.validate_constraints()
+            except ValidationError as error:
+                self.message_user(request, f"{route}: {' '.join(error.messages)}", messages.ERROR)
+                continue
+            route.save()
+            self.log_change(request, route, f"Switched {'on' if enabled else 'off'}.")
+            done += 1
+        self.message_user(
+            request, f"{done} of {queryset.count()} routes switched {'on' if enabled else 'off'}."
+        )
+
+
+@admin.register(DefaultRoute)
+class DefaultRouteAdmin(SuperuserMixin, OwnedAdmin[DefaultRoute]):
+    list_display = ["backoffice", "role"]
+    list_select_related = ["backoffice"]
+    autocomplete_fields = ["backoffice"]
+
+
+class WindowFilter(admin.SimpleListFilter):
+    """How far back; the last day where nothing narrows the list to a charger."""
+
+    title = "time"
+    parameter_name = "window"
+    HOURS = {"hour": 1, "day": 24, "week": 168}
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("hour", "Last hour"), ("day", "Last 24 hours"), ("week", "Last 7 days"), ("any", "Any time")]
+
+    def choices(self, changelist: Any) -> Any:
+        return list(super().choices(changelist))[1:]  # without "All": a window is always chosen
+
+    def value(self) -> str:
+        return super().value() or "day"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        one_charger = "charger__id__exact" in request.GET or request.GET.get("q")
+        chosen = self.parameter_name in request.GET
+        if self.value() == "any" or (one_charger and not chosen):
+            return queryset
+        return queryset.filter(at__gte=timezone.now() - timedelta(hours=self.HOURS.get(self.value(), 24)))
+
+
+class RecordedAdmin(RecordAdmin[Any]):
+    """Records of chargers and routes, either of which may be gone."""
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).prefetch_related("charger", "route__backoffice")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Without ``charger`` and ``route`` as such: they can't be shown where the row is gone."""
+        names = {"charger": "of_charger", "route": "of_route"}
+        return [names.get(field.name, field.name) for field in self.model._meta.fields]
+
+    @admin.display(description="charger")
+    def of_charger(self, row: Any) -> str:
+        charger = _there(row, "charger")
+        return str(charger) if charger else f"removed ({row.charger_id})"
+
+    @admin.display(description="route")
+    def of_route(self, row: Any) -> str:
+        if row.route_id is None:
+            return "charger"
+        route = _there(row, "route")
+        return route.backoffice.name if route else f"removed ({row.route_id})"
+
+
+def _there(row: Any, name: str) -> Any:
+    """The related row, None where it has been deleted; never a query, it was fetched with the list."""
+    return row._state.fields_cache.get(name)
+
+
+@admin.register(Message)
+class MessageAdmin(RecordedAdmin):
+    list_display = [
+        *(
+            "at",
+            "of_charger",
+            "of_route",
+            "direction",
+            "action",
+            "outcome",
+            "error_code",
+            "latency",
+            "message_id",
+        ),
+    ]
+    list_filter = [WindowFilter, "outcome", "direction"]
+    search_fields = ["message_id"]
+    search_help_text = "The identity of a charger, or a whole message id"
+    sortable_by = ()
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
+        """By index only: of one charger, or with this message id."""
+        if not search_term:
+            return queryset, False
+        chargers = owned(_charger_model()).visible_to(request.user).filter(identity=search_term)
+        key = chargers.values_list("pk", flat=True).first()
+        return queryset.filter(message_id=search_term) if key is None else queryset.filter(charger=key), False
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = super().get_fields(request, obj)
+        frames = {"text": "frame", "answer": "answer_frame"}
+        if obj is not None and not _sees_cards(request, obj):
+            return [field for field in fields if field not in frames]
+        return [frames.get(field, field) for field in fields]
+
+    @admin.display(description="latency")
+    def latency(self, message: Message) -> str:
+        return "" if message.latency_ms is None else f"{message.latency_ms:.1f} ms"
+
+    @admin.display(description="frame")
+    def frame(self, message: Message) -> SafeString:
+        return _frame(message.text or _first_text(message))
+
+    @admin.display(description="answer")
+    def answer_frame(self, message: Message) -> SafeString:
+        return _frame(message.answer)
+
+
+def _charger_model() -> Any:
+    return Message._meta.get_field("charger").related_model
+
+
+def _first_text(message: Message) -> str:
+    """The frame whose payload this one repeats: that of the exchange's first row."""
+    same = Message.objects.filter(charger_id=message.charger_id, exchange=message.exchange, id__lt=message.id)
+    return same.exclude(text="").order_by("id").values_list("text", flat=True).first() or ""
+
+
+def _frame(text: str) -> SafeString:
+    return format_html('<pre style="white-space: pre-wrap; overflow-wrap: anywhere">{}</pre>', text)
+
+
+def _sees_cards(request: HttpRequest, row: Any) -> bool:
+    """Cards are personal data: shown to those who may also change things."""
+    return may_change(request, row)
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(RecordedAdmin):
+    list_display = ["at", "of_charger", "of_route", "action", "attempts", "error", "dead"]
+    list_filter = ["dead"]
+    search_fields = ["charger__identity", "route__backoffice__name"]
+    sortable_by = ()
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = super().get_fields(request, obj)
+        hidden = [] if obj is None or _sees_cards(request, obj) else ["payload"]
+        return [field for field in fields if field not in hidden]
+
+
+@admin.register(Transaction)
+class TransactionAdmin(RecordAdmin[Transaction]):
+    list_display = [
+        *(
+            "created",
+            "charger",
+            "connector",
+            "card",
+            "charger_transaction_id",
+            "owned_by",
+            "known_by",
+            "energy",
+        ),
+        *("started_at", "stopped_at", "stop_reason"),
+    ]
+    list_filter = [("closed", admin.EmptyFieldListFilter)]
+    search_fields = ["charger__identity", "charger_transaction_id"]
+    readonly_fields = ["known_by", "card"]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        rows = super().get_queryset(request).select_related("charger", "owner__backoffice")
+        return rows.prefetch_related("route_transactions__route__backoffice")
+
+    def get_fields(self, request: HttpRequest, obj: Transaction | None = None) -> Any:
+        fields = [field.name for field in Transaction._meta.fields if field.name != "owner"] + [
+            "owned_by",
+            "known_by",
+        ]
+        if obj is not None and not _sees_cards(request, obj):
+            hidden = ("id_tag", "start_payload", "last_payload")
+            return ["card", *(field for field in fields if field not in hidden)]
+        return fields
+
+    @admin.display(description="connector")
+    def connector(self, transaction: Transaction) -> str:
+        places = (transaction.evse_id, transaction.connector_id)
+        return "/".join(str(place) for place in places if place is not None)
+
+    @admin.display(description="card")
+    def card(self, transaction: Transaction) -> str:
+        return f"****{transaction.id_tag[-4:]}" if len(transaction.id_tag) > 4 else "****"
+
+    @admin.display(description="billed by")
+    def owned_by(self, transaction: Transaction) -> str:
+        return transaction.owner.backoffice.name if transaction.owner else "proxy"
+
+    @admin.display(description="known as")
+    def known_by(self, transaction: Transaction) -> str:
+        rows = transaction.route_transactions.all()
+        return ", ".join(
+            f"{row.route.backoffice.name} {row.route_transaction_id or row.state}" for row in rows
+        )
+
+    @admin.display(description="energy")
+    def energy(self, transaction: Transaction) -> str:
+        if transaction.meter_start is None or transaction.meter_stop is None:
+            return ""
+        return f"{(transaction.meter_stop - transaction.meter_start) / 1000:.3f} kWh"
+
+
+@admin.register(RouteTransaction)
+class RouteTransactionAdmin(RecordAdmin[RouteTransaction]):
+    list_display = ["route", "transaction", "route_transaction_id", "state"]
+    list_select_related = ["route__charger", "route__backoffice", "transaction__charger"]
+    list_filter = ["state"]
+    search_fields = ["route_transaction_id"]
+
+
+@admin.register(LatestValue)
+class LatestValueAdmin(ReadOnlyAdmin[LatestValue]):
+    list_display = ["charger", "kind", "at"]
+    list_select_related = ["charger"]
+    search_fields = ["charger__identity"]
+
+    def get_fields(self, request: HttpRequest, obj: LatestValue | None = None) -> Any:
+        """Cards are keys of what is kept about them."""
+        hidden = [] if obj is None or _sees_cards(request, obj) else ["key", "payload"]
+        return [field for field in ("charger", "kind", "key", "payload", "at") if field not in hidden]
+
+
+@admin.register(ChargerSession)
+class ChargerSessionAdmin(ReadOnlyAdmin[ChargerSession]):
+    list_display = [
+        "charger",
+        "online",
+        "ocpp_version",
+        "remote_address",
+        "connected_at",
+        "disconnected_at",
+        "runtime",
+    ]
+    list_select_related = ["charger"]
+    list_filter = ["online"]
+    search_fields = ["charger__identity", "remote_address"]
+
+
+@admin.register(RouteState)
+class RouteStateAdmin(ReadOnlyAdmin[RouteState]):
+    list_display = ["route", "state", "since", "registration", "last_error"]
+    list_select_related = ["route__charger", "route__backoffice"]
+    search_fields = ["route__charger__identity", "route__backoffice__name"]
+
+
+class _InstallationAdmin(SuperuserMixin, ReadOnlyAdmin[Any]):
+    """Records of the whole installation."""
+
+    has_add_permission = ReadOnlyAdmin.has_add_permission
+    has_change_permission = ReadOnlyAdmin.has_change_permission
+    has_delete_permission = ReadOnlyAdmin.has_delete_permission
+
+
+@admin.register(RuntimeProcess)
+class RuntimeProcessAdmin(_InstallationAdmin):
+    list_display = ["id", "beat_at"]
+
+
+@admin.register(ConfigChange)
+class ConfigChangeAdmin(_InstallationAdmin):
+    list_display = ["id", "charger_id", "at"]
+    fields = ["id", "charger_id", "at"]
+    paginator = RecordAdmin.paginator

@@ -1,0 +1,265 @@
+"""Every page of the admin, as a superuser and as an installer of another organisation.
+
+New models are covered without anyone remembering: a registered model that the world below has no
+row of fails the test.
+"""
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Group, Permission
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from accounts.models import Membership, Organisation, User
+from backoffices.models import Backoffice
+from chargers.models import Charger, Connector, RefusedAttempt
+from routing.models import (
+    ChargerSession,
+    ConfigChange,
+    DefaultRoute,
+    Delivery,
+    LatestValue,
+    Message,
+    Route,
+    RouteState,
+    RouteTransaction,
+    RuntimeProcess,
+    Transaction,
+)
+
+pytestmark = pytest.mark.django_db
+
+NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
+SECRET = "Zebra"
+"""Stands in every name, address and text of the other organisation."""
+
+
+def world(name: str) -> SimpleNamespace:
+    """An organisation with one row of every model; ``name`` is in all of their texts."""
+    organisation = Organisation.objects.create(name=f"{name} GmbH")
+    user = User.objects.create_user(f"{name}-user")
+    charger = Charger.objects.create(
+        identity=f"{name}-CP", organisation=organisation, label=f"{name} label", password_hashes=["text:hash"]
+    )
+    backoffice = Backoffice.objects.create(
+        name=f"{name} energy",
+        organisation=organisation,
+        url=f"ws://{name}/",
+        username=name,
+        password=b"topsecret",
+    )
+    route = Route.objects.create(
+        charger=charger, backoffice=backoffice, role="control", alias=f"{name}-alias"
+    )
+    transaction = Transaction.objects.create(
+        charger=charger, ocpp_version="1.6", id_tag=f"{name}-card", charger_transaction_id=name, owner=route
+    )
+    rows: list[Any] = [
+        *(organisation, user, charger, backoffice, route, transaction),
+        Group.objects.create(name=f"{name} group"),
+        Membership.objects.create(user=user, organisation=organisation, role="installer"),
+        Connector.objects.create(charger=charger, connector_id=1, status=name, updated_at=NOW),
+        RefusedAttempt.objects.create(identity=name, cause="unknown_identity", first_at=NOW, last_at=NOW),
+        DefaultRoute.objects.create(backoffice=backoffice, role="control"),
+        transaction.route_transactions.create(route=route, route_transaction_id=name, state="known"),
+        Message.objects.create(
+            charger=charger, route=route, at=NOW, exchange=1, direction="up", action=name, message_id=name,
+            text=name, answer=name, outcome="answered", rule=name,
+        ),
+        charger.deliveries.create(route=route, seq=1, exchange=1, at=NOW, action=name, payload=name),
+        LatestValue.objects.create(charger=charger, kind="boot", key=name, payload=name, at=NOW),
+        ChargerSession.objects.create(charger=charger, online=True, remote_address=name, connected_at=NOW),
+        RouteState.objects.create(route=route, state="connected", since=NOW, last_error=name),
+        RuntimeProcess.objects.create(id=name, beat_at=NOW),
+        ConfigChange.objects.latest("id"),
+    ]  # fmt: skip
+    return SimpleNamespace(user=user, charger=charger, by_model={type(row): row for row in rows})
+
+
+@pytest.fixture
+def theirs():
+    return world(SECRET)
+
+
+@pytest.fixture
+def ours():
+    ours = world("Ours")
+    ours.user.is_staff = True
+    ours.user.save()
+    ours.user.user_permissions.set(Permission.objects.all())
+    return ours
+
+
+@pytest.fixture
+def installer(client, ours):
+    client.force_login(ours.user)
+    return client
+
+
+MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
+each_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+
+
+def address(model, page, *args):
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
+
+
+def everything(model):
+    """The list of a model, that of messages without its window of time."""
+    return address(model, "changelist") + ("?window=any" if model is Message else "")
+
+
+@each_model
+def test_a_superuser_opens_every_page(model, admin_client, theirs):
+    row = theirs.by_model[model]
+    row_pages = [address(model, page, row.pk) for page in ("change", "delete", "history")]
+    for url in [address(model, "changelist"), address(model, "add"), *row_pages]:
+        response = admin_client.get(url)
+        expected = (200, 403) if _read_only(model) and url.endswith(("/add/", "/delete/")) else (200,)
+        assert response.status_code in expected, url
+
+
+@each_model
+def test_a_superuser_finds_the_row_in_its_list(model, admin_client, theirs):
+    response = admin_client.get(everything(model))
+    assert theirs.by_model[model] in response.context["cl"].result_list
+
+
+def _read_only(model):
+    request: Any = SimpleNamespace(user=User(is_superuser=True))
+    return not admin.site._registry[model].has_add_permission(request)
+
+
+@each_model
+def test_an_installer_sees_nothing_of_another_organisation(model, installer, theirs):
+    for url in [
+        address(model, "changelist"),
+        everything(model),
+        address(model, "add"),
+    ]:
+        response = installer.get(url)
+        assert response.status_code in (200, 403), url
+        assert SECRET not in response.content.decode(), url
+
+
+@each_model
+@pytest.mark.parametrize("page", ["change", "delete", "history"])
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_an_installer_opens_no_row_of_another_organisation(model, page, method, installer, theirs):
+    row = theirs.by_model[model]
+    response = getattr(installer, method)(
+        address(model, page, row.pk), {"post": "yes"} if method == "post" else {}
+    )
+    assert response.status_code in (302, 403, 404)
+    if response.status_code == 302:
+        assert "/change/" not in response.url
+    assert type(row).objects.filter(pk=row.pk).exists()
+
+
+OWN = {Charger, Backoffice, Route, Connector, Transaction, RouteTransaction, Message, Delivery}
+OWN |= {LatestValue, ChargerSession, RouteState}
+
+
+@each_model
+def test_an_installer_opens_the_rows_of_their_own_organisation(model, installer, ours, theirs):
+    response = installer.get(address(model, "change", ours.by_model[model].pk))
+    assert (response.status_code == 200) is (model in OWN)
+    assert SECRET not in response.content.decode()
+
+
+@each_model
+def test_without_an_organisation_there_is_nothing_to_see(model, client, ours, theirs):
+    Membership.objects.filter(user=ours.user).delete()
+    Backoffice.objects.create(name=f"{SECRET} shared", url="ws://shared/")
+    client.force_login(ours.user)
+    response = client.get(everything(model))
+    assert response.status_code in (200, 403)
+    if response.status_code == 200:
+        assert not response.context["cl"].result_list
+        assert SECRET not in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("source", "field", "model"),
+    [("route", "charger", Charger), ("route", "backoffice", Backoffice)],
+)
+def test_what_a_field_suggests_is_scoped(source, field, model, installer, ours, theirs):
+    query = {"app_label": "routing", "model_name": source, "field_name": field, "term": ""}
+    results = installer.get(reverse("admin:autocomplete"), query).json()["results"]
+    assert [result["id"] for result in results] == [str(ours.by_model[model].pk)]
+
+
+def test_an_installer_points_at_no_charger_of_another_organisation(installer, ours, theirs):
+    backoffice = Backoffice.objects.create(name="shared", url="ws://shared/")
+    form = {"charger": theirs.charger.pk, "backoffice": backoffice.pk, "role": "observe", "enabled": "on"}
+    response = installer.post(address(Route, "add"), form | {"permissions": "{}", "options": "{}"})
+    assert response.status_code == 200
+    assert "charger" in response.context["adminform"].form.errors
+    form["charger"] = ours.charger.pk
+    assert (
+        installer.post(address(Route, "add"), form | {"permissions": "{}", "options": "{}"}).status_code
+        == 302
+    )
+
+
+@pytest.mark.parametrize("action", ["switch_off", "delete_selected"])
+def test_an_action_on_rows_of_another_organisation_does_nothing(action, installer, theirs):
+    route = theirs.by_model[Route]
+    installer.post(
+        address(Route, "changelist"), {"action": action, "_selected_action": route.pk, "post": "yes"}
+    )
+    assert Route.objects.get(pk=route.pk).enabled
+
+
+def test_a_reader_changes_nothing(installer, ours):
+    Membership.objects.filter(user=ours.user).update(role="read_only")
+    charger = ours.charger
+    assert installer.get(address(Charger, "change", charger.pk)).status_code == 200
+    assert installer.post(address(Charger, "change", charger.pk), {"identity": "x"}).status_code == 403
+    assert installer.post(address(Charger, "delete", charger.pk), {"post": "yes"}).status_code == 403
+    route = ours.by_model[Route]
+    installer.post(address(Route, "changelist"), {"action": "switch_off", "_selected_action": route.pk})
+    assert Route.objects.get(pk=route.pk).enabled
+
+
+def test_a_shared_backoffice_shows_neither_address_nor_user_name(installer, ours):
+    shared = Backoffice.objects.create(name="shared", url="ws://quagga-address/", username="quagga-user")
+    response = installer.get(address(Backoffice, "change", shared.pk))
+    assert response.status_code == 200
+    assert "quagga" not in response.content.decode()
+    listed = installer.get(address(Backoffice, "changelist")).content.decode()
+    assert "shared" in listed
+    assert "quagga" not in listed
+    assert installer.post(address(Backoffice, "change", shared.pk), {"name": "mine"}).status_code == 403
+
+
+@pytest.mark.parametrize("query", ["password_hashes__contains=text", "password__contains=v1", "password=x"])
+def test_nobody_searches_for_secrets(query, installer, ours):
+    for model in (Charger, Backoffice):
+        response = installer.get(address(model, "changelist") + "?" + query)
+        assert response.status_code in (302, 400)
+
+
+LISTS = [model for model in MODELS if model not in (Group, User, ConfigChange)]
+
+
+@pytest.mark.parametrize("model", LISTS, ids=lambda model: model._meta.label)
+def test_a_list_takes_as_many_queries_for_many_rows_as_for_few(
+    model, admin_client, django_assert_num_queries
+):
+    world("One")
+    url = everything(model)
+    admin_client.get(url)  # caches of the framework
+    with CaptureQueriesContext(
+        connection,
+    ) as few:
+        admin_client.get(url)
+    for number in range(3):
+        world(f"More{number}")
+    with django_assert_num_queries(len(few)):
+        admin_client.get(url)

@@ -1,0 +1,146 @@
+from datetime import timedelta
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from backoffices.models import Backoffice
+from chargers.models import Charger
+from routing.models import ConfigChange, Delivery, Message, Route, RouteState, Transaction
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def charger():
+    return Charger.objects.create(identity="CP-1")
+
+
+@pytest.fixture
+def route(charger):
+    backoffice = Backoffice.objects.create(name="energy", url="ws://energy/")
+    return Route.objects.create(charger=charger, backoffice=backoffice, role="control")
+
+
+def list_of(model):
+    return reverse(f"admin:routing_{model._meta.model_name}_changelist")
+
+
+def switch(client, action, *routes):
+    keys = [route.pk for route in routes]
+    response = client.post(list_of(Route), {"action": action, "_selected_action": keys}, follow=True)
+    return [str(message) for message in response.context["messages"]]
+
+
+def test_routes_are_switched_from_the_list_and_that_is_recorded(admin_client, route, charger):
+    start = ConfigChange.objects.latest("id").id
+    assert switch(admin_client, "switch_off", route) == ["1 of 1 routes switched off."]
+    assert not Route.objects.get().enabled
+    assert [c.charger_id for c in ConfigChange.objects.filter(id__gt=start)] == [charger.pk]
+    assert LogEntry.objects.get().change_message == "Switched off."
+    assert switch(admin_client, "switch_on", route) == ["1 of 1 routes switched on."]
+
+
+def test_a_route_that_is_on_already_is_left_alone(admin_client, route):
+    start = ConfigChange.objects.latest("id").id
+    assert switch(admin_client, "switch_on", route) == ["0 of 1 routes switched on."]
+    assert ConfigChange.objects.latest("id").id == start
+
+
+def test_a_second_billing_route_is_not_switched_on(admin_client, charger):
+    routes = [
+        Route.objects.create(
+            charger=charger, role="billing", enabled=enabled,
+            backoffice=Backoffice.objects.create(name=name, url="ws://x/"),
+        )
+        for name, enabled in [("old", True), ("new", False)]
+    ]  # fmt: skip
+    problem, done = switch(admin_client, "switch_on", *routes)
+    assert "CP-1 to new: This charger already has an enabled billing route" in problem
+    assert done == "0 of 2 routes switched on."
+
+
+def test_a_route_is_not_switched_by_a_get(admin_client, route):
+    admin_client.get(list_of(Route), {"action": "switch_off", "_selected_action": route.pk})
+    assert Route.objects.get().enabled
+
+
+def test_the_list_says_what_is_wrong_with_a_route(admin_client, route):
+    RouteState.objects.create(
+        route=route, state="waiting", since=timezone.now(), last_error="connection refused"
+    )
+    page = admin_client.get(list_of(Route), {"state": "error"}).content.decode()
+    assert "waiting" in page
+    assert "connection refused" in page
+
+
+@pytest.mark.parametrize("state", ["connected", "down", "error"])
+def test_each_state_can_be_filtered_by(admin_client, route, state):
+    response = admin_client.get(list_of(Route), {"state": state})
+    assert (route in response.context["cl"].result_list) is (state == "down")
+
+
+def message(charger, **fields):
+    defaults = {
+        "at": timezone.now(), "exchange": 1, "direction": "up", "action": "Heartbeat", "message_id": "m1",
+        "text": '[2,"m1","Heartbeat",{}]', "outcome": "answered",
+    }  # fmt: skip
+    return Message.objects.create(charger=charger, **(defaults | fields))
+
+
+def shown(client, **query):
+    return list(client.get(list_of(Message), query).context["cl"].result_list)
+
+
+def test_messages_are_those_of_the_last_day(admin_client, charger):
+    new = message(charger)
+    old = message(charger, at=timezone.now() - timedelta(days=2))
+    assert shown(admin_client) == [new]
+    assert shown(admin_client, window="week") == [old, new]
+    assert shown(admin_client, charger__id__exact=charger.pk) == [old, new]
+
+
+@pytest.mark.parametrize(("term", "found"), [("m1", ["m1"]), ("CP-1", ["m2", "m1"]), ("m", []), ("CP", [])])
+def test_messages_are_searched_by_charger_or_whole_id(admin_client, charger, term, found):
+    message(charger)
+    message(charger, message_id="m2")
+    assert [row.message_id for row in shown(admin_client, q=term)] == found
+
+
+@pytest.mark.parametrize("model", [Message, Delivery, Transaction])
+def test_a_huge_table_is_never_counted(admin_client, charger, model):
+    message(charger)
+    with CaptureQueriesContext(connection) as queries:
+        admin_client.get(list_of(model))
+    assert not [query["sql"] for query in queries if "COUNT(" in query["sql"].upper()]
+
+
+def test_messages_of_a_charger_that_is_gone_are_still_there(admin_client, charger, route):
+    row = message(charger, route=route)
+    key = charger.pk
+    charger.delete()
+    assert f"removed ({key})" in admin_client.get(list_of(Message)).content.decode()
+    assert admin_client.get(reverse("admin:routing_message_change", args=[row.pk])).status_code == 200
+
+
+def test_a_message_that_repeats_the_first_of_its_exchange_shows_that_text(admin_client, charger, route):
+    message(charger)
+    copy = message(charger, text="", route=route)
+    page = admin_client.get(reverse("admin:routing_message_change", args=[copy.pk])).content.decode()
+    assert "[2,&quot;m1&quot;,&quot;Heartbeat&quot;,{}]" in page
+
+
+def test_frames_are_shown_as_text_never_as_markup(admin_client, charger):
+    row = message(charger, text="<script>alert(1)</script>")
+    page = admin_client.get(reverse("admin:routing_message_change", args=[row.pk])).content.decode()
+    assert "<script>alert" not in page
+
+
+def test_cards_are_masked_in_lists(admin_client, charger):
+    charger.transactions.create(ocpp_version="1.6", id_tag="04AABBCCDD")
+    page = admin_client.get(list_of(Transaction)).content.decode()
+    assert "****CCDD" in page
+    assert "04AABBCCDD" not in page
