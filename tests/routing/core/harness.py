@@ -1,0 +1,477 @@
+"""A world around the machine: a charger and backoffices that speak text frames, a clock, a store.
+
+No sockets, no database, no waiting: what the machine decides is carried out on plain lists.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from routing.core.decisions import (
+    CloseCharger,
+    CloseLink,
+    Decision,
+    Load,
+    Memory,
+    OpenLink,
+    Report,
+    Store,
+    ToBackoffice,
+    ToCharger,
+)
+from routing.core.machine import Machine
+from routing.core.options import ChargerOptions, RouteOptions
+from routing.core.rows import (
+    DeliveryDone,
+    DeliveryFailed,
+    DeliveryRow,
+    LatestRow,
+    MessageRow,
+    RouteStateRow,
+    RouteTransactionRow,
+    Row,
+    TransactionRow,
+)
+from routing.core.snapshot import ChargerSnapshot, Role, RouteSnapshot, Verdict
+
+NOON = "2026-01-01T12:00:00Z"
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+BOOT = '{"chargePointVendor":"Vendor","chargePointModel":"Model"}'
+BOOT_2 = '{"reason":"PowerUp","chargingStation":{"model":"Model","vendorName":"Vendor"}}'
+
+
+def route(
+    key: int,
+    backoffice: str,
+    role: Role,
+    permissions: dict[str, Verdict] | None = None,
+    **options: Any,
+) -> RouteSnapshot:
+    """A route of the charger under test."""
+    return RouteSnapshot(
+        key=key,
+        backoffice=backoffice,
+        role=role,
+        alias="CP-1",
+        permissions=permissions or {},
+        options=RouteOptions(**options),
+        alias_key=b"secret of " + backoffice.encode(),
+    )
+
+
+BILLING = route(1, "billing", Role.BILLING)
+ENERGY = route(2, "energy", Role.CONTROL)
+WATCHER = route(3, "watcher", Role.OBSERVE)
+
+
+class Database:
+    """What was stored, and a memory built from it as ``routing.loading`` would."""
+
+    def __init__(self) -> None:
+        self.messages: list[MessageRow] = []
+        self.deliveries: dict[tuple[int, int], DeliveryRow] = {}
+        self.dead: list[tuple[int, str]] = []
+        self.transactions: dict[UUID, TransactionRow] = {}
+        self.route_transactions: dict[tuple[UUID, int], RouteTransactionRow] = {}
+        self.latest: dict[tuple[str, str], LatestRow] = {}
+        self.route_states: dict[int, RouteStateRow] = {}
+
+    def write(self, rows: Iterable[Row]) -> None:
+        """Apply rows in order."""
+        for row in rows:
+            match row:
+                case MessageRow():
+                    self.messages.append(row)
+                case DeliveryRow():
+                    self.deliveries[row.route, row.seq] = row
+                case DeliveryDone():
+                    self.deliveries.pop((row.route, row.seq), None)
+                case DeliveryFailed(dead=True):
+                    self.dead.append((row.route, self.deliveries.pop((row.route, row.seq)).action))
+                case TransactionRow():
+                    self.transactions[row.id] = row
+                case RouteTransactionRow():
+                    self.route_transactions[row.transaction, row.route] = row
+                case LatestRow():
+                    self.latest[row.kind, row.key] = row
+                case RouteStateRow():
+                    self.route_states[row.route] = row
+
+    def waiting(self, route_: int, after: int = 0) -> list[DeliveryRow]:
+        """Deliveries of a route, in order."""
+        return [d for (key, seq), d in sorted(self.deliveries.items()) if key == route_ and seq > after]
+
+    def memory(self, window: int = 64) -> Memory:
+        """What a new session would be given."""
+        routes = {key for key, _ in self.deliveries}
+        numbers = [
+            int(t.charger_transaction_id or 0) for t in self.transactions.values() if t.ocpp_version == "1.6"
+        ]
+        return Memory(
+            latest=list(self.latest.values()),
+            transactions=list(self.transactions.values()),
+            route_transactions=list(self.route_transactions.values()),
+            deliveries={r: self.waiting(r)[:window] for r in routes},
+            more={r for r in routes if len(self.waiting(r)) > window},
+            last_seq=max((s for _, s in self.deliveries), default=0),
+            last_proxy_transaction_id=max((n for n in numbers if n >= 1_000_000_000), default=0),
+            registrations={r: s.registration for r, s in self.route_states.items()},
+        )
+
+
+class Backoffice:
+    """One CSMS: what it got, and how it answers. ``behave`` may be replaced at any time.
+
+    ``first_number`` is the transaction id that it gives first (1.6).
+    """
+
+    def __init__(self, world: World, key: int, first_number: int) -> None:
+        self.world = world
+        self.key = key
+        self.up = False
+        self.wanted = ""
+        self.got: list[tuple[str, Any]] = []
+        self.frames: list[str] = []
+        self.answers: list[Any] = []
+        self.numbers = itertools.count(first_number)
+        self.status = "Accepted"
+        self.interval = 300
+        self.held: list[tuple[str, str, Any]] = []
+        self.behave: Callable[[Backoffice, str, str, Any], None] = Backoffice.answer
+
+    def open(self) -> None:
+        """The link opens."""
+        self.up = True
+        self.world.do(self.world.machine.link_opened(self.key, *self.world.time))
+
+    def lose(self, error: str = "connection lost") -> None:
+        """The link breaks; it is not redialled before ``open``."""
+        self.up = False
+        self.held.clear()
+        self.world.do(self.world.machine.link_closed(self.key, error, *self.world.time))
+
+    def refuse(self, error: str = "connection refused") -> None:
+        """A dial has failed."""
+        self.world.do(self.world.machine.link_state(self.key, "waiting", error, *self.world.time))
+
+    def take(self, text: str) -> None:
+        """A frame arrives."""
+        self.frames.append(text)
+        frame = json.loads(text)
+        if frame[0] in (3, 4):
+            self.answers.append(frame)
+        elif frame[0] == 2:
+            self.got.append((frame[2], frame[3]))
+            self.behave(self, frame[1], frame[2], frame[3])
+        else:
+            self.got.append((frame[2], frame[3]))
+
+    def answer(self, message_id: str, action: str, payload: Any) -> None:
+        """Answer as a CSMS in good health."""
+        self.result(message_id, self.payload_for(action))
+
+    def hold(self, message_id: str, action: str, payload: Any) -> None:
+        """Keep the CALL, to be answered by ``release``."""
+        self.held.append((message_id, action, payload))
+
+    def ignore(self, message_id: str, action: str, payload: Any) -> None:
+        """Never answer."""
+
+    def release(self) -> None:
+        """Answer what was held."""
+        held, self.held = self.held, []
+        for message_id, action, payload in held:
+            self.answer(message_id, action, payload)
+
+    def payload_for(self, action: str) -> dict[str, Any]:
+        """The usual answer to an action."""
+        match action:
+            case "BootNotification":
+                return {
+                    "currentTime": "2026-01-01T00:00:00Z",
+                    "interval": self.interval,
+                    "status": self.status,
+                }
+            case "Heartbeat":
+                return {"currentTime": NOON}
+            case "Authorize":
+                info = {"status": "Accepted"}
+                return {"idTagInfo": info} if self.world.version == "1.6" else {"idTokenInfo": info}
+            case "StartTransaction":
+                return {"transactionId": next(self.numbers), "idTagInfo": {"status": "Accepted"}}
+        return {}
+
+    def result(self, message_id: str, payload: Any) -> None:
+        """Send a CALLRESULT."""
+        self.say(json.dumps([3, message_id, payload], separators=(",", ":")))
+
+    def say(self, text: str) -> None:
+        """Send any text."""
+        self.world.queue.append(lambda: self.world.machine.link_frame(self.key, text, *self.world.time))
+        self.world.run()
+
+    def call(self, action: str, payload: Any, message_id: str = "x") -> None:
+        """Send a CALL toward the charger."""
+        self.say(json.dumps([2, message_id, action, payload], separators=(",", ":")))
+
+    def of(self, *actions: str) -> list[tuple[str, Any]]:
+        """What it got of some actions, in order."""
+        return [(a, p) for a, p in self.got if a in actions]
+
+    def payloads(self, action: str) -> list[Any]:
+        """The payloads it got of one action, in order."""
+        return [p for a, p in self.got if a == action]
+
+
+class World:
+    """The machine with its charger, its backoffices, its clock and its database.
+
+    ``commit_at_once``: gates open as soon as they are stored; else with ``commit``.
+    """
+
+    def __init__(
+        self,
+        *routes: RouteSnapshot,
+        version: str = "1.6",
+        options: ChargerOptions | None = None,
+        database: Database | None = None,
+        first_numbers: tuple[int, ...] = (100, 900, 5000, 7000),
+    ) -> None:
+        self.now = 1000.0
+        self.utc = EPOCH
+        self.version = version
+        self.database = database or Database()
+        self.routes = routes or (BILLING, ENERGY)
+        self.options = options or ChargerOptions()
+        self.ids = itertools.count(1)
+        self.to_charger: list[str] = []
+        self.reports: list[Report] = []
+        self.closed: list[CloseCharger] = []
+        self.commands: list[Any] = []
+        self.obey: Callable[[World, Any], None] | None = World.accept
+        self.commit_at_once = True
+        self.gates: list[int] = []
+        self.queue: list[Callable[[], list[Decision]]] = []
+        self._running = False
+        self.message_ids = itertools.count(1)
+        self.backoffices = {
+            r.key: Backoffice(self, r.key, first)
+            for r, first in zip(self.routes, first_numbers, strict=False)
+        }
+        self.auto_open = True
+        self.machine = self._machine()
+
+    def _machine(self) -> Machine:
+        uuids = (UUID(int=n) for n in itertools.count(len(self.database.transactions) + 1))
+        return Machine(
+            self.snapshot(),
+            self.database.memory(),
+            new_id=lambda: f"p{next(self.ids)}",
+            new_uuid=lambda: next(uuids),
+        )
+
+    def snapshot(self) -> ChargerSnapshot:
+        """The configuration as it stands."""
+        return ChargerSnapshot(key=1, identity="CP-1", options=self.options, routes=self.routes)
+
+    def __getitem__(self, name: str) -> Backoffice:
+        key = next(r.key for r in self.routes if r.backoffice == name)
+        return self.backoffices[key]
+
+    @property
+    def time(self) -> tuple[float, datetime]:
+        """Monotonic seconds and the wall clock."""
+        return self.now, self.utc
+
+    # -- the machine's decisions ---------------------------------------------------------------------
+
+    def do(self, decisions: list[Decision]) -> None:
+        """Carry out decisions, and what follows from them, to the end."""
+        self.queue.insert(0, lambda: decisions)
+        self.run()
+
+    def run(self) -> None:
+        """Work until nothing is left to do."""
+        if self._running:
+            return
+        self._running = True
+        try:
+            while self.queue:
+                for decision in self.queue.pop(0)():
+                    self._carry_out(decision)
+        finally:
+            self._running = False
+
+    def _carry_out(self, decision: Decision) -> None:
+        match decision:
+            case ToCharger(text):
+                self._charger_takes(text)
+            case ToBackoffice(key, text):
+                if self.backoffices[key].up:
+                    self.backoffices[key].take(text)
+            case Store(rows, gate):
+                self.database.write(rows)
+                if gate is not None:
+                    self.gates.append(gate)
+                    if self.commit_at_once:
+                        self.commit()
+            case Load(key, after, limit):
+                rows = self.database.waiting(key, after)
+                loaded, more = rows[:limit], len(rows) > limit
+                self.queue.append(lambda: self.machine.deliveries_loaded(key, loaded, more, *self.time))
+            case OpenLink(key, version):
+                self._open(self.backoffices[key], version)
+            case CloseLink(key):
+                self.backoffices[key].up = False
+                self.backoffices[key].wanted = ""
+            case CloseCharger():
+                self.closed.append(decision)
+            case Report():
+                self.reports.append(decision)
+
+    def _open(self, backoffice: Backoffice, version: str) -> None:
+        backoffice.wanted = version
+        if self.auto_open:
+            backoffice.up = True
+            self.queue.append(lambda: self.machine.link_opened(backoffice.key, *self.time))
+
+    def commit(self) -> None:
+        """Everything stored so far is safe."""
+        gates, self.gates = self.gates, []
+        for gate in gates:
+            self.queue.append(lambda gate=gate: self.machine.committed(gate, *self.time))
+        self.run()
+
+    # -- the charger ---------------------------------------------------------------------------------
+
+    def connect(self, version: str | None = None) -> None:
+        """The charger opens a socket."""
+        self.version = version or self.version
+        self.do(self.machine.charger_connected(self.version, *self.time))
+
+    def boot(self) -> None:
+        """The charger connects and boots; all backoffices accept."""
+        self.connect()
+        self.call("BootNotification", json.loads(BOOT if self.version == "1.6" else BOOT_2))
+        self.forget()
+
+    def disconnect(self) -> None:
+        """The charger's socket closes."""
+        self.do(self.machine.charger_gone(*self.time))
+
+    def frame(self, text: str) -> None:
+        """The charger sends any text."""
+        self.queue.append(lambda: self.machine.charger_frame(text, *self.time))
+        self.run()
+
+    def call(self, action: str, payload: Any, message_id: str | None = None) -> Any:
+        """The charger sends a CALL; returns the frame that answered it, None while there is none."""
+        message_id = message_id or f"c{next(self.message_ids)}"
+        self.frame(json.dumps([2, message_id, action, payload], separators=(",", ":")))
+        return self.answer_to(message_id)
+
+    def answer_to(self, message_id: str) -> Any:
+        """The one answer to a CALL of the charger, None while there is none."""
+        answers = [f for f in map(json.loads, self.to_charger) if f[0] in (3, 4) and f[1] == message_id]
+        assert len(answers) <= 1, f"{message_id} was answered {len(answers)} times: {answers}"
+        return answers[0] if answers else None
+
+    def _charger_takes(self, text: str) -> None:
+        self.to_charger.append(text)
+        frame = json.loads(text)
+        if frame[0] == 2:
+            self.commands.append(frame)
+            if self.obey is not None:
+                self.obey(self, frame)
+
+    def accept(self, frame: Any) -> None:
+        """The charger accepts a command."""
+        self.frame(json.dumps([3, frame[1], {"status": "Accepted"}], separators=(",", ":")))
+
+    # -- time and faults -----------------------------------------------------------------------------
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, ticking whenever the machine has asked for it."""
+        end = self.now + seconds
+        for _ in range(100_000):
+            due = self.machine.next_deadline
+            if due is None or due > end:
+                break
+            self._advance(max(0.0, due - self.now))
+            self.do(self.machine.tick(*self.time))
+        else:
+            raise AssertionError(f"the machine asks for ticks without end at {self.now}")
+        self._advance(end - self.now)
+
+    def _advance(self, seconds: float) -> None:
+        self.now += seconds
+        self.utc += timedelta(seconds=seconds)
+
+    def restart(self) -> None:
+        """The process is killed and started again: only what was stored is left."""
+        self.queue.clear()
+        self.gates.clear()
+        for backoffice in self.backoffices.values():
+            backoffice.up = False
+            backoffice.held.clear()
+        self.machine = self._machine()
+
+    def configure(self, *routes: RouteSnapshot) -> None:
+        """Change the routes."""
+        self.routes = routes
+        for one in routes:
+            self.backoffices.setdefault(one.key, Backoffice(self, one.key, 10_000 * one.key))
+        self.do(self.machine.configure(self.snapshot(), *self.time))
+
+    def forget(self) -> None:
+        """Start with clean lists: what happened so far is not what the test is about."""
+        self.to_charger.clear()
+        self.commands.clear()
+        for backoffice in self.backoffices.values():
+            backoffice.got.clear()
+            backoffice.frames.clear()
+            backoffice.answers.clear()
+
+
+def start(
+    connector: int = 1, tag: str = "CARD", meter: int = 0, at: str = "2026-01-01T00:00:00Z"
+) -> dict[str, Any]:
+    """A 1.6 StartTransaction."""
+    return {"connectorId": connector, "idTag": tag, "meterStart": meter, "timestamp": at}
+
+
+def stop(number: int, meter: int = 1000, at: str = "2026-01-01T01:00:00Z") -> dict[str, Any]:
+    """A 1.6 StopTransaction."""
+    return {"transactionId": number, "meterStop": meter, "timestamp": at}
+
+
+def meter(number: int | None, connector: int = 1, value: str = "1.10") -> dict[str, Any]:
+    """1.6 MeterValues with one value."""
+    payload: dict[str, Any] = {"connectorId": connector}
+    if number is not None:
+        payload["transactionId"] = number
+    return {
+        **payload,
+        "meterValue": [{"timestamp": "2026-01-01T00:30:00Z", "sampledValue": [{"value": value}]}],
+    }
+
+
+def event(
+    kind: str, seq_no: int, transaction_id: str = "T-1", card: str | None = None, **more: Any
+) -> dict[str, Any]:
+    """A 2.x TransactionEvent."""
+    payload: dict[str, Any] = {
+        "eventType": kind,
+        "timestamp": "2026-01-01T00:00:00Z",
+        "triggerReason": "Authorized",
+        "seqNo": seq_no,
+        "transactionInfo": {"transactionId": transaction_id},
+    }
+    if card is not None:
+        payload["idToken"] = {"idToken": card, "type": "ISO14443"}
+    return {**payload, **more}
