@@ -1,0 +1,270 @@
+"""Who may connect: identity, credentials and OCPP version of a charger's handshake."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Collection, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+from django.conf import settings
+from django.db import Error, transaction
+
+from chargers.attempts import Attempt, off_loop, read_attempt, record_refusal
+from chargers.causes import Cause
+from chargers.credentials import basic_credentials, matches
+from chargers.identity import BadIdentity, IdentityFault, read_identity
+from chargers.limits import AttemptLimits, Tally
+from chargers.models import Charger
+from routing.core.options import ChargerOptions, OptionError, charger_options
+from routing.core.snapshot import OCPP_VERSIONS, Role
+from routing.models import DefaultRoute, Route
+
+logger = logging.getLogger(__name__)
+
+_CHALLENGE: Final = (b"WWW-Authenticate", b'Basic realm="OCPP", charset="UTF-8"')
+_VERSIONS: Final = {f"ocpp{version}": version for version in OCPP_VERSIONS}
+
+
+class Admission(msgspec.Struct, frozen=True, kw_only=True):
+    """A charger that may connect.
+
+    ``charger``: primary key. ``subprotocol``: what the handshake answers, None for no header.
+    ``ping``: seconds, 0 for none.
+    """
+
+    charger: int
+    identity: str
+    ocpp_version: str
+    subprotocol: str | None
+    remote_address: str
+    ping: float
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """A charger that may not connect.
+
+    ``status``: of the HTTP answer; 101 where the handshake is finished without a subprotocol and the
+    socket closed at once, as OCPP-J asks. ``sentence``: for the log, the record and the charger.
+    """
+
+    cause: Cause
+    status: HTTPStatus
+    sentence: str
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Headers of the HTTP answer beyond those of every answer."""
+        match self.status:
+            case HTTPStatus.UNAUTHORIZED:
+                return [_CHALLENGE]
+            case HTTPStatus.TOO_MANY_REQUESTS | HTTPStatus.SERVICE_UNAVAILABLE:
+                return [(b"Retry-After", b"10")]
+            case _:
+                return []
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """The OCPP version of a connection, and the subprotocol to answer with (None: no header)."""
+
+    ocpp_version: str
+    subprotocol: str | None
+
+
+def choose_version(
+    offered: Sequence[str], options: ChargerOptions, accepted_by_billing: Collection[str]
+) -> Choice | Refusal:
+    """The version to speak with a charger that offers ``offered``, in its order of preference.
+
+    ``accepted_by_billing``: versions that the billing backoffice is known to accept, empty if unknown.
+    Where it accepts none of the offered ones, the charger is served all the same and billing
+    counts as away. Source: ocpp-semantics 1.2; OCPP-J 1.6 section 3.1.2.
+    """
+    if not offered:
+        if options.assume_subprotocol is None:
+            return _no_version(Cause.NO_SUBPROTOCOL, "the charger offers no subprotocol", options)
+        return Choice(_VERSIONS[options.assume_subprotocol], None)
+    wanted = OCPP_VERSIONS if options.pinned is None else (options.pinned,)
+    common = [name for name in offered if _VERSIONS.get(name) in wanted]
+    if not common:
+        shown = ", ".join(offered)[:100]
+        return _no_version(Cause.UNSUPPORTED_SUBPROTOCOL, f'the charger offers "{shown}"', options)
+    best = next((name for name in common if _VERSIONS[name] in accepted_by_billing), common[0])
+    return Choice(_VERSIONS[best], best)
+
+
+def _no_version(cause: Cause, what: str, options: ChargerOptions) -> Refusal:
+    expected = f"ocpp{options.pinned} (pinned)" if options.pinned else ", ".join(_VERSIONS)
+    sentence = f"{what}; expected {expected}"
+    return Refusal(cause=cause, status=HTTPStatus.SWITCHING_PROTOCOLS, sentence=sentence)
+
+
+def check_credentials(identity: str, hashes: list[str], authorization: bytes | None) -> Refusal | None:
+    """None if the Authorization header may pass; without stored hashes every one may.
+
+    The user name must be the identity. It is compared as a prefix, so that an identity with a colon
+    works too. Source: ocpp-semantics 1.1 and 1.3, OCPP 2.0.1 A00.FR.204.
+    """
+    if not hashes:
+        return None
+    credentials = basic_credentials(authorization or b"")
+    if credentials is None:
+        return _unauthorized(Cause.NO_CREDENTIALS, "HTTP Basic credentials are asked for and were not sent")
+    together, user = b":".join(credentials), identity.encode() + b":"
+    if not together.startswith(user):
+        return _unauthorized(Cause.WRONG_USER, "the user name of HTTP Basic is not the identity of the URL")
+    if not matches(identity, together[len(user) :], hashes):
+        return _unauthorized(Cause.WRONG_PASSWORD, "the password is not the one that is stored")
+    return None
+
+
+def _unauthorized(cause: Cause, sentence: str) -> Refusal:
+    return Refusal(cause=cause, status=HTTPStatus.UNAUTHORIZED, sentence=sentence)
+
+
+class Door:
+    """Admits and refuses, and remembers who fails too often. Used on the event loop."""
+
+    def __init__(self) -> None:
+        self._limits = AttemptLimits()
+        self._uncounted = Tally()
+
+    async def admit(self, scope: Mapping[str, Any]) -> Admission | Refusal:
+        """Decide on the handshake that ``scope`` describes; a refusal has been recorded."""
+        identity = read_identity(scope.get("raw_path") or scope["path"].encode())
+        if isinstance(identity, BadIdentity):
+            attempt = read_attempt(scope, identity.written)
+            missing = identity.fault is IdentityFault.EMPTY
+            status = HTTPStatus.NOT_FOUND if missing else HTTPStatus.BAD_REQUEST
+            refusal = Refusal(cause=Cause.BAD_IDENTITY, status=status, sentence=identity.sentence)
+            return await self._refuse(attempt, refusal)
+        attempt = read_attempt(scope, identity)
+        outcome = self._before_looking(attempt) or await self._look(attempt)
+        if isinstance(outcome, Refusal):
+            return await self._refuse(attempt, outcome)
+        self._limits.admitted(identity, attempt.remote_address)
+        return outcome
+
+    def _before_looking(self, attempt: Attempt) -> Refusal | None:
+        if settings.PROXY_REQUIRE_TLS and not attempt.secure:
+            return Refusal(
+                cause=Cause.TLS_REQUIRED,
+                status=HTTPStatus.FORBIDDEN,
+                sentence="the connection is not encrypted; expected wss://",
+            )
+        if not self._limits.may_try(attempt.identity, attempt.remote_address, time.monotonic()):
+            return Refusal(
+                cause=Cause.TOO_MANY_ATTEMPTS,
+                status=HTTPStatus.TOO_MANY_REQUESTS,
+                sentence="too many attempts in this name have failed; try again in a minute",
+            )
+        return None
+
+    async def _look(self, attempt: Attempt) -> Admission | Refusal:
+        try:
+            return await off_loop(examine, attempt)
+        except Error:
+            logger.exception("admission of %r: the database did not answer", attempt.identity)
+            return unavailable("the proxy can't look the charger up now; try again")
+
+    async def _refuse(self, attempt: Attempt, refusal: Refusal) -> Refusal:
+        """Record and count the refusal; where there are too many, only their number is stored."""
+        now, times = time.monotonic(), 1
+        if refusal.cause is Cause.TOO_MANY_ATTEMPTS:
+            times = self._uncounted.add((attempt.identity, attempt.remote_address), now)
+        elif refusal.cause is not Cause.UNAVAILABLE:
+            self._limits.revoked(attempt.identity, attempt.remote_address)
+            if not self._limits.failed(attempt.identity, attempt.remote_address, now):
+                return await self._count_only(attempt, refusal, now)
+        if times:
+            logger.warning(
+                "refused %r from %s: %s", attempt.identity, attempt.remote_address, refusal.sentence
+            )
+            await record_refusal(attempt, refusal.cause, refusal.sentence, times)
+        return refusal
+
+    async def _count_only(self, attempt: Attempt, refusal: Refusal, now: float) -> Refusal:
+        """One row for an address that fails all the time: it must not fill the table with names."""
+        times = self._uncounted.add(attempt.remote_address, now)
+        if times:
+            nameless = msgspec.structs.replace(attempt, identity="")
+            sentence = f"this address fails too often to record each attempt; last: {refusal.sentence}"
+            await record_refusal(nameless, Cause.TOO_MANY_ATTEMPTS, sentence, times)
+        return refusal
+
+
+def unavailable(sentence: str) -> Refusal:
+    """The proxy itself can't take the charger now."""
+    return Refusal(cause=Cause.UNAVAILABLE, status=HTTPStatus.SERVICE_UNAVAILABLE, sentence=sentence)
+
+
+def examine(attempt: Attempt) -> Admission | Refusal:
+    """Look the charger up and decide. In a thread; raises django.db.Error."""
+    charger = Charger.objects.filter(identity=attempt.identity).first()
+    if charger is None and settings.PROXY_UNKNOWN_CHARGERS == "adopt":
+        charger = adopt(attempt.identity)
+    if charger is None:
+        sentence = "no charger has this identity"
+        return Refusal(cause=Cause.UNKNOWN_IDENTITY, status=HTTPStatus.NOT_FOUND, sentence=sentence)
+    if not charger.enabled:
+        sentence = "the charger is switched off in the proxy"
+        return Refusal(cause=Cause.DISABLED, status=HTTPStatus.NOT_FOUND, sentence=sentence)
+    refusal = check_credentials(charger.identity, charger.password_hashes, attempt.authorization)
+    return refusal or _with_version(charger, attempt)
+
+
+def _with_version(charger: Charger, attempt: Attempt) -> Admission | Refusal:
+    options = _options(charger)
+    choice = choose_version(attempt.offered, options, _accepted_by_billing(charger))
+    if isinstance(choice, Refusal):
+        return choice
+    return Admission(
+        charger=charger.pk,
+        identity=charger.identity,
+        ocpp_version=choice.ocpp_version,
+        subprotocol=choice.subprotocol,
+        remote_address=attempt.remote_address,
+        ping=options.ping,
+    )
+
+
+def _accepted_by_billing(charger: Charger) -> list[str]:
+    routes = charger.routes.filter(enabled=True, role=Role.BILLING.value, backoffice__enabled=True)
+    versions: list[str] | None = routes.values_list("backoffice__ocpp_versions", flat=True).first()
+    return versions or []
+
+
+def _options(charger: Charger) -> ChargerOptions:
+    try:
+        return charger_options(charger.options)
+    except OptionError as error:
+        logger.warning("options of %s: %s; its defaults are used", charger.identity, error)
+        return ChargerOptions()
+
+
+def adopt(identity: str) -> Charger:
+    """The charger of this identity, made with the default routes if there is none yet.
+
+    Of two that come at once one makes it, and the other finds it whole.
+    """
+    with transaction.atomic():
+        charger, made = Charger.objects.get_or_create(identity=identity, defaults={"adopted": True})
+        for default in DefaultRoute.objects.all() if made else ():
+            Route.objects.create(
+                charger=charger,
+                backoffice_id=default.backoffice_id,
+                role=default.role,
+                permissions=default.permissions,
+                options=default.options,
+            )
+    return charger
+
+
+_door = Door()
+
+
+async def admit(scope: Mapping[str, Any]) -> Admission | Refusal:
+    """Decide on a charger's handshake at this process's door."""
+    return await _door.admit(scope)
