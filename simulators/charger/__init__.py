@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from simulators.charger.base import Connector, Habits, SimulatedCharger, Transaction
+from simulators.charger.base import SimulatedCharger
 from simulators.charger.errors import CallFailed, NoAnswer, NotAdmitted, NotConnected, Refused
+from simulators.charger.state import Connector, Habits, Transaction
 from simulators.charger.uplink import Dialling
 from simulators.charger.v2 import SimulatedCharger21, SimulatedCharger201
 from simulators.charger.v16 import SimulatedCharger16

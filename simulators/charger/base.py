@@ -6,7 +6,6 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +16,7 @@ from simulators.charger.errors import CallFailed, NotConnected
 from simulators.charger.outbox import Outbox, Queued
 from simulators.charger.points import call_error, call_result
 from simulators.charger.profiles import Profiles
+from simulators.charger.state import Connector, Habits, Transaction
 from simulators.charger.uplink import Dialling, Uplink
 from simulators.record import Entry, Record, Where
 from simulators.times import utc_now
@@ -24,59 +24,6 @@ from simulators.times import utc_now
 logger = logging.getLogger(__name__)
 
 Answering = Callable[[dict[str, Any]], dict[str, Any]]
-
-
-@dataclass(slots=True)
-class Transaction:
-    """A session as the charger sees it.
-
-    ``transaction_id``: 1.6: what the backoffice gave, None until then; 2.x: the charger's own.
-    ``accepted`` is None until the backoffice has answered.
-    """
-
-    connector_id: int
-    id_tag: str
-    meter_start_wh: int
-    started_at: datetime
-    transaction_id: int | str | None = None
-    remote_start_id: int | None = None
-    seq_no: int = 0
-    accepted: bool | None = None
-    stopped: bool = False
-
-
-@dataclass(slots=True)
-class Connector:
-    """A connector with the car that is on it. ``unreported``: the backoffice does not know the status."""
-
-    number: int
-    status: str = "Available"
-    error_code: str = "NoError"
-    operative: bool = True
-    unreported: bool = False
-    car: Car = field(default_factory=Car)
-    transaction: Transaction | None = None
-    reservation: tuple[int, str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Habits:
-    """What sort of charger it is.
-
-    ``time_scale``: simulated seconds per real second, for cars, heartbeats and steps of an upload.
-    ``attempts`` and ``retry_s``: of transaction messages. ``step_s``: simulated seconds between the
-    steps of an upload or installation.
-    """
-
-    connectors: int = 1
-    vendor: str = "Simulators"
-    model: str = "Model S"
-    serial_number: str = "SIM-0001"
-    firmware_version: str = "1.0.0"
-    time_scale: float = 1
-    attempts: int = 3
-    retry_s: float = 60
-    step_s: float = 1
 
 
 class SimulatedCharger(ABC):

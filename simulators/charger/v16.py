@@ -8,10 +8,11 @@ from typing import Any
 
 from ocpp.v16 import call
 
-from simulators.charger.base import Answering, Connector, Habits, SimulatedCharger, Transaction
+from simulators.charger.base import Answering, SimulatedCharger
 from simulators.charger.car import PHASES, VOLTAGE_V, Reading
 from simulators.charger.configuration import keys_of_16
 from simulators.charger.profiles import Profile, profile
+from simulators.charger.state import Connector, Habits, Transaction
 from simulators.charger.uplink import Dialling
 from simulators.times import to_text, utc_now
 

@@ -10,10 +10,11 @@ from typing import Any
 from ocpp.v21 import call as call_21
 from ocpp.v201 import call as call_201
 
-from simulators.charger.base import Answering, Connector, Habits, SimulatedCharger, Transaction
+from simulators.charger.base import Answering, SimulatedCharger
 from simulators.charger.car import PHASES, VOLTAGE_V, Reading
 from simulators.charger.configuration import Setting, variables_of_2x
 from simulators.charger.profiles import Profile, profile
+from simulators.charger.state import Connector, Habits, Transaction
 from simulators.charger.uplink import Dialling
 from simulators.times import to_text, utc_now
 
