@@ -111,6 +111,8 @@ def _database() -> dict[str, Any]:
             "init_command": _SQLITE_START,
             **config.get("OPTIONS", {}),
         }
+        # Any command may be the first that needs the directory.
+        Path(config["NAME"]).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # A file, as in production: in memory, threads would share one connection and no lock would be real.
         config["TEST"] = {"NAME": str(Path(tempfile.gettempdir()) / f"proxy-test-{os.getpid()}.sqlite3")}
     elif config["ENGINE"] == "django.db.backends.postgresql":
@@ -182,7 +184,7 @@ if REDIS_URL:
 else:
     CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 
-CELERY_BROKER_URL = REDIS_URL or "memory://"
+CELERY_BROKER_URL = REDIS_URL or "memory://localhost"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
     {"visibility_timeout": 3600, "health_check_interval": 10, "socket_timeout": 10}
     if REDIS_URL
