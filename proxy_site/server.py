@@ -181,21 +181,18 @@ class Service:
         await self._stopping
 
     async def _stop(self) -> None:
+        self._schedule.stop()
+        self._worker.stop()  # first: Celery looks at it every 2 s
         try:
             await self._web.stop_listening()
             await self._web.close_websockets(1012, "service restart")
-            await self._stop_parts()
+            await self._sessions.stop()
+            await self._loop.run_in_executor(None, self._worker.join, CELERY_SECONDS)
         except Exception:
             logger.exception("The stop was not clean")
             self._web.problem = "the stop was not clean, the log says why"
         finally:
             self._web.stop()
-
-    async def _stop_parts(self) -> None:
-        self._schedule.stop()
-        self._worker.stop()
-        await self._sessions.stop()
-        await self._loop.run_in_executor(None, self._worker.join, CELERY_SECONDS)
 
     @staticmethod
     def _give_up() -> None:

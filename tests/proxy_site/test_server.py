@@ -80,9 +80,9 @@ async def test_a_signal_closes_chargers_with_1012_and_ends_with_0(number):
     assert service.lines[:3] == ["sessions started on uvloop", "worker started", "schedule started"]
     # The sessions hear of every closed charger before they stop.
     assert service.lines[4:] == [
-        "disconnected 1012",
         "schedule stopped",
         "worker stopped",
+        "disconnected 1012",
         "sessions stopping",
         "sessions stopped",
         "ended",
