@@ -13,6 +13,7 @@ frames cut by the network) is left to autobahn. Both may take turns at any frame
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable
@@ -43,24 +44,59 @@ MAX_UNSENT: Final = 8 * 1024 * 1024
 _TEXT: Final = 0x81  # FIN, no extension, opcode 1
 _SHORT_HEADS: Final = [bytes((_TEXT, length)) for length in range(126)]
 _MASKED: Final = 0x80
+_OF_THE_HANDSHAKE: Final = (
+    "http_headers",
+    "http_request_data",
+    "http_request_params",
+    "http_request_uri",
+    "http_response_data",
+    "http_status_line",
+    "_wskey",
+)
 
 assert daphne.server.reactor is not None
+
+
+class Inbox:
+    """Messages for an application that reads them one at a time; a tenth of an ``asyncio.Queue``."""
+
+    __slots__ = ("_messages", "_reader")
+
+    def __init__(self) -> None:
+        self._messages: list[dict[str, Any]] = []
+        self._reader: asyncio.Future[None] | None = None
+
+    def put(self, message: dict[str, Any]) -> None:
+        self._messages.append(message)
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
+
+    async def get(self) -> dict[str, Any]:
+        """The oldest message; waits for it."""
+        while not self._messages:
+            self._reader = asyncio.get_running_loop().create_future()
+            await self._reader
+        return self._messages.pop(0)
 
 
 class EdgeProtocol(WebSocketProtocol):
     """One WebSocket of Daphne, from its handshake to its end."""
 
-    # Options that autobahn copies from its factory unless the class has them.
+    # Options of autobahn; what the class has is not copied to each connection.
     failByDrop = False  # a frame that is too large gets its close code, not a reset
     closeHandshakeTimeout = 3
-    autoPingTimeout = 0  # pings are counted in check_timeouts
+    autoPingTimeout = autoPingInterval = 0  # pings are counted in check_timeouts
+    utf8validateIncoming = requireMaskedClientFrames = applyMask = tcpNoDelay = True
+    logOctets = logFrames = trackTimings = maskServerFrames = echoCloseCodeReason = False
+    serveFlashSocketPolicy = webStatus = False
+    autoFragmentSize = maxConnections = trustXForwardedFor = 0
 
     data: bytes
     handshake_deferred: defer.Deferred[str | None] | None = None
     server: Any = None
     path = b""
     client_addr: list[Any] | None = None
-    application_queue: Any = None
+    inbox: Inbox
     receive_text: Callable[[str], None] | None = None
     ping_s: float | None = None
     failure = ""
@@ -81,10 +117,17 @@ class EdgeProtocol(WebSocketProtocol):
         answer: defer.Deferred[str | None] = defer.Deferred()
         self.handshake_deferred = answer
         scope = self._scope(request)
-        self.application_queue = self.server.create_application(self, scope)
-        self.application_queue.put_nowait({"type": "websocket.connect"})
+        self.inbox = self.start_application(scope)
+        self.inbox.put({"type": "websocket.connect"})
         self._log("connecting")
         return answer
+
+    def start_application(self, scope: dict[str, Any]) -> Inbox:
+        """Start the application where Daphne looks for it; it reads what is put into the inbox."""
+        inbox = Inbox()
+        application = self.server.application(scope, inbox.get, self.take_reply)
+        self.server.connections[self]["application_instance"] = asyncio.ensure_future(application)
+        return inbox
 
     def _scope(self, request: Any) -> dict[str, Any]:
         headers = [
@@ -133,8 +176,9 @@ class EdgeProtocol(WebSocketProtocol):
     def onOpen(self) -> None:
         """The handshake is over: keep what frames need, let go of the rest."""
         self._write_now = getattr(self.transport, "writeSomeData", None)  # absent under TLS
-        self.http_request_data = self.http_response_data = None
-        self.http_headers = self.http_request_params = self.request = None
+        self.unregisterProducer()  # the HTTP channel of the handshake, which would live on
+        for name in _OF_THE_HANDSHAKE:
+            setattr(self, name, None)
         self._log("connected")
 
     # Frames up
@@ -183,13 +227,13 @@ class EdgeProtocol(WebSocketProtocol):
         if self.state != self.STATE_OPEN:
             return
         if isBinary:
-            self.application_queue.put_nowait({"type": "websocket.receive", "bytes": payload})
+            self.inbox.put({"type": "websocket.receive", "bytes": payload})
         else:
             self._deliver(payload.decode())
 
     def _deliver(self, text: str) -> None:
         if self.receive_text is None:
-            self.application_queue.put_nowait({"type": "websocket.receive", "text": text})
+            self.inbox.put({"type": "websocket.receive", "text": text})
             return
         try:
             self.receive_text(text)
@@ -246,6 +290,11 @@ class EdgeProtocol(WebSocketProtocol):
             self.dropConnection(abort=bool(self._write_now and self.transport.dataBuffer))
 
     # Messages of the application
+
+    async def take_reply(self, message: dict[str, Any]) -> None:
+        """The ``send`` of ASGI: what is said to a connection that is gone is dropped."""
+        if self.state != self.STATE_CLOSED:
+            self.handle_reply(message)
 
     def handle_reply(self, message: dict[str, Any]) -> None:
         """Carry out an ASGI message of the application."""
@@ -327,7 +376,7 @@ class EdgeProtocol(WebSocketProtocol):
             self.failure = (self.localCloseReason or b"").decode()
         if self.closedByMe:
             code, reason = self.localCloseCode, (self.localCloseReason or b"").decode()
-        self.application_queue.put_nowait(
+        self.inbox.put(
             {
                 "type": "websocket.disconnect",
                 "code": code or 1005,

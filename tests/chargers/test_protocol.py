@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import struct
 from typing import Any
@@ -17,7 +18,7 @@ from twisted.python.failure import Failure
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from chargers import protocol
-from chargers.protocol import EdgeProtocol
+from chargers.protocol import EdgeProtocol, Inbox
 from tests.chargers.edge import PATIENCE_S, Edge
 from tests.chargers.rawsocket import RawClient, handshake, masked
 
@@ -62,15 +63,19 @@ class Server:
     def protocol_disconnected(self, _protocol: object) -> None:
         self.gone += 1
 
-    def create_application(self, _protocol: object, scope: dict[str, Any]) -> Any:
-        self.scope = scope
-        return self
-
-    def put_nowait(self, message: dict[str, Any]) -> None:
+    def put(self, message: dict[str, Any]) -> None:
         self.messages.append(message)
 
     def log_action(self, _protocol: str, action: str, _details: object) -> None:
         self.log.append(action)
+
+
+class Offline(EdgeProtocol):
+    """Its application is the test."""
+
+    def start_application(self, scope: dict[str, Any]) -> Any:
+        self.server.scope = scope
+        return self.server
 
 
 class Wire:
@@ -80,7 +85,7 @@ class Wire:
         self.server = server or Server()
         factory = WebSocketFactory(self.server, server="proxy")
         factory.setProtocolOptions(maxMessagePayloadSize=4096, maxFramePayloadSize=4096)
-        factory.protocol = EdgeProtocol
+        factory.protocol = Offline
         self.timer = factory._batched_timer = Timer()
         self.transport = Transport()
         self.protocol = factory.buildProtocol(None)
@@ -428,6 +433,20 @@ def test_an_application_that_fails_is_an_internal_error(opened, start):
 def test_a_message_out_of_turn_is_an_error_of_the_application(kind):
     with pytest.raises(ValueError, match=r"before websocket|not a message"):
         Wire().protocol.handle_reply({"type": kind, "text": "x"})
+
+
+async def test_an_inbox_keeps_order_and_wakes_its_reader():
+    inbox = Inbox()
+    inbox.put({"type": "one"})
+    inbox.put({"type": "two"})
+    assert [(await inbox.get())["type"] for _ in range(2)] == ["one", "two"]
+    reader = asyncio.create_task(inbox.get())
+    await asyncio.sleep(0)
+    assert not reader.done()
+    inbox.put({"type": "three"})
+    inbox.put({"type": "four"})
+    assert (await reader)["type"] == "three"
+    assert (await inbox.get())["type"] == "four"
 
 
 # Over TCP
