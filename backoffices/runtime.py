@@ -1,0 +1,477 @@
+"""The Runtime: all sessions of one process, on one loop.
+
+A session is opened when a charger's socket is attached, or when a backoffice still waits for
+deliveries of a charger that is away; it leaves memory when it is idle. Whoever opens or drops the
+session of a charger takes that charger's turn first, so that two never do it at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from typing import Any, Protocol
+from weakref import WeakValueDictionary
+
+import msgspec
+from django.db import DatabaseError
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from backoffices import current
+from backoffices.presence import Presence, PresenceBook
+from backoffices.threads import DatabaseThreads
+from routing import loading
+from routing.bus import Attach, Attachment, BusUnavailable, ChargerSocket
+from routing.core.decisions import Memory
+from routing.core.snapshot import OCPP_VERSIONS, ChargerSnapshot
+from routing.links import Dial, DialTarget
+from routing.models import ChargerSession, Route, RuntimeProcess
+from routing.session import RowWriter, Session
+
+logger = logging.getLogger(__name__)
+
+RESTART = "service restart"
+
+
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """How often the runtime does what it does on its own, in seconds.
+
+    ``backlog``: how long a session without a charger may try in vain to reach a backoffice.
+    ``stop``: the longest that a stop waits for the database.
+    """
+
+    beat: float = 2
+    poll: float = 0.5
+    sweep: float = 1
+    mourn: float = 5
+    backlog: float = 60
+    stop: float = 2
+
+
+STOP_BATCH = 200
+CHECKED_AT_ONCE = 200
+"""Sessions whose routes one call of ``maintain_links`` compares with the database."""
+
+
+class LiveLink(Protocol):
+    """A link as the runtime sees it."""
+
+    @property
+    def target(self) -> DialTarget: ...
+
+    @property
+    def open(self) -> bool: ...
+
+    @property
+    def alive(self) -> bool: ...
+
+    def begin(self) -> None: ...
+
+    def close(self, code: int, reason: str) -> None: ...
+
+
+class Links(Dial, Protocol):
+    """Dials, and knows what it has dialled (``backoffices.links.Dialler``)."""
+
+    @property
+    def links(self) -> Collection[LiveLink]: ...
+
+
+class SessionWriter(RowWriter, Protocol):
+    """A writer that tells whose session was lost to another runtime."""
+
+    lost: Callable[[int], None]
+
+
+class Live:
+    """A session that this runtime owns."""
+
+    __slots__ = ("attached", "backlog_until", "routes", "session")
+
+    def __init__(self, session: Session, routes: Iterable[int]) -> None:
+        self.session = session
+        self.routes = frozenset(routes)
+        self.attached: Held | None = None
+        self.backlog_until: float | None = None
+
+
+class Held:
+    """A charger's attachment: frames go straight to the session, the end also to the runtime."""
+
+    __slots__ = ("_ended", "_inner", "up")
+
+    def __init__(self, inner: Attachment, ended: Callable[[Held], None]) -> None:
+        self.up: Callable[[str], None] = inner.up
+        self._inner = inner
+        self._ended = ended
+
+    def detach(self, code: int) -> None:
+        """See ``routing.bus.Attachment``."""
+        self._inner.detach(code)
+        self._ended(self)
+
+
+class Runtime:
+    """Sessions by charger (primary key). All methods are called on ``loop``."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        dial: Links,
+        writer: SessionWriter,
+        runtime_id: str,
+        *,
+        pace: Pace | None = None,
+    ) -> None:
+        self.loop = loop
+        self.id = runtime_id
+        self._dial = dial
+        self._writer = writer
+        self._pace = pace or Pace()
+        self._threads = DatabaseThreads()
+        self._presence = PresenceBook(runtime_id, self._threads)
+        self._live: dict[int, Live] = {}
+        self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        self._chores: set[asyncio.Task[None]] = set()
+        self._last_change = 0
+        self._to_check: list[int] = []
+        self._stopping = False
+        self._stopped: asyncio.Future[None] | None = None
+
+    # -- start and stop ----------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Prove life and follow the configuration. Raises DatabaseError where there is none."""
+        self._writer.lost = self._session_lost
+        self._last_change = await self._threads.run(loading.last_config_change)
+        await self._threads.run(self._beat)
+        self._every(self._pace.beat, self._prove_life)
+        self._every(self._pace.poll, self._follow_configuration)
+        self._every(self._pace.sweep, self._drop_idle)
+        self._every(self._pace.mourn, self._record_the_dead)
+        current.use(self)
+
+    async def stop(self, code: int = 1012) -> None:
+        """End all sessions: chargers with ``code``, backoffices with 1001; store and release everything.
+
+        What the database does not take within ``Pace.stop`` is left to the writer's own stop.
+        """
+        if self._stopped is not None:
+            return await asyncio.shield(self._stopped)
+        self._stopping = True
+        self._stopped = self.loop.create_future()
+        current.leave(self)
+        for chore in self._chores:
+            chore.cancel()
+        await self._stop_sessions(code)
+        self._presence.stop()
+        try:
+            async with asyncio.timeout(self._pace.stop):
+                await self._writer.flush()
+                await self._threads.run(self._release_all)
+        except (TimeoutError, DatabaseError) as error:
+            logger.error("The sessions of %s could not be released: %r", self.id, error)
+        await self._threads.close()
+        self._stopped.set_result(None)
+
+    async def _stop_sessions(self, code: int) -> None:
+        """In batches, so that closing sockets get their turn of the loop; openings end by themselves."""
+        while self._live:
+            for charger in list(self._live)[:STOP_BATCH]:
+                self._live.pop(charger).session.stop(code, RESTART)
+            await asyncio.sleep(0)
+
+    def _release_all(self) -> None:
+        mine = ChargerSession.objects.filter(runtime=self.id)
+        mine.filter(online=True).update(online=False, disconnected_at=timezone.now())
+        mine.update(runtime="")
+        RuntimeProcess.objects.filter(pk=self.id).delete()
+
+    # -- chargers ----------------------------------------------------------------------------------
+
+    async def attach(self, request: Attach, socket: ChargerSocket) -> Attachment:
+        """See ``routing.bus.Bus``. Of several at once the one that asked last wins."""
+        async with self._turn(request.charger):
+            live = await self._open(request.charger)
+            live.backlog_until = None
+            attachment = live.session.attach(request, socket)
+            held = live.attached = Held(attachment, lambda held: self._detached(live, held))
+            self._presence.note(
+                request.charger,
+                Presence(
+                    epoch=live.session.epoch,
+                    online=True,
+                    ocpp_version=request.ocpp_version,
+                    remote_address=request.remote_address[:64],
+                ),
+            )
+            return held
+
+    def _detached(self, live: Live, held: Held) -> None:
+        if live.attached is held:
+            live.attached = None
+            self._presence.note(live.session.charger, Presence(epoch=live.session.epoch, online=False))
+
+    @asynccontextmanager
+    async def _turn(self, charger: int) -> AsyncIterator[None]:
+        """The right to open or drop the session of a charger: first come, first served."""
+        lock = self._turns.get(charger)
+        if lock is None:
+            lock = self._turns[charger] = asyncio.Lock()
+        async with lock:
+            yield
+
+    async def _open(self, charger: int) -> Live:
+        """The session of a charger; its turn is ours. Raises BusUnavailable."""
+        if self._stopping:
+            raise BusUnavailable(f"runtime {self.id} is stopping; connect again")
+        live = self._live.get(charger)
+        if live is not None:
+            return live
+        try:
+            epoch, loaded, memory = await self._threads.run(self._load, charger)
+        except DatabaseError as error:
+            raise BusUnavailable(f"the database does not answer: {type(error).__name__}") from error
+        except loading.UnknownCharger as error:
+            raise BusUnavailable(str(error)) from error
+        if loaded is None:
+            raise BusUnavailable(f"charger {charger} is switched off or was deleted")
+        if self._stopping:  # while it was loaded; all ownership is released by now or in a moment
+            raise BusUnavailable(f"runtime {self.id} is stopping; connect again")
+        snapshot, targets = loaded
+        session = Session(
+            loop=self.loop,
+            snapshot=snapshot,
+            targets=targets,
+            memory=memory,
+            epoch=epoch,
+            writer=self._writer,
+            dial=self._dial,
+            load_deliveries=self._load_deliveries,
+        )
+        live = self._live[charger] = Live(session, targets)
+        return live
+
+    def _load(self, charger: int) -> tuple[int, tuple[ChargerSnapshot, dict[int, DialTarget]] | None, Memory]:
+        """In a thread: own it first, so that nobody else writes to what is read then."""
+        epoch = loading.claim(charger, self.id)
+        loaded = loading.load_charger(charger)
+        if loaded is None:
+            loading.release(charger, self.id, epoch)
+            return epoch, None, Memory()
+        return epoch, loaded, loading.load_memory(charger)
+
+    async def _load_deliveries(self, route: int, after: int, limit: int) -> Any:
+        return await self._threads.run(loading.load_deliveries, route, after, limit)
+
+    # -- the end of sessions -----------------------------------------------------------------------
+
+    async def _drop_idle(self) -> None:
+        """Sessions with nothing connected and nothing to wait for leave memory."""
+        away = [(charger, live) for charger, live in self._live.items() if live.attached is None]
+        idle = [self._drop_if_idle(charger, live) for charger, live in away if self._is_over(live)]
+        await asyncio.gather(*idle)
+
+    def _is_over(self, live: Live) -> bool:
+        if live.attached is not None:
+            return False
+        late = live.backlog_until is not None and self.loop.time() >= live.backlog_until
+        return live.session.idle or (late and not self._has_open_link(live.session.charger))
+
+    async def _drop_if_idle(self, charger: int, live: Live) -> None:
+        async with self._turn(charger):
+            if self._live.get(charger) is live and self._is_over(live):  # it may have come back meanwhile
+                await self._drop(charger, live, 1012, RESTART)
+
+    async def _drop(self, charger: int, live: Live, code: int, reason: str) -> None:
+        """End a session and give its charger up once all it stored is committed; its turn is ours."""
+        del self._live[charger]
+        live.session.stop(code, reason)
+        await self._writer.flush()
+        await self._presence.settled()
+        with suppress(DatabaseError):  # then it stays ours by name, which does no harm
+            await self._threads.run(loading.release, charger, self.id, live.session.epoch)
+
+    def _has_open_link(self, charger: int) -> bool:
+        return any(link.open for link in self._dial.links if link.target.charger == charger)
+
+    def _session_lost(self, charger: int) -> None:
+        """Another runtime has claimed it: its socket and links are the newer ones."""
+        live = self._live.pop(charger, None)
+        if live is not None:
+            logger.warning("%s: another runtime has taken over", live.session.identity)
+            live.session.abandon()
+
+    # -- configuration -----------------------------------------------------------------------------
+
+    async def refresh_routes(self, chargers: Sequence[int]) -> int:
+        """Give live sessions of these chargers their configuration anew; how many there were."""
+        done = await asyncio.gather(*(self._refresh(charger) for charger in chargers))
+        return sum(done)
+
+    async def _refresh(self, charger: int) -> bool:
+        async with self._turn(charger):  # also after one that is being opened with what it read before
+            live = self._live.get(charger)
+            if live is None:
+                return False
+            loaded = await self._threads.run(loading.load_charger, charger)
+            if self._live.get(charger) is not live:
+                return False
+            if loaded is not None:
+                snapshot, targets = loaded
+                live.session.configure(snapshot, targets)
+                live.routes = frozenset(targets)
+            else:
+                logger.info("%s: switched off or deleted", live.session.identity)
+                await self._drop(charger, live, 1008, "charger switched off")
+            return True
+
+    async def _follow_configuration(self) -> None:
+        last, changed = await self._threads.run(loading.config_changes, self._last_change)
+        known = set(self._live) | set(self._turns)
+        await self.refresh_routes(
+            [charger for charger in known if charger in changed] if None not in changed else list(known)
+        )
+        self._last_change = last
+
+    # -- chargers that are away --------------------------------------------------------------------
+
+    async def deliver_backlog(self, limit: int) -> int:
+        """Open sessions for chargers that are away but still owe a backoffice something.
+
+        At most ``limit`` of them at once; how many were opened now.
+        """
+        running = sum(live.backlog_until is not None for live in self._live.values())
+        if self._stopping or running >= limit:
+            return 0
+        chargers = await self._threads.run(self._backlog_chargers, limit)
+        wanted = [charger for charger in chargers if charger not in self._live][: limit - running]
+        opened = await asyncio.gather(*(self._open_for_backlog(charger) for charger in wanted))
+        return sum(opened)
+
+    def _backlog_chargers(self, limit: int) -> list[int]:
+        """Without those that another runtime has in memory: it delivers, or will when it is idle."""
+        chargers = loading.backlog_chargers(limit)
+        elsewhere = ChargerSession.objects.filter(_alive(), pk__in=chargers).exclude(runtime=self.id)
+        taken = set(elsewhere.values_list("pk", flat=True))
+        return [charger for charger in chargers if charger not in taken]
+
+    async def _open_for_backlog(self, charger: int) -> bool:
+        async with self._turn(charger):
+            if charger in self._live:
+                return False
+            try:
+                version = await self._threads.run(_last_version, charger)
+                live = await self._open(charger)
+            except (BusUnavailable, DatabaseError) as error:
+                logger.warning("charger %d: its deliveries have to wait: %s", charger, error)
+                return False
+            live.backlog_until = self.loop.time() + self._pace.backlog
+            live.session.deliver_backlog(version)
+            return True
+
+    # -- care --------------------------------------------------------------------------------------
+
+    async def maintain_links(self) -> dict[str, int]:
+        """Compare sessions, routes and live links, repair what differs; returns ``counts`` and repairs."""
+        closed, redialled = self._tidy_links()
+        stale = await self._stale_sessions()
+        refreshed = await self.refresh_routes(stale)
+        return {**self.counts(), "closed": closed, "redialled": redialled, "refreshed": refreshed}
+
+    def _tidy_links(self) -> tuple[int, int]:
+        closed = redialled = 0
+        for link in tuple(self._dial.links):
+            live = self._live.get(link.target.charger)
+            if live is None or link.target.route not in live.routes:
+                logger.warning("%r: its route is not served here any more", link.target)
+                link.close(1000, "route not served")
+                closed += 1
+            elif not link.alive:
+                link.begin()
+                redialled += 1
+        return closed, redialled
+
+    async def _stale_sessions(self) -> list[int]:
+        """A part of the live sessions each time: those whose routes are not those of the database."""
+        if not self._to_check:
+            self._to_check = list(self._live)
+        part, self._to_check = self._to_check[:CHECKED_AT_ONCE], self._to_check[CHECKED_AT_ONCE:]
+        routes = await self._threads.run(_enabled_routes, part)
+        return [
+            charger
+            for charger in part
+            if charger in self._live and self._live[charger].routes != routes.get(charger, frozenset())
+        ]
+
+    def counts(self) -> dict[str, int]:
+        """Sessions, chargers that are online, links, links that are open."""
+        links = self._dial.links
+        return {
+            "sessions": len(self._live),
+            "online": sum(live.attached is not None for live in self._live.values()),
+            "links": len(links),
+            "open_links": sum(link.open for link in links),
+        }
+
+    # -- chores ------------------------------------------------------------------------------------
+
+    def _every(self, seconds: float, chore: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        task = self.loop.create_task(self._repeat(seconds, chore))
+        self._chores.add(task)
+        task.add_done_callback(self._chores.discard)
+
+    async def _repeat(self, seconds: float, chore: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await chore()
+            except DatabaseError as error:
+                logger.error("%s: the database does not answer: %s", chore.__name__, error)
+            except Exception:  # the edge of a loop that must go on as long as the process does
+                logger.exception("%s failed", chore.__name__)
+
+    async def _prove_life(self) -> None:
+        await self._threads.run(self._beat)
+
+    def _beat(self) -> None:
+        """By the database's clock: those of several machines differ."""
+        if not RuntimeProcess.objects.filter(pk=self.id).update(beat_at=Now()):
+            RuntimeProcess.objects.create(pk=self.id, beat_at=Now())
+
+    async def _record_the_dead(self) -> None:
+        await self._threads.run(_mark_offline_what_died)
+
+
+def _alive() -> Exists:
+    """Whether the runtime that a ChargerSession names has proved life lately, by the database's clock."""
+    return Exists(
+        RuntimeProcess.objects.filter(pk=OuterRef("runtime"), beat_at__gte=Now() - loading.RUNTIME_ALIVE)
+    )
+
+
+def _mark_offline_what_died() -> int:
+    """Chargers of processes that were killed are not online; returns how many were said to be."""
+    RuntimeProcess.objects.filter(beat_at__lt=Now() - timedelta(days=1)).delete()
+    said = ChargerSession.objects.filter(~_alive(), online=True)
+    return said.update(online=False, disconnected_at=timezone.now())
+
+
+def _last_version(charger: int) -> str:
+    """The OCPP version of a charger's last connection, the oldest where that is not known."""
+    versions = ChargerSession.objects.filter(pk=charger).values_list("ocpp_version", flat=True)
+    return versions.first() or OCPP_VERSIONS[0]
+
+
+def _enabled_routes(chargers: Sequence[int]) -> Mapping[int, frozenset[int]]:
+    rows = Route.objects.filter(
+        charger_id__in=chargers, enabled=True, backoffice__enabled=True, charger__enabled=True
+    ).values_list("charger_id", "pk")
+    found: dict[int, set[int]] = {}
+    for charger, route in rows:
+        found.setdefault(charger, set()).add(route)
+    return {charger: frozenset(routes) for charger, routes in found.items()}

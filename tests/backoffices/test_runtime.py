@@ -1,0 +1,489 @@
+import asyncio
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.apps import apps
+from django.db import DatabaseError
+from django.utils import timezone
+from websockets.asyncio.server import serve
+from websockets.typing import Subprotocol
+
+from backoffices import current
+from backoffices.links import Dialler
+from backoffices.models import Backoffice
+from backoffices.runtime import Pace, Runtime
+from backoffices.sockets import Limits
+from routing.bus import Attach, BusUnavailable
+from routing.core.rows import DeliveryDone
+from routing.models import ChargerSession, Delivery, Route, RuntimeProcess
+from routing.writer import Writer
+from tests.backoffices.peers import PATIENCE
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SELDOM = Pace(beat=3600, poll=3600, sweep=3600, mourn=3600)
+"""Nothing happens on its own: each test calls what it is about."""
+
+
+class Socket:
+    """A charger's socket that keeps what it is told."""
+
+    def __init__(self):
+        self.sent = []
+        self.closed = asyncio.get_running_loop().create_future()
+
+    def send(self, text):
+        self.sent.append(text)
+
+    def close(self, code, reason):
+        if not self.closed.done():
+            self.closed.set_result((code, reason))
+
+
+class Backend:
+    """Backoffices on real sockets: who is connected, by path, and with which code each went."""
+
+    def __init__(self):
+        self.url = ""
+        self.connected = {}
+        self.gone = []
+        self.changed = asyncio.Condition()
+
+    async def handle(self, connection):
+        path = connection.request.path
+        async with self.changed:
+            self.connected[path] = connection
+            self.changed.notify_all()
+        async for text in connection:
+            if '"BootNotification"' in text:
+                answer = '{"status":"Accepted","interval":300,"currentTime":"2026-01-01T00:00:00Z"}'
+            elif '"StartTransaction"' in text:
+                answer = '{"transactionId":77,"idTagInfo":{"status":"Accepted"}}'
+            elif text.startswith("[2"):
+                answer = "{}"
+            else:
+                continue
+            message_id = text.split('"')[1]
+            await connection.send(f'[3,"{message_id}",{answer}]')
+        async with self.changed:
+            self.connected.pop(path, None)
+            self.gone.append((path, connection.close_code))
+            self.changed.notify_all()
+
+    async def until(self, condition):
+        async with asyncio.timeout(PATIENCE), self.changed:
+            await self.changed.wait_for(lambda: condition(self))
+
+
+@asynccontextmanager
+async def backend():
+    backend = Backend()
+    subprotocols = [Subprotocol("ocpp1.6")]
+    async with serve(backend.handle, "127.0.0.1", 0, subprotocols=subprotocols, compression=None) as server:
+        backend.url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        yield backend
+
+
+class Noticing:
+    """A session's listener, with somebody who is told of every change after it."""
+
+    def __init__(self, listener, changed):
+        self._listener, self._changed = listener, changed
+        self.link_frame = listener.link_frame
+
+    def link_state(self, route, state, error):
+        self._listener.link_state(route, state, error)
+
+    def link_opened(self, route):
+        self._listener.link_opened(route)
+        self._changed.set()
+
+    def link_closed(self, route, error):
+        self._listener.link_closed(route, error)
+        self._changed.set()
+
+
+class WatchedDialler(Dialler):
+    """A Dialler with an event for whoever waits until links are open."""
+
+    def __init__(self):
+        super().__init__(Limits(first_delay=0.01), jitter=lambda: 0.0)
+        self.changed = asyncio.Event()
+
+    def __call__(self, target, ocpp_version, listener):
+        return super().__call__(target, ocpp_version, Noticing(listener, self.changed))
+
+
+@asynccontextmanager
+async def runtime(name="runtime-a", pace=SELDOM):
+    loop = asyncio.get_running_loop()
+    dialler = WatchedDialler()
+    writer = Writer(loop)
+    writer.start()
+    runtime = Runtime(loop, dialler, writer, name, pace=pace)
+    await runtime.start()
+    try:
+        yield runtime
+    finally:
+        await runtime.stop()
+        await dialler.settled(PATIENCE)
+        await writer.stop()
+
+
+async def links_open(here, count):
+    """Wait until the runtime, too, knows that its handshakes are done."""
+    async with asyncio.timeout(PATIENCE):
+        while here.counts()["open_links"] != count:
+            here._dial.changed.clear()
+            await here._dial.changed.wait()
+
+
+@sync_to_async
+def charger(identity, url=None, role="billing", **fields):
+    row = apps.get_model("chargers", "Charger").objects.create(identity=identity, **fields)
+    if url is not None:
+        backoffice, _ = Backoffice.objects.get_or_create(name=f"{role} of all", url=url)
+        Route.objects.create(charger=row, backoffice=backoffice, role=role)
+    return row.pk
+
+
+def request(charger, **fields):
+    return Attach(
+        charger=charger,
+        identity=f"CP-{charger}",
+        ocpp_version=fields.get("ocpp_version", "1.6"),
+        remote_address=fields.get("remote_address", "192.0.2.1"),
+    )
+
+
+@sync_to_async
+def session_row(charger):
+    return ChargerSession.objects.get(pk=charger)
+
+
+@sync_to_async
+def update(model, pk, **fields):
+    model.objects.filter(pk=pk).update(**fields)
+
+
+async def test_a_charger_is_attached_owned_and_connected_to_its_backoffice():
+    async with backend() as there, runtime() as here:
+        key = await charger("CP-1", there.url)
+        await here.attach(request(key, remote_address="192.0.2.7"), Socket())
+        await there.until(lambda there: "/CP-1" in there.connected)
+        await links_open(here, 1)
+        await here._presence.settled()
+
+        row = await session_row(key)
+        assert (row.runtime, row.online, row.ocpp_version) == ("runtime-a", True, "1.6")
+        assert row.remote_address == "192.0.2.7"
+        assert here.counts() == {"sessions": 1, "online": 1, "links": 1, "open_links": 1}
+
+
+async def test_a_charger_that_goes_is_offline_and_its_session_leaves_memory():
+    async with backend() as there, runtime() as here:
+        key = await charger("CP-1", there.url, options={"offline_grace": 0})
+        attachment = await here.attach(request(key), Socket())
+        await links_open(here, 1)
+        attachment.detach(1006)
+        await there.until(lambda there: there.gone == [("/CP-1", 1000)])
+        await here._drop_idle()
+        await here._drop_idle()
+
+        row = await session_row(key)
+        assert (row.runtime, row.online) == ("", False)
+        assert row.disconnected_at is not None
+        assert here.counts()["sessions"] == 0
+
+
+async def test_a_new_socket_replaces_the_old_one_and_its_late_end_changes_nothing():
+    async with backend() as there, runtime() as here:
+        key = await charger("CP-1", there.url)
+        old, new = Socket(), Socket()
+        first = await here.attach(request(key), old)
+        await here.attach(request(key), new)
+        assert await old.closed == (1008, "replaced")
+        first.detach(1008)
+        await here._presence.settled()
+
+        assert not new.closed.done()
+        assert (await session_row(key)).online
+        assert here.counts()["online"] == 1
+
+
+async def test_of_attachments_that_race_one_session_is_built_and_the_last_one_wins():
+    async with backend() as there, runtime() as here:
+        key = await charger("CP-1", there.url)
+        sockets = [Socket() for _ in range(5)]
+        await asyncio.gather(*(here.attach(request(key), socket) for socket in sockets))
+        await links_open(here, 1)
+
+        assert [socket.closed.done() for socket in sockets] == [True, True, True, True, False]
+        assert here.counts() == {"sessions": 1, "online": 1, "links": 1, "open_links": 1}
+
+
+async def test_an_attachment_that_is_cancelled_takes_nothing_from_the_next():
+    async with runtime() as here:
+        key = await charger("CP-1")
+        given_up = asyncio.ensure_future(here.attach(request(key), Socket()))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        with suppress(asyncio.CancelledError):
+            await given_up
+        socket = Socket()
+        await here.attach(request(key), socket)
+
+        assert here.counts()["online"] == 1
+        assert not socket.closed.done()
+
+
+@pytest.mark.parametrize("fault", ["disabled", "deleted"])
+async def test_a_charger_that_is_not_served_is_refused_in_words(fault):
+    async with runtime() as here:
+        key = await charger("CP-1", enabled=False) if fault == "disabled" else 4711
+        with pytest.raises(BusUnavailable, match=f"charger {key} (is switched off|does not exist)"):
+            await here.attach(request(key), Socket())
+        assert here.counts()["sessions"] == 0
+
+
+async def test_a_route_switched_off_closes_that_link_alone_and_on_brings_it_back():
+    async with backend() as there, backend() as other, runtime() as here:
+        key = await charger("CP-1", there.url)
+        await sync_to_async(Route.objects.create)(
+            charger_id=key,
+            backoffice=await Backoffice.objects.acreate(name="energy", url=other.url),
+            role="control",
+        )
+        socket = Socket()
+        await here.attach(request(key), socket)
+        await links_open(here, 2)
+
+        route = await Route.objects.aget(backoffice__name="energy")
+        await update(Route, route.pk, enabled=False)
+        await here._follow_configuration()
+        await other.until(lambda other: other.gone == [("/CP-1", 1000)])
+        assert here.counts()["links"] == 1
+
+        await update(Route, route.pk, enabled=True)
+        await here._follow_configuration()
+        await other.until(lambda other: other.connected)
+        assert there.gone == []
+        assert not socket.closed.done()
+
+
+@pytest.mark.parametrize("how", ["disabled", "deleted"])
+async def test_a_charger_switched_off_is_closed_with_1008(how):
+    model = apps.get_model("chargers", "Charger")
+    async with backend() as there, runtime() as here:
+        key = await charger("CP-1", there.url)
+        socket = Socket()
+        await here.attach(request(key), socket)
+        await links_open(here, 1)
+        if how == "disabled":
+            await update(model, key, enabled=False)
+        else:
+            await delete(model, key)
+        await here._follow_configuration()
+
+        code, _ = await socket.closed
+        # Rows of a deleted charger are refused by the writer, which may be noticed first.
+        assert code == 1008 or (how == "deleted" and code == 1012)
+        await there.until(lambda there: there.gone)
+        assert here.counts()["sessions"] == 0
+
+
+@sync_to_async
+def delete(model, pk):
+    model.objects.filter(pk=pk).delete()
+
+
+async def test_a_change_while_the_session_is_being_opened_is_not_missed():
+    async with backend() as there, runtime() as here:
+        key = await charger("CP-1", there.url)
+        entered, go_on = asyncio.Event(), asyncio.Event()
+        run = here._threads.run
+
+        async def slow(function, *args, **options):
+            result = await run(function, *args, **options)
+            if function == here._load:
+                entered.set()
+                await go_on.wait()
+            return result
+
+        here._threads.run = slow
+        attaching = asyncio.ensure_future(here.attach(request(key), Socket()))
+        await entered.wait()
+        await sync_to_async(Route.objects.update)(enabled=False)
+        following = asyncio.ensure_future(here._follow_configuration())
+        go_on.set()
+        await asyncio.gather(attaching, following)
+
+        assert here.counts()["links"] == 0
+
+
+async def test_stop_closes_everybody_and_releases_everything():
+    async with backend() as there, runtime() as here:
+        keys = [await charger(f"CP-{n}", there.url) for n in range(20)]
+        sockets = [Socket() for _ in keys]
+        for key, socket in zip(keys, sockets, strict=True):
+            await here.attach(request(key), socket)
+        await links_open(here, 20)
+        await here.stop()
+
+        assert [await socket.closed for socket in sockets] == [(1012, "service restart")] * 20
+        await there.until(lambda there: len(there.gone) == 20)
+        assert {code for _, code in there.gone} == {1001}
+        rows = [row async for row in ChargerSession.objects.all()]
+        assert {(row.runtime, row.online) for row in rows} == {("", False)}
+        assert not await RuntimeProcess.objects.aexists()
+        with pytest.raises(BusUnavailable, match="is stopping"):
+            await here.attach(request(keys[0]), Socket())
+        assert not current.exists()
+
+
+async def test_a_session_that_another_runtime_took_falls_silent():
+    async with backend() as there, runtime("a") as here, runtime("b") as elsewhere:
+        key = await charger("CP-1", there.url)
+        old, new = Socket(), Socket()
+        await here.attach(request(key), old)
+        await elsewhere.attach(request(key), new)
+        here._writer.put(key, 1, [DeliveryDone(charger=key, route=1, seq=1)])
+
+        assert (await old.closed)[0] == 1012
+        assert here.counts() == {"sessions": 0, "online": 0, "links": 0, "open_links": 0}
+        row = await session_row(key)
+        assert (row.runtime, row.epoch) == ("b", 2)
+        assert not new.closed.done()
+
+
+async def test_life_is_proved_by_the_clock_of_the_database():
+    async with runtime() as here:
+        first = (await RuntimeProcess.objects.aget(pk="runtime-a")).beat_at
+        assert abs(timezone.now() - first) < timedelta(minutes=5)
+        await RuntimeProcess.objects.aupdate(beat_at=datetime(2020, 1, 1, tzinfo=UTC))
+        await here._prove_life()
+        assert (await RuntimeProcess.objects.aget(pk="runtime-a")).beat_at >= first
+        await RuntimeProcess.objects.all().adelete()  # as another process does with one long dead
+        await here._prove_life()
+        assert await RuntimeProcess.objects.filter(pk="runtime-a").aexists()
+
+
+async def test_chores_are_repeated_even_when_one_fails(caplog):
+    often = Pace(beat=0.001, poll=3600, sweep=0.001, mourn=3600)
+    async with runtime(pace=often) as here:
+        loop, seen, turns = asyncio.get_running_loop(), asyncio.Event(), []
+
+        def beat():
+            turns.append("beat")
+            if len(turns) == 1:
+                raise DatabaseError("the disk is full")
+            loop.call_soon_threadsafe(seen.set)
+
+        here._beat = beat
+        async with asyncio.timeout(PATIENCE):
+            await seen.wait()
+    assert "_prove_life: the database does not answer: the disk is full" in caplog.text
+
+
+async def test_chargers_of_a_killed_process_are_not_online():
+    key, other = await charger("CP-1"), await charger("CP-2")
+    await ChargerSession.objects.acreate(charger_id=key, runtime="killed", epoch=3, online=True)
+    await RuntimeProcess.objects.acreate(id="killed", beat_at=datetime(2020, 1, 1, tzinfo=UTC))
+    async with runtime() as here:
+        await here.attach(request(other), Socket())
+        await here._presence.settled()
+        await here._record_the_dead()
+
+        assert not (await session_row(key)).online
+        assert (await session_row(other)).online
+        assert not await RuntimeProcess.objects.filter(pk="killed").aexists()
+
+
+async def owe(charger, seq=1):
+    """Something that the charger's backoffice has not had."""
+    route = await Route.objects.aget(charger_id=charger)
+    await Delivery.objects.acreate(
+        charger_id=charger,
+        route=route,
+        seq=seq,
+        exchange=seq,
+        at=timezone.now(),
+        action="StatusNotification",
+        payload='{"connectorId":1,"errorCode":"NoError","status":"Available"}',
+    )
+
+
+async def test_the_backlog_of_a_charger_that_is_away_is_delivered_and_its_link_closed():
+    async with backend() as there, runtime() as here:
+        key = await charger("CP-1", there.url)
+        await owe(key)
+        assert await here.deliver_backlog(10) == 1
+        await there.until(lambda there: there.gone)
+        await here._drop_idle()
+
+        assert not await Delivery.objects.aexists()
+        assert (await session_row(key)).runtime == ""
+        assert await here.deliver_backlog(10) == 0
+
+
+async def test_a_backlog_that_cannot_be_delivered_makes_room_for_others():
+    async with runtime(pace=Pace(beat=3600, poll=3600, sweep=3600, mourn=3600, backlog=0)) as here:
+        keys = [await charger(f"CP-{n}", "ws://127.0.0.1:1/") for n in range(3)]
+        for key in keys:
+            await owe(key)
+        assert await here.deliver_backlog(2) == 2
+        assert await here.deliver_backlog(2) == 0
+        await here._drop_idle()
+
+        assert here.counts() == {"sessions": 0, "online": 0, "links": 0, "open_links": 0}
+        assert await Delivery.objects.acount() == 3
+
+
+async def test_a_charger_that_comes_while_its_backlog_is_delivered_keeps_the_session():
+    async with backend() as there, runtime() as here:
+        key = await charger("CP-1", there.url)
+        await owe(key)
+        await here.deliver_backlog(10)
+        await here.attach(request(key), Socket())
+        await there.until(lambda there: there.connected)
+        await here._drop_idle()
+
+        assert here.counts()["online"] == 1
+
+
+async def test_the_backlog_that_another_runtime_has_in_memory_is_left_to_it():
+    async with runtime("a") as here, runtime("b") as elsewhere:
+        key = await charger("CP-1", "ws://127.0.0.1:1/")
+        await owe(key)
+        assert await here.deliver_backlog(10) == 1
+        assert await elsewhere.deliver_backlog(10) == 0
+        assert (await session_row(key)).runtime == "a"
+
+
+async def test_maintain_links_repairs_what_polling_missed():
+    async with backend() as there, runtime() as here:
+        key = await charger("CP-1", there.url)
+        await here.attach(request(key), Socket())
+        await links_open(here, 1)
+        assert await here.maintain_links() == {
+            "sessions": 1,
+            "online": 1,
+            "links": 1,
+            "open_links": 1,
+            "closed": 0,
+            "redialled": 0,
+            "refreshed": 0,
+        }
+        await sync_to_async(Route.objects.update)(enabled=False)
+        assert (await here.maintain_links())["refreshed"] == 1
+        await there.until(lambda there: there.gone)
+
+        here._live.clear()  # as if a fault had lost the session but not its link
+        await sync_to_async(Route.objects.update)(enabled=True)
+        await here.attach(request(key), Socket())
+        await links_open(here, 1)
+        here._live.clear()
+        assert (await here.maintain_links())["closed"] == 1
+        await there.until(lambda there: not there.connected)
