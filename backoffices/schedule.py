@@ -1,0 +1,21 @@
+"""When the periodic tasks of the links run: entries of Celery's ``beat_schedule``.
+
+A task that comes late is worthless, the next one repeats it: hence ``expires``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "maintain_links": {
+        "task": "backoffices.tasks.maintain_links",
+        "schedule": 2.0,
+        "options": {"expires": 2.0},
+    },
+    "deliver_backlog": {
+        "task": "backoffices.tasks.deliver_backlog",
+        "schedule": 5.0,
+        "options": {"expires": 5.0},
+    },
+}
