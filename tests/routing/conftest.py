@@ -105,6 +105,9 @@ def postgres_url(django_db_blocker) -> Iterator[str]:
     with psycopg.connect(server, autocommit=True) as admin:
         admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
         admin.execute(f"CREATE DATABASE {name}".encode())
+        admin.execute(
+            f"ALTER DATABASE {name} SET synchronous_commit = off".encode()
+        )  # the server is not killed
     url = f"{server.rpartition('/')[0]}/{name}"
     with django_db_blocker.unblock(), default_database(url):
         call_command("migrate", verbosity=0)
@@ -128,10 +131,13 @@ def database(request, tmp_path, django_db_blocker) -> Iterator[Database]:
 
 
 def _empty(url: str) -> None:
+    """Much faster than TRUNCATE, which makes new files for every table."""
     with psycopg.connect(url) as postgres:
-        found = postgres.execute(
-            "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables "
+        postgres.execute("SET session_replication_role = replica")  # no order of deletion to keep
+        tables = postgres.execute(
+            "SELECT quote_ident(tablename) FROM pg_tables "
             "WHERE schemaname = 'public' AND tablename <> 'django_migrations'"
-        ).fetchone()
-        assert found
-        postgres.execute(f"TRUNCATE {found[0]} RESTART IDENTITY CASCADE".encode())
+        ).fetchall()
+        for (table,) in tables:
+            postgres.execute(f"DELETE FROM {table}".encode())
+        postgres.execute("SELECT setval(quote_ident(sequencename)::regclass, 1, false) FROM pg_sequences")

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.apps import apps
+from django.db import transaction as transaction_of
 from msgspec.structs import replace
 
 from routing.core.rows import (
@@ -108,6 +109,7 @@ def route_state(route: int = 1, **values: Any) -> RouteStateRow:
     return replace(ROUTE_STATE, route=route, **values)
 
 
+@transaction_of.atomic
 def fleet(chargers: int = 2, backoffices: int = 2) -> None:
     """Chargers 1, 2, ... each with a route to every backoffice, owned by runtime "ours" under epoch 1.
 

@@ -273,10 +273,12 @@ def state() -> dict[str, list[tuple[Any, ...]]]:
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=lives(), cut=st.lists(st.integers(0, 30), max_size=3))
 def test_batches_end_where_rows_one_by_one_end(database: Database, rows: list[Row], cut: list[int]):
+    if not Transaction.objects.exists():
+        make.fleet()
+        store([make.transaction(id_) for id_ in IDS])
+
     def end(pieces: list[list[Row]]) -> dict[str, Any]:
         with transaction.atomic():
-            make.fleet()
-            store([make.transaction(id_) for id_ in IDS])
             for piece in pieces:
                 store(piece)
             found = state()
