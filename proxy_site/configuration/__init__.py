@@ -1,0 +1,1 @@
+"""Configuration as code: what ``manage.py apply`` and ``manage.py export`` do."""
