@@ -155,13 +155,14 @@ def _unique(payload: str, plan: _Plan) -> Span | None:
     It holds in valid JSON without ``\\u``, where a key can only be written literally:
 
     * A quoted key whose first quote has no backslash before it is a string of its own: inside a
-      string that quote would be escaped, and after a string's closing quote no letter can follow.
+      string that quote would be escaped, and behind a closing quote no letter can stand.
       With a colon behind, it is a member's key; found once only, it is the only such key.
-    * It is a member of the object at ``container`` when no bracket stands between the two.
-    * Where brackets stand before the first key, the end of the text may tell: the last of n keys
-      lies at least n deep, and when only n closing brackets follow its value, not deeper.
+    * It is a member of the object at ``container`` when no brace stands between the two.
+    * Where braces stand before the first key, the end of the text may tell: at least n objects
+      are around the last of n keys, and when only n closing braces follow its value, not more;
+      then the first key is the root's.
 
-    A bracket inside a string only makes the answer None.
+    A brace inside a string only makes the answer None.
     """
     if not plan.tokens or payload[:1] != "{" or _has_unicode_escape(payload):
         return None
@@ -179,35 +180,22 @@ def _unique(payload: str, plan: _Plan) -> Span | None:
             or payload.find(token, member.end()) >= 0
         ):
             return None
-        if start < container or not _no_bracket(payload, container + 1, start):
+        if start < container or payload.find("{", container + 1, start) >= 0:
             if number:
                 return None
             at_front = False
+        elif number and payload.find("}", container + 1, start) >= 0:
+            return None
         container, end = member.span(1)
     if end == container:
         end = _value_end(payload, container)
-    if at_front or _closes(payload, end, len(plan.tokens)):
+    if at_front or payload.count("}", end) == len(plan.tokens):
         return container, end
     return None
 
 
 def _has_unicode_escape(payload: str) -> bool:
     return "\\" in payload and "\\u" in payload  # one character is found ten times as fast as two
-
-
-def _no_bracket(payload: str, start: int, end: int) -> bool:
-    find_ = payload.find
-    return find_("{", start, end) < 0 and find_("[", start, end) < 0 and find_("}", start, end) < 0
-
-
-def _closes(payload: str, start: int, depth: int) -> bool:
-    """Whether ``depth`` closing braces are the only brackets from ``start`` on."""
-    return (
-        payload.count("}", start) == depth
-        and payload.find("{", start) < 0
-        and payload.find("[", start) < 0
-        and payload.find("]", start) < 0
-    )
 
 
 def _replaced(payload: str, replacements: Iterable[tuple[int, int, str]]) -> str:
