@@ -22,11 +22,17 @@ class Session:
     start: dict[str, Any]
     meter_values: list[dict[str, Any]] = field(default_factory=list)
     stop: dict[str, Any] | None = None
+    repeated: bool = False
 
     @property
     def is_open(self) -> bool:
-        """Whether no stop has come yet."""
-        return self.stop is None
+        """Whether no stop has come yet, and the start has not come again under another id (1.6)."""
+        return self.stop is None and not self.repeated
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """All payloads, in order."""
+        return [self.start, *self.meter_values, *([self.stop] if self.stop else [])]
 
     @property
     def energies_wh(self) -> list[float]:
@@ -64,8 +70,10 @@ class Sessions:
         return found[-1] if found else None
 
     def _start(self, transaction_id: int | str, payload: dict[str, Any]) -> None:
-        if any(session.start == payload for session in self.sessions):
-            self._problem(f"start of transaction {transaction_id} came twice", payload)
+        for other in self.sessions:
+            if other.start == payload:
+                other.repeated = True
+                self._problem(f"start of transaction {transaction_id} came twice", payload)
         for other in self.sessions:
             if other.is_open and _place(other.start) == _place(payload):
                 self._problem(f"{transaction_id} starts where {other.transaction_id} still runs", payload)
@@ -101,6 +109,9 @@ class Sessions:
     def _event(self, payload: dict[str, Any]) -> None:
         transaction_id, kind = payload["transactionInfo"]["transactionId"], payload["eventType"]
         session = self.find(transaction_id)
+        if session and payload in session.events:
+            self._problem(f"event {payload['seqNo']} of transaction {transaction_id} came twice", payload)
+            return
         self._check_sequence(session, payload)
         if kind == "Started":
             self._start(transaction_id, payload)
