@@ -45,9 +45,15 @@ class Entry:
 
 
 class Record:
-    """The frames of one charger, oldest first, over all of its connections."""
+    """The frames of one charger, oldest first, over all of its connections.
 
-    def __init__(self) -> None:
+    ``listener`` is called with each new one. ``keep``: how many are kept, None for all; a simulator
+    that runs for days keeps the newest.
+    """
+
+    def __init__(self, keep: int | None = None) -> None:
+        self.listener: Callable[[Entry], None] | None = None
+        self.keep = keep
         self.entries: list[Entry] = []
         self._asked: dict[tuple[Direction, str], Entry] = {}
         self._waiting: list[asyncio.Future[None]] = []
@@ -68,6 +74,10 @@ class Record:
             call = self._asked.pop(("received" if direction == "sent" else "sent", entry.message_id), None)
             if call:
                 entry.action, call.answer = call.action, entry
+        if self.keep is not None and len(self.entries) > 2 * self.keep:
+            del self.entries[: -self.keep]
+        if self.listener:
+            self.listener(entry)
         self.wake()
         return entry
 

@@ -7,7 +7,7 @@ import base64
 import binascii
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -56,7 +56,7 @@ class SimulatedBackoffice:
     """A CSMS. ``policy`` is what it decides, ``behaviour`` how it misbehaves; both may change at any time.
 
     ``password``: with it HTTP Basic is demanded of every charger, ``username`` None meaning the
-    identity in the URL.
+    identity in the URL. ``on_arrival`` is called with each charger that connects.
     """
 
     def __init__(
@@ -79,6 +79,7 @@ class SimulatedBackoffice:
         self.password = password.encode() if isinstance(password, str) else password
         self.chargers: dict[str, ChargerView] = {}
         self.refused: list[str] = []
+        self.on_arrival: Callable[[ChargerView], None] | None = None
         self._arrivals = Record()
         self._server: Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -301,6 +302,8 @@ class SimulatedBackoffice:
         view.offered = tuple(request.headers.get("Sec-WebSocket-Protocol", "").replace(" ", "").split(","))
         view.socket = socket
         view.connections += 1
+        if self.on_arrival:
+            self.on_arrival(view)
         self._arrivals.wake()
         return view
 

@@ -348,6 +348,11 @@ class SimulatedCharger(ABC):
                 return connector
         return None
 
+    def meter_interval_s(self) -> int:
+        """Seconds of simulated time between meter values in a session, as configured."""
+        names = ("MeterValueSampleInterval", "SampledDataCtrlr.TxUpdatedInterval")
+        return max(1, *(self.configuration.number(name, 0) for name in names))
+
     def stops_invalid(self) -> bool:
         """Whether a session that the backoffice does not accept is ended."""
         names = ("StopTransactionOnInvalidId", "TxCtrlr.StopTxOnInvalidId")
