@@ -4,8 +4,13 @@ import os
 
 from celery import Celery
 
+from backoffices import schedule, steps
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proxy_site.settings")
 
 app = Celery("proxy_site")
+app.set_default()  # for every thread: without it a shared task sent from another thread has no broker
 app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.beat_schedule = schedule.BEAT_SCHEDULE
 app.autodiscover_tasks()
+steps.install(app, "proxy_site.wiring:for_worker")

@@ -8,6 +8,9 @@ import os
 import secrets
 import socket
 
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
 from backoffices.links import Dialler
 from backoffices.runtime import Runtime
 from routing import bus
@@ -42,3 +45,13 @@ class Proxy:
         await self.runtime.stop()
         await self.dialler.settled(GOODBYE_SECONDS)
         await self.writer.stop()
+
+
+def for_worker(loop: asyncio.AbstractEventLoop) -> Proxy:
+    """The parts in a Celery worker of its own. Raises ``ImproperlyConfigured`` where that can't be."""
+    if settings.PROXY_EMBEDDED or not settings.REDIS_URL:
+        raise ImproperlyConfigured(
+            "a Celery worker of its own needs DATABASE_URL on PostgreSQL and REDIS_URL; "
+            "without them manage.py runproxy runs the worker inside"
+        )
+    return Proxy(loop)

@@ -7,6 +7,8 @@ from typing import Any
 from celery import Celery
 from celery.worker import state
 
+from proxy_site import tasks
+
 logger = logging.getLogger(__name__)
 
 
@@ -27,8 +29,10 @@ class EmbeddedWorker:
         state.should_stop = 0
 
     def join(self, timeout_s: float) -> bool:
-        """True if the worker has ended within ``timeout_s``."""
-        if self._thread.ident is not None:  # it was started
+        """True if the worker has ended within ``timeout_s``. Not for the loop's thread: it waits."""
+        if self._thread.is_alive():
+            for _ in range(2):  # Celery waits for work once more after it has seen the flag
+                tasks.wake.delay()
             self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
