@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from routing.core import audit, frames
+from routing.core import actions, audit, frames
 from routing.core.binding import bind
-from routing.core.decisions import DELIVERY_WINDOW, Load
-from routing.core.lines import Item, Kind, Line, Phase
+from routing.core.decisions import DELIVERY_WINDOW, Load, Report
+from routing.core.lines import NEVER, Item, Kind, Line, Phase
 from routing.core.rows import DeliveryDone, DeliveryFailed, LinkState, Outcome, RouteStateRow
 from routing.core.state import State
+from routing.core.transactions import same_family
 from routing.core.turn import Turn
 
 
 def pump(state: State, turn: Turn, line: Line) -> None:
     """Send the next CALL of a line, if one may go."""
     while (item := line.next_item(turn.now)) is not None:
+        if item.kind is Kind.DELIVERY and (foreign := _of_another_version(state, item)):
+            line.outstanding = item
+            failed(state, turn, line, item, "", "dropped", foreign, for_good=True)
+            continue
         payload = bind(state, line, item)
         if payload is not None:
             _send(state, turn, line, item, payload)
@@ -21,7 +26,7 @@ def pump(state: State, turn: Turn, line: Line) -> None:
         _not_for_this_route(state, turn, line, item)
     if line.needs_load():
         turn.emit(Load(line.key, line.load(), DELIVERY_WINDOW))
-    state.wake_at(line.deadline())
+    state.wake_at(line.deadline(heartbeats=state.online))
 
 
 def _send(state: State, turn: Turn, line: Line, item: Item, payload: str) -> None:
@@ -40,8 +45,18 @@ def _send(state: State, turn: Turn, line: Line, item: Item, payload: str) -> Non
     turn.send(line.key, frame)
 
 
+def _of_another_version(state: State, item: Item) -> str:
+    """Why a stored message cannot be sent on a link of the charger's present version; "" when it can."""
+    transaction = state.transactions.get(item.transaction)
+    written = transaction.row.ocpp_version if transaction is not None else ""
+    row = actions.up(state.version, item.action)
+    if row is not None and (not written or same_family(written, state.version)):
+        return ""
+    return f"was written in OCPP {written or 'of another version'}, the charger speaks {state.version} now"
+
+
 def _not_for_this_route(state: State, turn: Turn, line: Line, item: Item) -> None:
-    audit.copy(state, turn, line, item, "", "dropped", rule="option unknown_tx is skip")
+    audit.copy(state, turn, line, item, "", "dropped", rule="nothing in it is for this route")
     if item.kind is Kind.DELIVERY:
         turn.store(DeliveryDone(charger=state.snapshot.key, route=line.key, seq=item.seq))
 
@@ -49,15 +64,16 @@ def _not_for_this_route(state: State, turn: Turn, line: Line, item: Item) -> Non
 def heartbeat(state: State, turn: Turn, line: Line) -> None:
     """Queue a heartbeat of the proxy's own at this backoffice's interval (ocpp-semantics 4.4)."""
     seq = state.next_seq(turn.utc)
-    line.urgent.append(Item(Kind.HEARTBEAT, "Heartbeat", "{}", seq=seq, exchange=seq, at=turn.utc))
+    line.ask(Item(Kind.HEARTBEAT, "Heartbeat", "{}", seq=seq, exchange=seq, at=turn.utc))
     turn.touched.add(line.key)
 
 
 def overdue(state: State, turn: Turn, line: Line) -> None:
     """The outstanding CALL was not answered within ``T_up``.
 
-    A backoffice that says nothing at all may be frozen: it is not sent the same message again while
-    its link stands, so that it has it once when it wakes. The link's own pings decide about the link.
+    A backoffice that says nothing at all may be frozen: it is not sent the same message again before
+    its link has had the time to fail its pings, so that it has the message once when it wakes. If it
+    speaks, or the link still stands after twice ``T_up``, the answer was lost.
     """
     item = line.outstanding
     if item is None:
@@ -66,6 +82,7 @@ def overdue(state: State, turn: Turn, line: Line) -> None:
     set_link(state, turn, line, line.link, f"no answer to {item.action} within {line.route.options.T_up:g} s")
     if item.kind is not Kind.DELIVERY:
         line.outstanding = None
+        line.late_boot = item if item.kind is Kind.BOOT else line.late_boot
         audit.copy(state, turn, line, item, "", "timeout")
         turn.touched.add(line.key)
 
@@ -87,19 +104,22 @@ def failed(
     outcome: Outcome,
     error: str,
     code: str = "",
+    *,
+    for_good: bool = False,
 ) -> None:
     """A try that did not end with a CALLRESULT: repeat it later, or give it up for dead.
 
     Source: OCPP 1.6 edition 2, sections 4.10 and 9.1.29 (attempts, and an interval that grows with them).
     """
-    line.outstanding = None
+    if line.outstanding is item:
+        line.outstanding = None
     audit.copy(state, turn, line, item, answer, outcome, code=code, rule=error[:255])
     turn.touched.add(line.key)
     if item.kind is not Kind.DELIVERY:
         return
     item.attempts += 1
     options = line.route.options
-    dead = item.attempts >= options.retry_attempts
+    dead = for_good or item.attempts >= options.retry_attempts
     turn.store(
         DeliveryFailed(
             charger=state.snapshot.key,
@@ -114,7 +134,9 @@ def failed(
         item.not_before = turn.now + options.retry_interval * item.attempts
         line.give_back(item)
         return
-    set_link(state, turn, line, line.link, f"gave up {item.action} after {item.attempts} tries: {error}")
+    words = f"gave up {item.action} after {item.attempts} tries: {error}"
+    set_link(state, turn, line, line.link, words)
+    turn.emit(Report("dead_letter", f"{line.route.backoffice}: {words}"))
     transaction = state.transactions.get(item.transaction)
     if item.action == "StartTransaction" and transaction is not None and line.key in transaction.routes:
         transaction.routes[line.key].state = "failed"
@@ -123,14 +145,14 @@ def failed(
 
 def set_link(state: State, turn: Turn, line: Line, link: LinkState, error: str = "") -> None:
     """Record how a route is."""
-    line.link = link
+    line.link, line.error = link, error[:255]
     turn.store(
         RouteStateRow(
             charger=state.snapshot.key,
             route=line.key,
             state=link,
             since=turn.utc,
-            last_error=error[:255],
+            last_error=line.error,
             registration=line.registration,
         )
     )
@@ -140,7 +162,8 @@ def down(state: State, turn: Turn, line: Line) -> None:
     """A link is gone: what was on its way and must arrive waits again, the rest is over."""
     line.phase = Phase.DOWN
     line.overdue = False
-    line.boot_due = None
+    line.boot_due = line.late_boot = None
+    line.retry_boot_at = NEVER
     item, line.outstanding = line.outstanding, None
     if item is not None:
         audit.copy(state, turn, line, item, "", "lost", rule="the link closed before the answer")
@@ -150,4 +173,4 @@ def down(state: State, turn: Turn, line: Line) -> None:
     for waiting in line.fifo:
         waiting.replayed = True
     line.urgent.clear()
-    line.statuses.clear()
+    line.forget_statuses()

@@ -332,7 +332,10 @@ class Machine:
     def _tick_line(self, turn: Turn, line: Line) -> None:
         state, item = self._state, line.outstanding
         turn.touched.add(line.key)
-        if item is not None and not line.overdue and turn.now >= item.sent_at + line.route.options.T_up:
+        patience = line.route.options.T_up
+        if item is not None and line.overdue and turn.now >= item.sent_at + 2 * patience:
+            dispatch.heard(state, turn, line)  # a frozen peer's link would have failed its pings by now
+        elif item is not None and not line.overdue and turn.now >= item.sent_at + patience:
             dispatch.overdue(state, turn, line)
             if item.kind is ItemKind.BOOT:
                 registration.boot_failed(state, turn, line, "does not answer the boot", unsupported=False)
