@@ -192,6 +192,8 @@ class EdgeProtocol(WebSocketProtocol):
             data = self._take_plain_frames(data)
             if not data:
                 return
+        elif self.state == self.STATE_CONNECTING and not self.data:
+            data = _with_connection(data)
         self._dataReceived(data)
 
     def _take_plain_frames(self, data: bytes) -> bytes:
@@ -266,7 +268,7 @@ class EdgeProtocol(WebSocketProtocol):
         """To the socket at once where nothing waits before it: saves two system calls and a loop turn."""
         transport = self.transport
         unsent = len(transport.dataBuffer) + transport._tempDataLen if self._write_now else 0
-        if self._write_now is not None and not unsent and not transport.disconnecting:
+        if self._write_now is not None and not unsent:
             written = self._write_now(octets)
             if written == len(octets):
                 return
@@ -429,6 +431,13 @@ class EdgeProtocol(WebSocketProtocol):
 def install() -> None:
     """Let Daphne make its WebSockets with this protocol. Call before ``daphne.server.Server.run``."""
     WebSocketFactory.protocol = EdgeProtocol
+
+
+def _with_connection(handshake: bytes) -> bytes:
+    """A handshake with the header ``Connection``, which some chargers leave out (ocpp-semantics 1.1)."""
+    if b"\r\nconnection:" in handshake.lower():
+        return handshake
+    return handshake.replace(b"\r\n", b"\r\nConnection: Upgrade\r\n", 1)
 
 
 def _path_of(uri: str) -> bytes:

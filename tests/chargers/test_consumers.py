@@ -219,6 +219,19 @@ async def test_plain_asgi_passes_frames_both_ways(fake_bus: FakeBus):
     assert attachment.detached.get_nowait() == 1012
 
 
+async def test_after_a_fault_no_frame_is_passed_on_whatever_the_server_does(fake_bus: FakeBus):
+    await Charger.objects.acreate(identity="CP-1")
+    communicator = ApplicationCommunicator(ChargerConsumer.as_asgi(), scope())
+    await communicator.send_input({"type": "websocket.connect"})
+    await communicator.receive_output(PATIENCE_S)
+    await communicator.send_input({"type": "websocket.receive", "bytes": b"x"})
+    await communicator.send_input({"type": "websocket.receive", "text": "late"})
+    assert (await communicator.receive_output(PATIENCE_S))["code"] == 1003
+    await communicator.send_input({"type": "websocket.disconnect", "code": 1003})
+    await communicator.wait(PATIENCE_S)
+    assert fake_bus.newest().frames.empty()
+
+
 async def test_plain_asgi_without_denial_response_is_closed_before_accept(fake_bus: FakeBus):
     communicator = ApplicationCommunicator(ChargerConsumer.as_asgi(), scope("/ocpp/CP-9"))
     await communicator.send_input({"type": "websocket.connect"})

@@ -81,7 +81,13 @@ class Offline(EdgeProtocol):
 class Wire:
     """A protocol between a transport and a server of memory."""
 
-    def __init__(self, target: str = "/ocpp/CP-1", *headers: str, server: Server | None = None) -> None:
+    def __init__(
+        self,
+        target: str = "/ocpp/CP-1",
+        *headers: str,
+        server: Server | None = None,
+        octets: bytes = b"",
+    ) -> None:
         self.server = server or Server()
         factory = WebSocketFactory(self.server, server="proxy")
         factory.setProtocolOptions(maxMessagePayloadSize=4096, maxFramePayloadSize=4096)
@@ -92,7 +98,7 @@ class Wire:
         self.protocol._raw_query_string = b""
         self.protocol.makeConnection(self.transport)
         self.frames: list[str] = []
-        self.protocol.dataReceived(handshake(target, *headers))
+        self.protocol.dataReceived(octets or handshake(target, *headers))
 
     def opened(self, ping_s: float = 30) -> Wire:
         self.protocol.start(self.frames.append, ping_s)
@@ -195,6 +201,13 @@ def test_a_fault_of_the_peer_gets_its_code_and_is_told(octets, code):
     told = wire.lose()
     assert (told["type"], told["code"]) == ("websocket.disconnect", code)
     assert told["ocpp.failure"] == written[4:].decode()
+
+
+def test_a_new_message_inside_fragments_is_a_fault():
+    wire = Wire().opened()
+    wire.receive(masked(b"a", fin=False), masked(b"b"))
+    assert wire.frames == []
+    assert wire.written()[2:4] == struct.pack("!H", 1002)
 
 
 def test_binary_messages_go_to_the_application():
@@ -367,6 +380,13 @@ def test_the_scope_says_what_the_charger_said():
     assert scope["client"] == ["192.168.1.1", 54321]
     assert (b"x-y", b"yes") in scope["headers"]
     assert not [name for name, _ in scope["headers"] if b"_" in name]
+
+
+def test_a_handshake_without_connection_header_is_one_all_the_same():
+    without = handshake("/ocpp/CP-1").replace(b"Connection: Upgrade\r\n", b"")
+    wire = Wire(octets=without)
+    assert wire.server.scope["raw_path"] == b"/ocpp/CP-1"
+    wire.opened()
 
 
 def test_an_absolute_target_has_its_path():
