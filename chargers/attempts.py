@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 from asgiref.sync import sync_to_async
-from django.db import Error, IntegrityError, close_old_connections, transaction
+from django.db import Error, close_old_connections
 from django.db.models import F
 from django.utils import timezone
 
@@ -90,14 +90,8 @@ def _store(attempt: Attempt, cause: Cause, detail: str, times: int) -> None:
         "user_agent": _column(attempt.user_agent, 255),
         "last_at": now,
     }
-    rows = RefusedAttempt.objects.filter(**key)
-    if rows.update(count=F("count") + times, **seen):
-        return
-    try:
-        with transaction.atomic():
-            RefusedAttempt.objects.create(**key, **seen, count=times, first_at=now)
-    except IntegrityError:  # somebody else has just made the row
-        rows.update(count=F("count") + times, **seen)
+    row, _ = RefusedAttempt.objects.get_or_create(**key, defaults={**seen, "count": 0, "first_at": now})
+    RefusedAttempt.objects.filter(pk=row.pk).update(count=F("count") + times, **seen)
 
 
 def _column(text: str, length: int) -> str:

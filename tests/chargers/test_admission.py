@@ -259,6 +259,21 @@ class TestDoor:
             await door.admit(scope(authorization=basic("CP-1", "guess"), address="203.0.113.9"))
         assert isinstance(await door.admit(good), Admission)
 
+    async def test_an_admitted_charger_that_fails_is_limited_as_any_other(self):
+        await Charger.objects.acreate(identity="CP-1", password_hashes=hash_password("CP-1", "secret"))
+        door = Door()
+        await door.admit(scope(authorization=basic("CP-1", "secret")))
+        for _ in range(30):
+            await door.admit(scope(authorization=basic("CP-1", "guess")))
+        refusal = await door.admit(scope(authorization=basic("CP-1", "guess")))
+        assert isinstance(refusal, Refusal)
+        assert refusal.status is HTTPStatus.TOO_MANY_REQUESTS
+
+    async def test_refusals_at_the_same_moment_are_all_counted(self):
+        door = Door()
+        await asyncio.gather(*(door.admit(scope()) for _ in range(12)))
+        assert await stored_attempts() == [("CP-1", "unknown_identity", 12)]
+
     async def test_an_address_that_only_fails_is_one_row_and_its_good_chargers_come_in(self):
         await Charger.objects.acreate(identity="CP-1")
         door = Door()
