@@ -1,8 +1,7 @@
 """How each kind of row of ``routing.core.rows`` becomes SQL: a table of tables, and two dialects.
 
 The rows of a batch are turned into columns first: one pass per column instead of one per value makes
-text checks nearly free, and both databases are fed many rows per statement (COPY and arrays on
-PostgreSQL, VALUES lists on SQLite, where every statement costs a release of the interpreter lock).
+text checks nearly free, and it is how PostgreSQL takes many rows at once (COPY, arrays).
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from itertools import chain
 from operator import attrgetter
 from typing import Any, Protocol
 from uuid import UUID
@@ -283,41 +281,29 @@ class Statement(Protocol):
 
 
 class SqliteStatement:
-    """Many rows per statement, in a few fixed numbers so that the driver finds it prepared."""
-
-    PARAMETERS = 999
-    """The least that any SQLite allows per statement."""
+    """One prepared statement per row: lists of VALUES are no faster here."""
 
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
-        self._sizes = [size for size in (64, 16, 4, 1) if size * len(shape.names) <= self.PARAMETERS]
-        if shape.table.verb is Verb.CHANGE:
-            self._sizes = [1]
-        self._sql = {size: self._compose(size) for size in self._sizes}
+        self._sql = self._compose()
 
     def run(self, cursor: Any, rows: Sequence[Row]) -> None:
-        flat = list(chain.from_iterable(zip(*self.shape.columns(rows), strict=True)))
-        width, left, at = len(self.shape.names), len(rows), 0
-        for size in self._sizes:
-            while left >= size:
-                cursor.execute(self._sql[size], flat[at : at + size * width])
-                at, left = at + size * width, left - size
+        cursor.executemany(self._sql, zip(*self.shape.columns(rows), strict=True))
 
     def run_one(self, cursor: Any, row: Row) -> None:
         self.run(cursor, [row])
 
-    def _compose(self, size: int) -> str:
+    def _compose(self) -> str:
         shape = self.shape
-        values = ", ".join(["(" + ", ".join("?" * len(shape.names)) + ")"] * size)
+        same = " AND ".join(f"{name} = ?" for name in shape.key)
         match shape.table.verb:
             case Verb.REMOVE:
-                return f"DELETE FROM {shape.name} WHERE ({', '.join(shape.names)}) IN (VALUES {values})"
+                return f"DELETE FROM {shape.name} WHERE {same}"
             case Verb.CHANGE:
-                return (
-                    f"UPDATE {shape.name} SET {', '.join(f'{name} = ?' for name in shape.values)} "
-                    f"WHERE {' AND '.join(f'{name} = ?' for name in shape.key)}"
-                )
-        return f"INSERT INTO {shape.name} ({', '.join(shape.names)}) VALUES {values}{_on_conflict(shape)}"
+                changes = ", ".join(f"{name} = ?" for name in shape.values)
+                return f"UPDATE {shape.name} SET {changes} WHERE {same}"
+        marks = ", ".join("?" * len(shape.names))
+        return f"INSERT INTO {shape.name} ({', '.join(shape.names)}) VALUES ({marks}){_on_conflict(shape)}"
 
 
 class PostgresStatement:

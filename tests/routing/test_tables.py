@@ -19,7 +19,6 @@ from routing.core.rows import DeliveryDone, DeliveryRow, LatestRow, MessageRow, 
 from routing.models import Delivery, LatestValue, Message, RouteState, RouteTransaction, Transaction
 from routing.tables import (
     TABLES,
-    SqliteStatement,
     Statement,
     Table,
     Verb,
@@ -144,8 +143,8 @@ def test_a_failed_delivery_keeps_its_place(database: Database):
     assert list(stored) == [(10, 3, "TypeConstraintViolation", True), (11, 1, "no answer", False)]
 
 
-@pytest.mark.parametrize("count", [1, 3, 4, 16, 63, 64, 65, 200])
-def test_any_number_of_rows_fits_into_statements(database: Database, count):
+@pytest.mark.parametrize("count", [1, 3, 1500])
+def test_any_number_of_rows_is_stored_at_once(database: Database, count):
     make.fleet()
     store([make.message(message_id=str(number)) for number in range(count)])
     store([make.delivery(1, number) for number in range(count)])
@@ -154,12 +153,6 @@ def test_any_number_of_rows_fits_into_statements(database: Database, count):
     ]
     store([make.done(1, number) for number in range(count) if number != 2])
     assert list(Delivery.objects.values_list("seq", flat=True)) == ([2] if count > 2 else [])
-
-
-def test_no_statement_has_more_parameters_than_sqlite_takes(database: Database):
-    for statement in statements(connection).values():
-        if isinstance(statement, SqliteStatement):
-            assert max(sql.count("?") for sql in statement._sql.values()) <= 999
 
 
 AMSTERDAM = timezone(timedelta(hours=2))
