@@ -6,12 +6,15 @@ Measured on uvloop, 200 sockets, CPU of a send and a receive: 41 us with ``await
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from typing import Any, Protocol
+from collections import deque
+from typing import Any, Protocol, cast
 
 import msgspec
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.connection import broadcast
+from websockets.asyncio.messages import Assembler
 from websockets.client import ClientProtocol
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import Event, State
@@ -54,6 +57,22 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     sweep: float = 1
 
 
+USUAL = Limits()
+
+NOBODY: deque[asyncio.Future[None]] = deque()
+"""Who waits for room in a buffer: nobody ever does here, so all sockets share it."""
+
+
+class _NoMessages:
+    """Stands in for the library's queue of messages, which ours never enter."""
+
+    def close(self) -> None:
+        """Called when a connection is lost."""
+
+
+_NO_MESSAGES = _NoMessages()
+
+
 class SocketOwner(Protocol):
     """Who a socket belongs to once its handshake is done."""
 
@@ -67,14 +86,35 @@ class SocketOwner(Protocol):
 class LinkSocket(ClientConnection):
     """One connection to a backoffice. Nothing here waits; ``tick`` is called about once a second."""
 
+    # The library's own attributes then still share their keys between instances: 1 KiB each.
+    __slots__ = (
+        "_answer_by",
+        "_early",
+        "_full_since",
+        "_gone_by",
+        "_head",
+        "_heard",
+        "_limits",
+        "_owner",
+        "_parts",
+        "_ping_at",
+        "_ping_every",
+        "_refused",
+        "_shaken",
+        "_unparsed",
+        "_watched",
+        "_why",
+    )
+
     def __init__(self, protocol: ClientProtocol, **options: Any) -> None:
         super().__init__(protocol, **options)
         self._owner: SocketOwner | None = None
         self._early: list[str] = []
         self._parts: bytearray | None = None
         self._head = b""
+        self._shaken = False
         self._unparsed = UNKNOWN
-        self._limits = Limits()
+        self._limits = USUAL
         self._ping_every = 0.0
         self._ping_at = 0.0
         self._heard = False
@@ -83,7 +123,7 @@ class LinkSocket(ClientConnection):
         self._gone_by: float | None = None
         self._refused = False
         self._why = ""
-        self._watched: set[LinkSocket] = set()
+        self._watched: set[LinkSocket] | None = None
 
     def watch(self, watched: set[LinkSocket], limits: Limits, *, ping: float, first_ping: float) -> None:
         """Join the sockets that are looked after; leave them when lost. ``ping`` in seconds, 0 for none."""
@@ -91,10 +131,18 @@ class LinkSocket(ClientConnection):
         self._limits = limits
         self._ping_every = ping
         self._ping_at = self.loop.time() + first_ping
-        # kilobytes of headers per connection that nobody reads again
-        self.request = None
+        self._slim()
         if self.protocol.state is not State.CLOSED:
             watched.add(self)
+
+    def _slim(self) -> None:
+        """Let go of 4 KiB that only the handshake and the library's own send and receive need."""
+        if self.response is not None:
+            self.response.headers.clear()  # the library's parser keeps the rest of it alive
+        self.request = self.response = None
+        self.drain_waiters = NOBODY
+        self.recv_messages.close()
+        self.recv_messages = cast(Assembler, _NO_MESSAGES)
 
     def hand_to(self, owner: SocketOwner) -> None:
         """Hand over what has already come in, and everything from now on."""
@@ -182,7 +230,7 @@ class LinkSocket(ClientConnection):
             if len(data) == start + size:
                 self._take(data[start:])
                 return
-        if self.response is None:
+        if not self._shaken:
             self._begin(data)
         else:
             self._unparsed += len(data)
@@ -199,7 +247,8 @@ class LinkSocket(ClientConnection):
             self._unparsed = len(head) - end - 4
 
     def process_event(self, event: Event) -> None:
-        if self.response is None:
+        if not self._shaken:
+            self._shaken = True
             super().process_event(event)
             return
         assert isinstance(event, Frame)
@@ -245,7 +294,8 @@ class LinkSocket(ClientConnection):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self._watched.discard(self)
+        if self._watched is not None:
+            self._watched.discard(self)
         if not self._why:
             self._why = explain_close(self.protocol.close_rcvd, self.protocol.parser_exc, exc)
         self._tell_lost()
