@@ -76,6 +76,22 @@ class Database:
         with psycopg.connect(self.url) as postgres:
             return postgres.execute(sql.encode()).fetchall()
 
+    def could(self, sql: str) -> bool:
+        """Run a statement on a connection of its own; False when others hold what it needs."""
+        try:
+            if self.vendor == "sqlite":
+                other = sqlite3.connect(self.path, timeout=0.01, isolation_level=None)
+                try:
+                    other.execute(sql)
+                finally:
+                    other.close()
+            else:
+                with psycopg.connect(self.url, options="-c lock_timeout=10") as postgres:
+                    postgres.execute(sql.encode())
+        except (sqlite3.OperationalError, psycopg.errors.LockNotAvailable):
+            return False
+        return True
+
     def here(self, work: Callable[..., T], *args: Any) -> T:
         """Run ORM code in a thread of its own and leave no connection behind."""
         try:

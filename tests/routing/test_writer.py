@@ -17,6 +17,7 @@ import pytest
 
 from routing import writer as writer_module
 from routing.models import ChargerSession, Delivery, Message, Route, Transaction
+from routing.tables import coalesce
 from routing.writer import Writer, WriterStopped
 from tests.routing.conftest import Database
 from tests.routing.rows import AT, delivery, done, fleet, latest, message, transaction
@@ -158,6 +159,22 @@ async def test_rows_of_a_session_that_another_runtime_owns_are_not_written(fleet
     assert (lost, called) == ([1, 3], [2])
     assert fleet_of_two.query("SELECT charger_id FROM routing_message") == [(2,)]
     assert fleet_of_two.query("SELECT * FROM routing_latestvalue") == []
+
+
+async def test_nobody_takes_a_session_while_its_rows_are_written(fleet_of_two: Database, monkeypatch):
+    """The epoch holds until the commit: what the next owner loads has all that the last one wrote."""
+    taken: list[bool] = []
+
+    def take(rows: Any) -> Any:
+        taken.append(fleet_of_two.could("UPDATE routing_chargersession SET epoch = 2 WHERE charger_id = 1"))
+        return coalesce(rows)
+
+    monkeypatch.setattr(writer_module, "coalesce", take)
+    async with running() as writer:
+        writer.put(1, 1, [message(1)])
+        await writer.flush()
+    assert taken == [False]
+    assert fleet_of_two.could("UPDATE routing_chargersession SET epoch = 2 WHERE charger_id = 1")
 
 
 async def test_what_an_older_session_left_does_not_cost_the_present_one(fleet_of_two: Database):
