@@ -15,7 +15,7 @@ from django.db import Error, transaction
 from chargers.attempts import Attempt, off_loop, read_attempt, record_refusal
 from chargers.causes import Cause
 from chargers.credentials import basic_credentials, matches
-from chargers.identity import BadIdentity, IdentityFault, read_identity
+from chargers.identity import BadIdentity, read_identity
 from chargers.limits import AttemptLimits, Tally
 from chargers.models import Charger
 from routing.core.options import ChargerOptions, OptionError, charger_options
@@ -136,9 +136,10 @@ class Door:
         identity = read_identity(scope.get("raw_path") or scope["path"].encode())
         if isinstance(identity, BadIdentity):
             attempt = read_attempt(scope, identity.written)
-            missing = identity.fault is IdentityFault.EMPTY
-            status = HTTPStatus.NOT_FOUND if missing else HTTPStatus.BAD_REQUEST
-            refusal = Refusal(cause=Cause.BAD_IDENTITY, status=status, sentence=identity.sentence)
+            # 404 like any identity that no charger has: OCPP-J 1.6 section 3.1.1 knows no other.
+            refusal = Refusal(
+                cause=Cause.BAD_IDENTITY, status=HTTPStatus.NOT_FOUND, sentence=identity.sentence
+            )
             return await self._refuse(attempt, refusal)
         attempt = read_attempt(scope, identity)
         outcome = self._before_looking(attempt) or await self._look(attempt)

@@ -349,9 +349,9 @@ class TestOverHttp:
             ("/ocpp/CP-2", 404, "CP-2", Cause.UNKNOWN_IDENTITY),
             ("/ocpp/cp-1", 404, "cp-1", Cause.UNKNOWN_IDENTITY),
             ("/ocpp/", 404, "", Cause.BAD_IDENTITY),
-            ("/ocpp/CP%2F1", 400, "CP%2F1", Cause.BAD_IDENTITY),
-            ("/ocpp/CP%00", 400, "CP%00", Cause.BAD_IDENTITY),
-            ("/ocpp/CP%FF", 400, "CP%FF", Cause.BAD_IDENTITY),
+            ("/ocpp/CP%2F1", 404, "CP%2F1", Cause.BAD_IDENTITY),
+            ("/ocpp/CP%00", 404, "CP%00", Cause.BAD_IDENTITY),
+            ("/ocpp/CP%FF", 404, "CP%FF", Cause.BAD_IDENTITY),
         ],
     )
     def test_who_is_not_known(self, edge, path, status, identity, cause):
