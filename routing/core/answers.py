@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from routing.core import audit, down, registration, sessions, spans, up
+from routing.core import actions, audit, down, registration, sessions, spans, up
+from routing.core.actions import Queue
 from routing.core.dispatch import failed
 from routing.core.errors import Condition, read_code
 from routing.core.fallback import with_interval
 from routing.core.frames import CallError, CallResult
 from routing.core.lines import Item, Kind, Line
-from routing.core.payloads import BootAnswer, VerdictHead, integer, read, text
+from routing.core.payloads import BootAnswer, EventHead, TagInfo, Token, VerdictHead, integer, read, text
 from routing.core.rows import DeliveryDone
 from routing.core.state import Received, State, Waiting
 from routing.core.transactions import Transaction
@@ -32,13 +33,14 @@ def call_result(state: State, turn: Turn, line: Line, frame: CallResult) -> None
     if problem:
         return _no_answer(state, turn, line, item, frame.text, problem, "")
     audit.copy(state, turn, line, item, frame.text, "answered")
+    waiting = _waiting_for(state, line, item)
     if item.kind is Kind.DELIVERY:
         turn.store(DeliveryDone(charger=state.snapshot.key, route=line.key, seq=item.seq))
     elif item.kind is Kind.BOOT:
-        registration.boot_answered(state, turn, line, frame.payload)
+        relayed = any(_is_heard(state, one) for one in waiting)
+        registration.boot_answered(state, turn, line, frame.payload, relayed=relayed)
     if item.action == "StartTransaction":
         _learn_number(state, turn, line, item, frame.payload)
-    waiting = _waiting_for(state, line, item)
     for one in waiting:
         _answer_charger(state, turn, one, frame.payload)
     if not waiting and item.transaction is not None:
@@ -79,8 +81,15 @@ def expire(state: State, turn: Turn) -> None:
             _give_up(state, turn, waiting, "the owner is late")
 
 
+def _is_heard(state: State, waiting: Waiting) -> bool:
+    """Whether the socket on which the charger has asked is still there."""
+    return state.online and waiting.generation == state.generation
+
+
 def _give_up(state: State, turn: Turn, waiting: Waiting, why: str) -> None:
-    if waiting.generation == state.generation and state.online:
+    if (line := state.lines.get(waiting.route)) is not None:
+        line.withdraw(waiting.received.exchange)
+    if _is_heard(state, waiting):
         up.unanswered(state, turn, waiting.received, waiting.card, why)
     else:
         audit.charger_call(state, turn, waiting.received, "", why, outcome="lost")
@@ -92,6 +101,10 @@ def _answered_item(state: State, turn: Turn, line: Line, frame: CallResult | Cal
         line.outstanding = None
         line.overdue = False
         return item
+    boot = line.late_boot
+    if boot is not None and frame.message_id in boot.message_ids and isinstance(frame, CallResult):
+        line.late_boot = None
+        return boot
     head = line.fifo[0] if line.fifo else None
     if head is not None and frame.message_id in head.message_ids and isinstance(frame, CallResult):
         del line.fifo[0]  # a late answer to a message that was to be sent again
@@ -117,7 +130,16 @@ def _problem(item: Item, payload: str) -> str:
             return "the answer has no transactionId"
     if item.kind is Kind.BOOT and not text(read(payload, BootAnswer).status):
         return "the answer has no status"
+    if item.action == "Authorize" and not _status(payload):
+        return "the answer has no verdict"
     return ""
+
+
+def _status(payload: str) -> str:
+    """The verdict about the card in an answer, "" where there is none."""
+    head = read(payload, VerdictHead)
+    info = head.idTagInfo or head.idTokenInfo
+    return text(info.status) if isinstance(info, TagInfo) else ""
 
 
 def _no_answer(
@@ -132,17 +154,25 @@ def _no_answer(
 ) -> None:
     unsupported = condition in UNSUPPORTED
     waiting = _waiting_for(state, line, item)
-    if item.kind is Kind.DELIVERY and unsupported and item.transaction is None:
+    if unsupported and _may_be_left_out(state, item):
         _stop_sending(state, turn, line, item, answer, code)
     else:
         failed(state, turn, line, item, answer, "error", error, code)
     if item.kind is Kind.BOOT:
         registration.boot_failed(state, turn, line, f"refuses the boot: {error}", unsupported=unsupported)
-    elif condition is Condition.SECURITY and item.kind is Kind.DELIVERY:
-        item.not_before = 0.0  # a station that was not accepted: boot first, then at once again
-        registration.boot_again(state, turn, line)
+    elif condition is Condition.SECURITY and item.kind is not Kind.RELAY:
+        registration.boot_first(state, turn, line, item)
     for one in waiting:
         _give_up(state, turn, one, f"{line.route.backoffice} answers {error}"[:200])
+
+
+def _may_be_left_out(state: State, item: Item) -> bool:
+    """Whether a backoffice that does not know this action is better not sent it.
+
+    Never what belongs to sessions: the next version of its software may know that.
+    """
+    row = actions.up(state.version, item.action)
+    return row is not None and row.queue is Queue.SMALL
 
 
 def _stop_sending(state: State, turn: Turn, line: Line, item: Item, answer: str, code: str) -> None:
@@ -186,20 +216,27 @@ def _late_verdict(state: State, turn: Turn, line: Line, item: Item, payload: str
     transaction = state.transactions.get(item.transaction)
     if transaction is None or transaction.row.owner != line.key or item.action not in STARTS:
         return
+    if _card_of_event(item) not in ("", transaction.row.id_tag):
+        return  # somebody else's card at a charger that is in use
     options = state.snapshot.options
     learnt = state.authorizations.learn(transaction.row.id_tag, payload, options, turn.utc)
     if learnt is None:
         return
     turn.store(learnt)
-    status, _ = state.authorizations.status(transaction.row.id_tag, options, turn.utc)
+    status = _status(payload)
     if status not in TOLERATED and transaction.is_open and options.late_reject == "stop":
         down.stop_transaction(state, turn, transaction, f"late_reject: {line.route.backoffice} says {status}")
+
+
+def _card_of_event(item: Item) -> str:
+    head = read(item.payload, EventHead)
+    return text(head.idToken.idToken) if isinstance(head.idToken, Token) else ""
 
 
 def _answer_charger(state: State, turn: Turn, waiting: Waiting, payload: str) -> None:
     received = waiting.received
     answer = _for_charger(state, turn, received, waiting, payload)
-    if waiting.generation == state.generation and state.online:
+    if _is_heard(state, waiting):
         backoffice = state.lines[waiting.route].route.backoffice
         up.reply(state, turn, received, answer, f"answered by {backoffice}")
     else:
@@ -211,15 +248,15 @@ def _for_charger(state: State, turn: Turn, received: Received, waiting: Waiting,
     match received.call.action:
         case "BootNotification":
             return _boot_for_charger(state, turn, payload)
-        case "StartTransaction" if received.transaction is not None:
-            return _start_for_charger(state, turn, received.transaction, payload)
         case "TransactionEvent" if received.transaction is not None:
-            sessions.remember_answer(received.transaction, received.call.payload, payload)
+            sessions.remember_answer(received.transaction, received.call, payload)
     if waiting.card and received.call.action != "StopTransaction":
         learnt = state.authorizations.learn(waiting.card, payload, state.snapshot.options, turn.utc)
         if learnt is not None:
             turn.store(learnt)
-    return payload
+    if received.call.action == "StartTransaction" and received.transaction is not None:
+        return _start_for_charger(state, turn, received.transaction, payload)
+    return "{}" if payload == "null" else payload
 
 
 def _boot_for_charger(state: State, turn: Turn, payload: str) -> str:
@@ -236,5 +273,8 @@ def _start_for_charger(state: State, turn: Turn, transaction: Transaction, paylo
     number = transaction.row.charger_transaction_id or state.transactions.number_for_charger(wished)
     turn.store(transaction.change(charger_transaction_id=number))
     answer = payload if number == str(wished) else spans.patch(payload, {"$.transactionId": number})
+    if not _status(payload):
+        status, _ = state.authorizations.status(transaction.row.id_tag, state.snapshot.options, turn.utc)
+        answer = spans.insert(answer, "$.idTagInfo", f'{{"status":"{status}"}}')
     transaction.answers["start"] = answer
     return answer

@@ -34,7 +34,7 @@ def charger_call(
             answer=answer,
             outcome=outcome,
             error_code=code,
-            rule=rule,
+            rule=rule[:255],
             latency_ms=round((turn.now - received.since) * 1000, 3),
             transaction=received.transaction.id if received.transaction else None,
             connector_id=received.connector_id,

@@ -33,20 +33,22 @@ def bind(state: State, line: Line, item: Item) -> str | None:
     if row is None or not row.to_route:
         return item.payload
     transaction = state.transactions.get(item.transaction)
-    alias = transaction is not None and is_foreign(line, transaction) and foreign_tx(line.route) == "alias"
+    seen = "full" if transaction is None or not is_foreign(line, transaction) else foreign_tx(line.route)
     edits: dict[str, str | None] = {}
     for rewrite in row.to_route:
         match rewrite.kind:
+            case Kind.TRANSACTION if seen == "hidden":
+                edits[rewrite.path] = None
             case Kind.TRANSACTION if not _number(edits, rewrite.path, line, item, transaction):
                 return None
-            case Kind.ID_TAG if alias:
+            case Kind.ID_TAG if seen == "alias":
                 _alias(edits, rewrite.path, line.route, item.payload)
-            case Kind.ID_TOKEN_TYPE if alias:
+            case Kind.ID_TOKEN_TYPE if seen == "alias":
                 edits[rewrite.path] = '"Central"'
     payload = spans.patch(item.payload, edits) if edits else item.payload
     if item.replayed:
         payload = _as_replayed(row, payload)
-    return _without_signatures(payload) if alias else payload
+    return payload if seen == "full" else _without_signatures(payload, needed=row.category == "metering")
 
 
 def _number(
@@ -94,6 +96,11 @@ def foreign_tx(route: RouteSnapshot) -> str:
     return route.options.foreign_tx or ("alias" if route.role is Role.OBSERVE else "full")
 
 
+def is_hidden(line: Line, transaction: Transaction) -> bool:
+    """Whether a route is not to know of a session at all."""
+    return is_foreign(line, transaction) and foreign_tx(line.route) == "hidden"
+
+
 def card_alias(route: RouteSnapshot, card: str) -> str:
     """Twenty characters that stand for a card toward one backoffice, always the same."""
     digest = hmac.new(route.alias_key, card.encode("utf-8", "surrogatepass"), hashlib.sha256)
@@ -105,31 +112,42 @@ class _Sampled(msgspec.Struct):
     signedMeterValue: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
-def _without_signatures(payload: str) -> str:
-    """Meter values without those that carry a signature; all other text stays as written."""
-    if "SignedData" not in payload and "signedMeterValue" not in payload:
+def _without_signatures(payload: str, *, needed: bool) -> str | None:
+    """Meter values without those that carry a signature: it holds the card, and cannot be rewritten.
+
+    ``needed``: without any value the message says nothing, and is None; else the member goes.
+    """
+    if "SignedData" not in payload and "signedMeterValue" not in payload and "\\u" not in payload:
         return payload
     for path in ("$.meterValue", "$.transactionData"):
-        tokens = spans.find(payload, path)
-        if tokens:
+        if tokens := spans.find(payload, path):
             kept = _kept_values(tokens[-1])
+            if kept is None and needed:
+                return None
             payload = spans.patch(payload, {path: kept})
     return payload
 
 
-def _kept_values(token: str) -> str:
-    groups: list[dict[str, Any]] = []
-    for group in msgspec.json.decode(token, type=list[dict[str, msgspec.Raw]]):
-        sampled = msgspec.json.decode(group.get("sampledValue", b"[]"), type=list[msgspec.Raw])
-        values = [raw for raw in sampled if not _is_signed(raw)]
-        if values:
-            groups.append({**group, "sampledValue": values})
-    return msgspec.json.encode(groups).decode()
+def _kept_values(token: str) -> str | None:
+    """The groups of values that hold no signature, as written where none did; None where all do."""
+    groups: list[Any] = []
+    try:
+        for raw in msgspec.json.decode(token, type=list[msgspec.Raw]):
+            group = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+            sampled = msgspec.json.decode(group.get("sampledValue", b"[]"), type=list[msgspec.Raw])
+            values = [value for value in sampled if not _is_signed(value)]
+            if len(values) == len(sampled):
+                groups.append(raw)
+            elif values:
+                groups.append({**group, "sampledValue": values})
+    except msgspec.DecodeError:
+        return None  # not readable, so not provably free of the card
+    return msgspec.json.encode(groups).decode() if groups else None
 
 
 def _is_signed(raw: msgspec.Raw) -> bool:
     try:
         value = msgspec.json.decode(raw, type=_Sampled)
-    except msgspec.ValidationError:
-        return True  # not readable, so not provably free of the card
+    except msgspec.DecodeError:
+        return True
     return value.format == "SignedData" or value.signedMeterValue is not msgspec.UNSET

@@ -8,7 +8,7 @@ from routing.core.decisions import Report
 from routing.core.errors import Condition, error_code
 from routing.core.frames import Call, CallError, CallResult
 from routing.core.gate import DownCall
-from routing.core.lines import Line, Phase
+from routing.core.lines import NEVER, Line, Phase
 from routing.core.payloads import RemoteStartHead, Token, integer, read, text
 from routing.core.rows import Outcome
 from routing.core.snapshot import Role, Verdict
@@ -22,6 +22,15 @@ CONNECTION_TIMEOUT = 120.0
 PRIORITIES = {Role.BILLING: 1, Role.CONTROL: 2, Role.ENERGY: 2, Role.SERVICE: 3, Role.OBSERVE: 4}
 SAFETY = 0
 
+SESSION_COMMANDS = frozenset(
+    {
+        "RemoteStartTransaction",
+        "RemoteStopTransaction",
+        "RequestStartTransaction",
+        "RequestStopTransaction",
+    }
+)
+
 
 def backoffice_call(state: State, turn: Turn, line: Line, call: Call) -> None:
     """Take a CALL of a backoffice: deny it, or queue it for the charger."""
@@ -32,12 +41,14 @@ def backoffice_call(state: State, turn: Turn, line: Line, call: Call) -> None:
     asked.row = row
     verdict, asked.rule = policy.decide(row, line.route)
     problem = _objection(state, line, call, row, verdict)
+    if verdict is not Verdict.DENY and _is_too_early(line, row):
+        return _deny_early(state, turn, line, asked)
     if verdict is Verdict.DENY or problem:
         return deny(state, turn, line, asked, problem or asked.rule)
     payload = _for_charger(state, line, row, call.payload)
     if payload is None:
         return deny(state, turn, line, asked, "an identifier that this backoffice was never given")
-    if not state.online:
+    if not state.online and state.offline_since == NEVER:
         return refuse(state, turn, asked, Condition.GENERIC, "charger offline", "lost")
     asked.payload = payload
     if not state.gate.submit(asked):
@@ -90,6 +101,22 @@ def _objection(state: State, line: Line, call: Call, row: Down, verdict: Verdict
     return f"{row.action} is allowed on what this backoffice has begun itself only"
 
 
+def _is_too_early(line: Line, row: Down) -> bool:
+    """Whether a backoffice that has not accepted the charger wants a session begun or ended.
+
+    Source: OCPP 1.6 edition 2, section 4.2; 2.0.1 part 2, B02 and B03.
+    """
+    return (
+        row.action in SESSION_COMMANDS and line.phase is not Phase.READY and line.registration != "Accepted"
+    )
+
+
+def _deny_early(state: State, turn: Turn, line: Line, asked: DownCall) -> None:
+    reason = "" if state.version == "1.6" else ',"statusInfo":{"reasonCode":"CSNotAccepted"}'
+    asked.rule = "this backoffice has not accepted the charger yet"
+    _answer_denial(state, turn, line, asked, f'{{"status":"Rejected"{reason}}}')
+
+
 def _named_transaction(state: State, line: Line, row: Down, payload: str) -> Transaction | None:
     number = _transaction_number(row, payload)
     return state.transactions.named_by_route(line.key, number) if number else None
@@ -125,9 +152,13 @@ def deny(state: State, turn: Turn, line: Line, asked: DownCall, rule: str) -> No
     payload = actions.deny_payload(asked.row, asked.payload)
     if payload is None or line.route.options.deny_style == "callerror":
         return refuse(state, turn, asked, asked.row.denial_error, "denied by proxy policy", "denied")
+    _answer_denial(state, turn, line, asked, payload)
+
+
+def _answer_denial(state: State, turn: Turn, line: Line, asked: DownCall, payload: str) -> None:
     frame = frames.call_result(asked.raw_id, payload)
     audit.asked(state, turn, asked, frame, "denied")
-    turn.emit(Report("blocked", f"{asked.action} of {line.route.backoffice}: {rule}"))
+    turn.emit(Report("blocked", f"{asked.action} of {line.route.backoffice}: {asked.rule}"))
     turn.send(line.key, frame)
 
 
@@ -151,7 +182,7 @@ def refuse(
 
 def _to_asker(state: State, turn: Turn, asked: DownCall, frame: str) -> None:
     line = state.lines.get(asked.route) if asked.route is not None else None
-    if line is not None and line.phase is not Phase.DOWN:
+    if line is not None and line.phase is not Phase.DOWN and not asked.withdrawn:
         turn.send(line.key, frame)
 
 
@@ -194,7 +225,6 @@ def pump(state: State, turn: Turn) -> None:
         str(state.next_seq(turn.utc) % 1_000_000_000) if state.snapshot.options.short_ids else state.new_id()
     )
     call.sent_at, call.sent_utc = turn.now, turn.utc
-    call.generation = state.generation
     state.gate.outstanding = call
     state.wake_at(turn.now + state.snapshot.options.T_cmd)
     turn.answer(frames.call(call.message_id, call.action, call.payload), gated=False)

@@ -27,7 +27,6 @@ class DownCall:
         "asked",
         "at",
         "exchange",
-        "generation",
         "message_id",
         "payload",
         "priority",
@@ -39,6 +38,7 @@ class DownCall:
         "sent_at",
         "sent_utc",
         "text",
+        "withdrawn",
     )
 
     def __init__(
@@ -71,7 +71,7 @@ class DownCall:
         self.message_id = ""
         self.sent_at = 0.0
         self.sent_utc = at
-        self.generation = 0
+        self.withdrawn = False
 
 
 class Gate:
@@ -100,12 +100,16 @@ class Gate:
 
     def expired(self, now: float, limit: float) -> list[DownCall]:
         """Remove and return what has waited too long: it is never sent later."""
-        late = [c for c in self.queue if now - c.queued_at >= limit]
-        self.queue = [c for c in self.queue if now - c.queued_at < limit]
+        late = [c for c in self.queue if now >= c.queued_at + limit]
+        if late:
+            self.queue = [c for c in self.queue if now < c.queued_at + limit]
         return late
 
     def withdraw(self, route: int) -> list[DownCall]:
         """Remove and return what a route has waiting: nobody is there any more to hear the answer."""
+        if self.outstanding is not None and self.outstanding.route == route:
+            self.outstanding.withdrawn = True
         gone = [c for c in self.queue if c.route == route]
-        self.queue = [c for c in self.queue if c.route != route]
+        if gone:
+            self.queue = [c for c in self.queue if c.route != route]
         return gone

@@ -41,31 +41,34 @@ NAMED = frozenset(
     )
 )
 
+NAMES = {
+    "ChangeConfiguration": ("$.key",),
+    "SetVariables": ("$.setVariableData[].variable.name", "$.setVariableData[].component.name"),
+}
+"""Where a CALL names what it changes."""
+
 ROOTS = frozenset({"CentralSystemRootCertificate", "CSMSRootCertificate"})
 
 
 def objection(action: str, payload: str) -> str:
     """Why this CALL would take the charger away, in words; "" when it would not."""
-    if action == "ChangeConfiguration":
-        return _key_objection(spans.value(payload, "$.key"))
-    if action == "SetVariables":
-        names = _strings(payload, "$.setVariableData[].variable.name")
-        components = _strings(payload, "$.setVariableData[].component.name")
-        return next((o for name in (*names, *components) if (o := _key_objection(name))), "")
+    if action == "SetNetworkProfile":
+        return "guard: a network profile changes where the charger connects"
     if action == "InstallCertificate":
-        kind = spans.value(payload, "$.certificateType")
-        return f"guard: {kind} decides whom the charger trusts" if kind in ROOTS else ""
-    return ""
+        kinds = _strings(payload, "$.certificateType")
+        root = next((kind for kind in kinds if kind in ROOTS), None)
+        return f"guard: {root} decides whom the charger trusts" if root else ""
+    names = (name for path in NAMES.get(action, ()) for name in _strings(payload, path))
+    return next((o for name in names if (o := _key_objection(name))), "")
 
 
-def _key_objection(key: object) -> str:
-    if not isinstance(key, str):
-        return ""
+def _key_objection(key: str) -> str:
     name = key.strip()
     if name.lower() in NAMED or MOVES_THE_CHARGER.search(name):
         return f'guard: "{name[:60]}" may change how or where the charger connects'
     return ""
 
 
-def _strings(payload: str, path: str) -> list[object]:
-    return [payloads.scalar(msgspec.Raw(token.encode())) for token in spans.find(payload, path)]
+def _strings(payload: str, path: str) -> list[str]:
+    """The strings at a path; of a key written twice both, for nobody knows which the charger reads."""
+    return [payloads.text(msgspec.Raw(token.encode())) for token in spans.find(payload, path)]

@@ -19,6 +19,9 @@ NEVER = float("inf")
 BEHIND = 8
 """Deliveries that may stand before a message whose answer the charger waits for."""
 
+ASKED_AT_ONCE = 20
+"""CALLs that are not stored and wait for one backoffice; beyond that they are not for it."""
+
 
 class Kind(Enum):
     """Why a CALL goes to a backoffice."""
@@ -119,10 +122,12 @@ class Line:
     __slots__ = (
         "boot_due",
         "boot_sent_at",
+        "error",
         "failed",
         "fifo",
         "heartbeat_interval",
         "last_sent",
+        "late_boot",
         "link",
         "load_mark",
         "loading",
@@ -145,10 +150,12 @@ class Line:
         self.route = route
         self.phase = Phase.DOWN
         self.link: LinkState = "closed"
+        self.error = ""
         self.wanted = False
         self.failed = False
         self.registration = ""
         self.boot_due: Item | None = None
+        self.late_boot: Item | None = None
         self.boot_sent_at = -NEVER
         self.retry_boot_at = NEVER
         self.urgent: list[Item] = []
@@ -171,17 +178,28 @@ class Line:
         return self.route.key
 
     @property
-    def may_answer_soon(self) -> bool:
-        """Whether it is worth waiting for this backoffice: connected, or being dialled for the first time."""
-        return self.phase is not Phase.DOWN or (self.wanted and not self.failed)
+    def why_silent(self) -> str:
+        """Why it is not worth waiting for this backoffice, in words; "" when it is.
+
+        It is while the link is open or dialled for the first time, and nothing older is overdue.
+        """
+        if self.phase is Phase.DOWN:
+            return "" if self.wanted and not self.failed else "the owner is away"
+        return "the owner does not answer" if self.overdue and self.outstanding is not None else ""
 
     def why_not_now(self, now: float) -> str:
         """Why this backoffice will not answer a stored message in time, in words; "" when it may."""
-        if not self.may_answer_soon:
-            return "the owner is away"
+        if why := self.why_silent:
+            return why
         if self.more or len(self.fifo) > BEHIND or (self.fifo and self.fifo[0].not_before > now):
             return "the owner has older messages waiting"
-        return "the owner does not answer" if self.overdue else ""
+        return self.why_not_accepted
+
+    @property
+    def why_not_accepted(self) -> str:
+        """Why this backoffice takes nothing but a boot for now, in words; "" when it may."""
+        held = self.phase is Phase.REGISTERING and self.retry_boot_at != NEVER
+        return "the owner has not accepted the charger" if held else ""
 
     @property
     def backlog(self) -> bool:
@@ -191,6 +209,11 @@ class Line:
             or self.more
             or (self.outstanding is not None and self.outstanding.kind is Kind.DELIVERY)
         )
+
+    def owes(self, transaction: UUID, payload: str) -> bool:
+        """Whether this backoffice still has to answer a message of this session."""
+        waiting = self.fifo if self.outstanding is None else [self.outstanding, *self.fifo]
+        return any(i.transaction == transaction and i.payload == payload for i in waiting)
 
     def deliver(self, item: Item) -> None:
         """Queue a stored delivery; beyond the window it waits in the database alone."""
@@ -251,24 +274,45 @@ class Line:
             return self.fifo.pop(0)
         return None
 
+    def ask(self, item: Item) -> bool:
+        """Queue a CALL that is not stored; False when too many wait already."""
+        if len(self.urgent) >= ASKED_AT_ONCE:
+            return False
+        self.urgent.append(item)
+        return True
+
+    def withdraw(self, exchange: int) -> None:
+        """Forget a CALL that was not sent yet: nobody waits for its answer any more."""
+        if self.urgent:
+            self.urgent = [i for i in self.urgent if not (i.asked and i.exchange == exchange)]
+
     def put_status(self, key: str, item: Item) -> None:
         """Queue a status; an older one of the same connector that was not sent is forgotten."""
         self.statuses.pop(key, None)
         self.statuses[key] = item
 
+    def forget_statuses(self) -> None:
+        """Drop statuses of connectors: they are replayed from what the session remembers. Others stay."""
+        self.statuses = {k: i for k, i in self.statuses.items() if i.action != "StatusNotification"}
+
     def give_back(self, item: Item) -> None:
         """Put a delivery that was not answered back to the head of its queue."""
         self.fifo.insert(0, item)
 
-    def deadline(self) -> float:
-        """When this line has to be looked at again, ``NEVER`` if only events matter."""
+    def deadline(self, *, heartbeats: bool) -> float:
+        """When this line has to be looked at again, ``NEVER`` if only events matter.
+
+        ``heartbeats``: whether the charger is there, so that the proxy may speak of its life.
+        """
+        if self.outstanding is not None:
+            patience = self.route.options.T_up * (2 if self.overdue else 1)
+            return min(self.retry_boot_at, self.outstanding.sent_at + patience)
         when = self.retry_boot_at
-        if self.outstanding is not None and not self.overdue:
-            when = min(when, self.outstanding.sent_at + self.route.options.T_up)
-        elif self.outstanding is None and self.phase is Phase.READY and self.fifo and self.fifo[0].not_before:
-            when = min(when, self.fifo[0].not_before)
-        if self.phase is Phase.READY and self.heartbeat_interval:
-            when = min(when, self.last_sent + self.heartbeat_interval)
+        if self.phase is Phase.READY:
+            if self.fifo and self.fifo[0].not_before:
+                when = min(when, self.fifo[0].not_before)
+            if heartbeats and self.heartbeat_interval:
+                when = min(when, self.last_sent + self.heartbeat_interval)
         return when
 
     def heartbeat_is_due(self, now: float) -> bool:
@@ -277,4 +321,4 @@ class Line:
         Source: OCPP 1.6 edition 2, section 9.1.9 (HeartbeatInterval is an interval of inactivity).
         """
         idle = self.phase is Phase.READY and self.outstanding is None and not self.urgent
-        return idle and 0 < self.heartbeat_interval <= now - self.last_sent
+        return idle and self.heartbeat_interval > 0 and now >= self.last_sent + self.heartbeat_interval

@@ -34,7 +34,7 @@ from routing.core.lines import NEVER, Item, Line, Phase
 from routing.core.lines import Kind as ItemKind
 from routing.core.rows import DeliveryRow, LinkState
 from routing.core.snapshot import ChargerSnapshot, RouteSnapshot
-from routing.core.state import State
+from routing.core.state import GARBAGE, State
 from routing.core.turn import Turn
 
 SETTLE = 2.0
@@ -70,9 +70,13 @@ class Machine:
         state, turn = self._state, Turn(now, utc)
         down.charger_lost(state, turn, "charger reconnected")
         state.generation += 1
+        for line in state.lines.values():
+            if state.backlog_only and line.phase is Phase.READY:
+                registration.replay_statuses(state, turn, line)
         state.online, state.backlog_only, state.offline_since = True, False, NEVER
         state.gates.clear()
         state.answered.clear()
+        state.garbage.clear()
         state.settle_at = now + SETTLE
         state.wake_at(state.settle_at)
         if state.version != ocpp_version:
@@ -85,14 +89,17 @@ class Machine:
     def _change_version(self, turn: Turn, ocpp_version: str) -> None:
         state = self._state
         state.version = ocpp_version
+        registration.forget_other_versions(state)
         for line in state.lines.values():
             if line.wanted:
                 registration.dismiss(state, turn, line, 1000, "charger speaks another version")
-                dispatch.down(state, turn, line)
+                self._lost(turn, line, "the owner is being dialled anew")
 
     def charger_frame(self, text: str, now: float, utc: datetime) -> list[Decision]:
         """A text frame of the charger."""
         state, turn = self._state, Turn(now, utc)
+        if not state.online:
+            return []
         frame = frames.parse(text)
         if isinstance(frame, Call):
             up.charger_call(state, turn, frame)
@@ -131,16 +138,18 @@ class Machine:
         )
         if answer:
             turn.answer(answer, gated=False)
+        if state.is_too_much_garbage(turn.now):
+            turn.emit(CloseCharger(1002, f"{GARBAGE} frames that cannot be read"))
 
     def _unusual(self, turn: Turn, frame: Send | CallResultError | UnknownType) -> None:
         """Frames that this version does not know, and complaints about answers: recorded."""
         state, answer = self._state, ""
-        if isinstance(frame, UnknownType) and state.version == "2.0.1":
+        if state.version == "2.0.1":  # part 4 section 4.4; the others ignore such frames
             raw_id = frame.raw_id or '"-1"'
             answer = frames.call_error(raw_id, error_code(state.version, Condition.MESSAGE_TYPE), "")
         rule = (
             "the charger complains about an answer"
-            if isinstance(frame, CallResultError)
+            if isinstance(frame, CallResultError) and state.version == "2.1"
             else "unknown message type"
         )
         audit.stray(
@@ -195,12 +204,16 @@ class Machine:
         state, turn = self._state, Turn(now, utc)
         line = state.lines.get(route)
         if line is not None:
-            dispatch.down(state, turn, line)
             line.failed = True
+            self._lost(turn, line, "the owner is away")
             dispatch.set_link(state, turn, line, "waiting", error)
-            down.asker_lost(state, turn, route)
-            answers.link_lost(state, turn, line, "the owner is away")
         return self._end(turn)
+
+    def _lost(self, turn: Turn, line: Line, why: str) -> None:
+        """The socket of a line is gone, with whoever waited for something on it."""
+        dispatch.down(self._state, turn, line)
+        down.asker_lost(self._state, turn, line.key)
+        answers.link_lost(self._state, turn, line, why)
 
     def link_frame(self, route: int, text: str, now: float, utc: datetime) -> list[Decision]:
         """A text frame of a backoffice."""
@@ -297,10 +310,8 @@ class Machine:
         if line.wanted:
             turn.emit(CloseLink(line.key, 1000, "route switched off"))
         line.wanted = False
-        dispatch.down(state, turn, line)
+        self._lost(turn, line, "the route was switched off")
         dispatch.set_link(state, turn, line, "closed")
-        down.asker_lost(state, turn, line.key)
-        answers.link_lost(state, turn, line, "the route was switched off")
 
     def redial(self, route: int, now: float, utc: datetime) -> list[Decision]:
         """Where or as whom a route is dialled has changed: a new link in place of the old."""
@@ -308,7 +319,8 @@ class Machine:
         line = state.lines.get(route)
         if line is not None and line.wanted:
             turn.emit(CloseLink(route, 1000, "configuration changed"))
-            dispatch.down(state, turn, line)
+            line.failed = False
+            self._lost(turn, line, "the owner is being dialled anew")
             turn.emit(OpenLink(route, state.version))
             dispatch.set_link(state, turn, line, "dialling")
         return self._end(turn)
@@ -353,7 +365,7 @@ class Machine:
             state.wake_at(waiting.deadline)
         state.wake_at(down.deadline(state))
         for line in state.lines.values():
-            state.wake_at(line.deadline())
+            state.wake_at(line.deadline(heartbeats=state.online))
 
     def _close_links(self, turn: Turn, code: int, reason: str) -> None:
         state = self._state
@@ -370,7 +382,7 @@ class Machine:
     def deliver_backlog(self, ocpp_version: str, now: float, utc: datetime) -> list[Decision]:
         """The charger is away, but a backoffice still waits for deliveries: connect, deliver, close."""
         state, turn = self._state, Turn(now, utc)
-        if not state.online:
+        if not state.online and state.offline_since == NEVER:
             state.version = state.version or ocpp_version
             state.backlog_only = True
             for line in state.lines.values():

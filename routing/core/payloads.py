@@ -135,8 +135,26 @@ def read(payload: str, kind: type[HeadT]) -> HeadT:
         decoder = _DECODERS[kind] = msgspec.json.Decoder(kind)
     try:
         return decoder.decode(payload)  # type: ignore[return-value]  # the decoder was made for this kind
+    except msgspec.ValidationError:
+        return _read_piecewise(payload, kind)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return kind()
+
+
+def _read_piecewise(payload: str, kind: type[HeadT]) -> HeadT:
+    """As much of a head as can be read: one member of another shape costs that member alone."""
+    try:
+        members = msgspec.json.decode(payload, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return kind()
+    head = kind()
+    for field in msgspec.structs.fields(kind):
+        if (raw := members.get(field.name)) is not None:
+            try:
+                setattr(head, field.name, msgspec.json.decode(raw, type=field.type))
+            except (msgspec.DecodeError, UnicodeError, RecursionError):
+                continue
+    return head
 
 
 def scalar(raw: Lenient) -> Scalar:

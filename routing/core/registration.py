@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from routing.core.binding import is_hidden
 from routing.core.decisions import CloseLink, OpenLink
 from routing.core.dispatch import set_link
 from routing.core.lines import NEVER, Item, Kind, Line, Phase
@@ -12,8 +13,12 @@ from routing.core.transactions import RouteTransaction, Transaction
 from routing.core.turn import Turn
 
 DEFAULT_INTERVAL = 300.0
+LONGEST_INTERVAL = 86400.0
 SHORTEST_RETRY = 10.0
 DEFAULT_RETRY = 60.0
+
+CHARGER_FIRST = 30.0
+"""Seconds that a charger, which was told to boot again itself, is given before the proxy does it."""
 
 BOOT_IS_NEWS = 60.0
 """Seconds within which a boot is passed on as the charger sent it; later it is a replay."""
@@ -81,6 +86,30 @@ def opened(state: State, turn: Turn, line: Line) -> None:
         begin(state, turn, line)
 
 
+def forget_other_versions(state: State) -> None:
+    """Drop what the charger said of itself in a version that it does not speak any more."""
+    for (kind, key), row in list(state.latest.items()):
+        written = _WRITTEN_IN_2.get(kind)
+        if written is not None and (written in row.payload) == (state.version == "1.6"):
+            del state.latest[kind, key]
+
+
+_WRITTEN_IN_2 = {"boot": '"chargingStation"', "status": '"connectorStatus"'}
+"""Members by which messages of 2.x are told from those of 1.6."""
+
+
+def charger_boots(state: State, turn: Turn, line: Line) -> None:
+    """The charger has booted: whatever this backoffice said to an earlier boot counts no more."""
+    line.retry_boot_at = NEVER
+    line.late_boot = None
+    line.forget_statuses()
+    if line.phase is not Phase.DOWN:
+        line.phase = Phase.REGISTERING
+    if line.registration:
+        line.registration = ""
+        set_link(state, turn, line, line.link, line.error)
+
+
 def settle(state: State, turn: Turn) -> None:
     """It is clear now whether the charger boots on this connection."""
     state.settle_at = NEVER
@@ -89,16 +118,17 @@ def settle(state: State, turn: Turn) -> None:
             begin(state, turn, line)
 
 
-def boot_answered(state: State, turn: Turn, line: Line, answer: str) -> None:
-    """What a backoffice says to the boot (ocpp-semantics 4.3)."""
+def boot_answered(state: State, turn: Turn, line: Line, answer: str, *, relayed: bool) -> None:
+    """What a backoffice says to the boot (ocpp-semantics 4.3). ``relayed``: the charger hears it too."""
     head = read(answer, BootAnswer)
     line.registration = text(head.status, 16)
-    interval = integer(head.interval) or 0
+    interval = min(float(max(integer(head.interval) or 0, 0)), LONGEST_INTERVAL)
     if line.registration == "Accepted":
-        line.heartbeat_interval = float(interval) if interval > 0 else DEFAULT_INTERVAL
+        line.heartbeat_interval = interval or DEFAULT_INTERVAL
         return ready(state, turn, line)
+    line.phase = Phase.REGISTERING
     set_link(state, turn, line, "registering", f"answers {line.registration or 'nonsense'} to the boot")
-    retry_boot(state, turn, line, float(interval) or DEFAULT_RETRY)
+    retry_boot(state, turn, line, (interval or DEFAULT_RETRY) + (CHARGER_FIRST if relayed else 0.0))
 
 
 def boot_failed(state: State, turn: Turn, line: Line, error: str, *, unsupported: bool) -> None:
@@ -106,6 +136,7 @@ def boot_failed(state: State, turn: Turn, line: Line, error: str, *, unsupported
     if unsupported:
         line.heartbeat_interval = DEFAULT_INTERVAL
         return ready(state, turn, line)
+    line.phase = Phase.REGISTERING
     set_link(state, turn, line, "registering", error)
     retry_boot(state, turn, line, DEFAULT_RETRY)
 
@@ -116,8 +147,19 @@ def retry_boot(state: State, turn: Turn, line: Line, wait: float) -> None:
     state.wake_at(line.retry_boot_at)
 
 
+def boot_first(state: State, turn: Turn, line: Line, refused: Item) -> None:
+    """A backoffice takes nothing from a station that it has not accepted: boot, then say it again.
+
+    Not more than once a minute, so that one which refuses everything is not told everything in a circle.
+    """
+    if state.remembered("boot") is None or turn.now - line.boot_sent_at < DEFAULT_RETRY:
+        return
+    refused.not_before = 0.0
+    boot_again(state, turn, line)
+
+
 def boot_again(state: State, turn: Turn, line: Line) -> None:
-    """Replay the boot toward a backoffice that asks for it first."""
+    """Replay the boot toward a backoffice that has not accepted it, or not yet."""
     line.retry_boot_at = NEVER
     line.phase = Phase.REGISTERING
     boot = state.remembered("boot")
@@ -133,21 +175,28 @@ def boot_again(state: State, turn: Turn, line: Line) -> None:
         at=turn.utc,
         replayed=True,
     )
+    if line.late_boot is not None:
+        line.boot_due.message_ids, line.late_boot = line.late_boot.message_ids, None
     turn.touched.add(line.key)
 
 
 def ready(state: State, turn: Turn, line: Line) -> None:
-    """A backoffice takes messages: first the latest statuses, lowest connector first, then the rest."""
+    """A backoffice takes messages: first the latest statuses, lowest connector first, then the rest.
+
+    Unless a newer boot waits for it: then that is settled first.
+    """
+    turn.touched.add(line.key)
+    if line.boot_due is not None:
+        return
     line.phase = Phase.READY
     line.retry_boot_at = NEVER
     line.last_sent = turn.now
     if not state.backlog_only:
-        _replay_statuses(state, turn, line)
+        replay_statuses(state, turn, line)
     set_link(state, turn, line, "connected")
-    turn.touched.add(line.key)
 
 
-def _replay_statuses(state: State, turn: Turn, line: Line) -> None:
+def replay_statuses(state: State, turn: Turn, line: Line) -> None:
     """The statuses since the last boot; those from before it say nothing any more."""
     boot = state.remembered("boot")
     for (kind, key), row in sorted(state.latest.items()):
@@ -164,7 +213,8 @@ def adopt_running(state: State, turn: Turn, line: Line) -> None:
     if not line.route.options.adopt_running_tx:
         return
     for transaction in state.transactions.open():
-        if line.key not in transaction.routes and transaction.row.start_payload:
+        known = line.key in transaction.routes or not transaction.row.start_payload
+        if not known and not is_hidden(line, transaction):
             _adopt(state, turn, line, transaction)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from routing.core.frames import Call
 from routing.core.payloads import (
     EventHead,
     Evse,
@@ -18,7 +19,7 @@ from routing.core.payloads import (
 )
 from routing.core.rows import TransactionRow
 from routing.core.state import Received, State
-from routing.core.transactions import Transaction
+from routing.core.transactions import EventMark, Transaction, event_mark
 from routing.core.turn import Turn
 
 EVENTS_REMEMBERED = 64
@@ -64,10 +65,16 @@ def _answer_to_start(state: State, turn: Turn, known: Transaction) -> str | None
     """What a start was answered, also when that was before a restart; None: it was not answered yet."""
     if answer := known.answers.get("start"):
         return answer
-    if known.row.charger_transaction_id is None:
-        return None
+    number = known.row.charger_transaction_id
+    if number is None:
+        owners = known.routes.get(known.row.owner or -1)
+        if owners is None or owners.id is None:
+            return None
+        # The owner's answer came when the charger was away.
+        number = state.transactions.number_for_charger(int(owners.id))
+        turn.store(known.change(charger_transaction_id=number))
     status, _ = state.authorizations.status(known.row.id_tag, state.snapshot.options, turn.utc)
-    return f'{{"transactionId":{known.row.charger_transaction_id},"idTagInfo":{{"status":"{status}"}}}}'
+    return f'{{"transactionId":{number},"idTagInfo":{{"status":"{status}"}}}}'
 
 
 def stop(state: State, turn: Turn, received: Received) -> Ended:
@@ -93,10 +100,9 @@ def meter(state: State, received: Received) -> None:
     """Find the session that 1.6 MeterValues belong to."""
     head = read(received.call.payload, MeterHead)
     received.connector_id = integer(head.connectorId)
-    if state.version == "1.6" and head.transactionId is not msgspec.UNSET:
+    if state.version == "1.6":
         number = integer(head.transactionId)
-        wrong = -1 if number is None else number
-        received.transaction = state.transactions.of_meter_values(wrong, received.connector_id)
+        received.transaction = state.transactions.of_meter_values(number, received.connector_id)
 
 
 def event(state: State, turn: Turn, received: Received) -> Event:
@@ -109,8 +115,8 @@ def event(state: State, turn: Turn, received: Received) -> Event:
     if not number:
         return Event(card, asks_owner=bool(card))
     known = state.transactions.event(state.version, number)
-    mark = (integer(head.seqNo), kind)
-    if known is not None and mark in known.seen and mark[0] is not None:
+    mark = event_mark(head)
+    if known is not None and _came_before(known, mark):
         received.transaction = known
         return Event(card, repeated=True, answer=known.answers.get(_answer_key(*mark)))
     transaction = known or _begin(state, turn, received, head, number, card)
@@ -121,19 +127,25 @@ def event(state: State, turn: Turn, received: Received) -> Event:
     return Event(card, asks_owner=bool(card) or kind in ("Started", "Ended"))
 
 
+def _came_before(known: Transaction, mark: EventMark) -> bool:
+    """Whether this event was taken before; also over a restart, for a session ends only once."""
+    return (mark in known.seen and mark[0] is not None) or (mark[1] == "Ended" and not known.is_open)
+
+
 def _answer_key(seq_no: int | None, kind: str) -> str:
     return f"{seq_no}/{kind}"
 
 
-def remember_answer(transaction: Transaction, payload: str, answer: str) -> None:
+def remember_answer(transaction: Transaction, call: Call, answer: str) -> None:
     """Keep what an event was answered, for its repeat."""
-    head = read(payload, EventHead)
-    transaction.answers[_answer_key(integer(head.seqNo), text(head.eventType))] = answer
+    if call.action != "TransactionEvent":
+        return
+    transaction.answers[_answer_key(*event_mark(read(call.payload, EventHead)))] = answer
     if len(transaction.answers) > 4:
         del transaction.answers[next(iter(transaction.answers))]
 
 
-def _mark(transaction: Transaction, mark: tuple[int | None, str]) -> None:
+def _mark(transaction: Transaction, mark: EventMark) -> None:
     transaction.seen.add(mark)
     if len(transaction.seen) > EVENTS_REMEMBERED:
         transaction.seen.discard(min(transaction.seen, key=lambda m: m[0] or 0))

@@ -20,6 +20,9 @@ from routing.core.turn import Turn
 ANSWERS_REMEMBERED = 8
 """Answers kept for repeated CALLs; chargers have one CALL outstanding, so few suffice."""
 
+GARBAGE, GARBAGE_WINDOW = 10, 60.0
+"""So many frames that cannot be read, in so many seconds, end a connection (ocpp-semantics 1.5)."""
+
 REPEAT_WINDOW = 600.0
 """Seconds in which an equal CALL with the same id is a repeat (ocpp-semantics 1.7)."""
 
@@ -73,6 +76,7 @@ class State:
         "authorizations",
         "backlog_only",
         "booted_at",
+        "garbage",
         "gate",
         "gates",
         "generation",
@@ -111,6 +115,7 @@ class State:
         self.lines: dict[int, Line] = {}
         self.waiting: dict[int, Waiting] = {}
         self.answered: list[tuple[str, str, str, float]] = []
+        self.garbage: list[float] = []
         self.remote_starts: list[RemoteStart] = []
         self.gate = Gate()
         self.gates: dict[int, tuple[int, list[str]]] = {}
@@ -132,6 +137,11 @@ class State:
         """Ask for a tick at this monotonic time at the latest."""
         if when < self.next_deadline:
             self.next_deadline = when
+
+    def is_too_much_garbage(self, now: float) -> bool:
+        """Count a frame of the charger that cannot be read; True when the connection is to end."""
+        self.garbage = [at for at in self.garbage if now - at < GARBAGE_WINDOW] + [now]
+        return len(self.garbage) >= GARBAGE
 
     @property
     def settled(self) -> bool:

@@ -8,7 +8,17 @@ from uuid import UUID
 
 import msgspec
 
-from routing.core.payloads import INT32_MAX, StartHead, StopHead, integer, is_charger_id, moment, text
+from routing.core.payloads import (
+    INT32_MAX,
+    EventHead,
+    StartHead,
+    StopHead,
+    integer,
+    is_charger_id,
+    moment,
+    read,
+    text,
+)
 from routing.core.rows import RouteTransactionRow, RouteTransactionState, TransactionRow
 
 PROXY_BAND = 1_000_000_000
@@ -19,6 +29,15 @@ REMEMBERED = timedelta(hours=24)
 
 UNKNOWN_ID = "-1"
 """What a charger writes that never got an id (OCPP 1.6 errata 3.18)."""
+
+
+EventMark = tuple[int | None, str]
+"""What tells one event of a 2.x transaction from another: seqNo and eventType."""
+
+
+def event_mark(head: EventHead) -> EventMark:
+    """The mark of a TransactionEvent."""
+    return integer(head.seqNo), text(head.eventType)
 
 
 class RouteTransaction:
@@ -34,7 +53,7 @@ class RouteTransaction:
 class Transaction:
     """One session: the row as it stands, its ids per route, and what was answered for it.
 
-    ``seen`` are the events of 2.x already taken, as (seqNo, eventType).
+    ``seen`` are the events of 2.x already taken.
     ``answers`` are the payloads given to the charger, by what they answered, for repeats.
     """
 
@@ -43,7 +62,7 @@ class Transaction:
     def __init__(self, row: TransactionRow) -> None:
         self.row = row
         self.routes: dict[int, RouteTransaction] = {}
-        self.seen: set[tuple[int | None, str]] = set()
+        self.seen: set[EventMark] = set()
         self.answers: dict[str, str] = {}
 
     @property
@@ -85,7 +104,12 @@ class Transactions:
     def restore(self, rows: Iterable[TransactionRow], routes: Iterable[RouteTransactionRow]) -> None:
         """Take over what the database knows."""
         for row in rows:
-            self._by_key[row.id] = Transaction(row)
+            restored = self._by_key[row.id] = Transaction(row)
+            if row.ocpp_version != "1.6":
+                events = (
+                    read(payload, EventHead) for payload in (row.start_payload, row.last_payload) if payload
+                )
+                restored.seen.update(event_mark(head) for head in events)
         for known in routes:
             if transaction := self._by_key.get(known.transaction):
                 transaction.routes[known.route] = RouteTransaction(known.state, known.route_transaction_id)
@@ -109,7 +133,7 @@ class Transactions:
     def started_before(self, head: StartHead) -> Transaction | None:
         """The transaction that this StartTransaction repeats, under whatever message id."""
         connector, tag = integer(head.connectorId), text(head.idTag)
-        meter, at = integer(head.meterStart), text(head.timestamp)
+        meter, at = integer(head.meterStart), text(head.timestamp, 64)
         for known in self._newest_first():
             row = known.row
             if (row.connector_id, row.id_tag, row.meter_start, row.started_at) == (connector, tag, meter, at):
@@ -129,7 +153,7 @@ class Transactions:
                 id_tag=text(head.idTag),
                 charger_transaction_id=None,
                 owner=owner,
-                started_at=text(head.timestamp),
+                started_at=text(head.timestamp, 64),
                 meter_start=integer(head.meterStart),
                 start_payload=payload,
                 created=utc,
@@ -149,11 +173,9 @@ class Transactions:
         """The session that 1.6 MeterValues belong to (ocpp-semantics 3.1.8).
 
         A number that the charger got names it, open or closed; any other number (-1, 0, INT64_MAX,
-        one of an ended session) means the open session on that connector.
+        one of an ended session) and none mean the open session on that connector.
         """
-        if transaction_id is None:
-            return None
-        named = self._numbered(str(transaction_id))
+        named = None if transaction_id is None else self._numbered(str(transaction_id))
         if named is not None and named.is_open:
             return named
         on_connector = [t for t in self.open() if t.row.connector_id == connector_id]
@@ -168,12 +190,12 @@ class Transactions:
         if repeated := self._stopped_before(head):
             return repeated
         running = self.open()
-        if len(running) == 1:
+        if len(running) == 1 and named is None:
             return running[0]
         return _nearest_start(running, head) or named
 
     def _stopped_before(self, head: StopHead) -> Transaction | None:
-        meter, at = integer(head.meterStop), text(head.timestamp)
+        meter, at = integer(head.meterStop), text(head.timestamp, 64)
         for known in self._newest_first():
             if not known.is_open and (known.row.meter_stop, known.row.stopped_at) == (meter, at):
                 return known
@@ -184,7 +206,7 @@ class Transactions:
     def event(self, version: str, transaction_id: str) -> Transaction | None:
         """The 2.x transaction with the charger's own id."""
         known = self._numbered(transaction_id)
-        return known if known is not None and known.row.ocpp_version == version else None
+        return known if known is not None and same_family(known.row.ocpp_version, version) else None
 
     def begin(self, row: TransactionRow) -> Transaction:
         """Take a 2.x transaction as its first event describes it."""
@@ -225,6 +247,11 @@ class Transactions:
 
     def _in_use(self, number: str) -> bool:
         return any(t.row.charger_transaction_id == number for t in self._by_key.values())
+
+
+def same_family(version: str, other: str) -> bool:
+    """Whether two OCPP versions share their transactions: 1.6 stands alone, those of 2.x are alike."""
+    return (version == "1.6") == (other == "1.6")
 
 
 def _nearest_start(running: list[Transaction], head: StopHead) -> Transaction | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from routing.core import actions, audit, fallback, frames, sessions
+from routing.core import actions, audit, fallback, frames, registration, sessions
 from routing.core.actions import Answer, Queue, Receives, Up
-from routing.core.binding import foreign_tx, is_foreign
+from routing.core.binding import is_hidden
 from routing.core.errors import Condition, error_code
 from routing.core.frames import Call, Send
 from routing.core.lines import Item, Kind, Line, Phase
@@ -20,8 +20,9 @@ from routing.core.payloads import (
     wire_time,
 )
 from routing.core.rows import ConnectorRow, DeliveryRow, RouteTransactionRow
+from routing.core.snapshot import Role
 from routing.core.state import ANSWERS_REMEMBERED, REPEAT_WINDOW, Received, State, Waiting
-from routing.core.transactions import RouteTransaction
+from routing.core.transactions import RouteTransaction, Transaction
 from routing.core.turn import Turn
 
 STORED = frozenset({Queue.DURABLE, Queue.THIN, Queue.SMALL})
@@ -60,7 +61,12 @@ def charger_send(state: State, turn: Turn, send: Send) -> None:
     )
     row = actions.up(state.version, send.action)
     for line in state.lines.values():
-        if row is not None and line.phase is Phase.READY and _receives(row, line, state.billing):
+        if (
+            row is not None
+            and row.is_send
+            and line.phase is Phase.READY
+            and _receives(row, line, state.billing)
+        ):
             turn.send(line.key, frames.send(state.new_id(), send.action, send.payload))
 
 
@@ -79,8 +85,10 @@ def _answerer(state: State, turn: Turn, received: Received) -> Line | None:
         return None
     transaction = received.transaction
     owner = state.lines.get(transaction.row.owner) if transaction and transaction.row.owner else None
+    if received.row.answer is Answer.ENERGY_OWNER:
+        owner = next((line for line in state.lines.values() if line.route.role is Role.ENERGY), None)
     line = owner or state.billing
-    return line if line is not None and line.may_answer_soon else None
+    return line if line is not None and not (line.why_silent or line.why_not_accepted) else None
 
 
 def _answer_here(state: State, turn: Turn, received: Received) -> None:
@@ -116,6 +124,8 @@ def _finish(state: State, turn: Turn, received: Received, frame: str, rule: str,
 def unanswered(state: State, turn: Turn, received: Received, card: str, why: str) -> None:
     """Answer for an owner that is away, late or wrong, by the offline policy."""
     payload, rule = fallback.answer(state, turn, received, card)
+    if payload is not None and received.transaction is not None:
+        sessions.remember_answer(received.transaction, received.call, payload)
     if payload is None:
         code = error_code(state.version, Condition.INTERNAL)
         reply_error(state, turn, received, code, f"no backoffice can answer now: {why}", f"proxy: {why}")
@@ -137,6 +147,8 @@ def _repeats(state: State, turn: Turn, call: Call) -> bool:
             return True
     for message_id, known, frame, at in state.answered:
         if message_id == call.message_id and known == call.text and turn.now - at < REPEAT_WINDOW:
+            if any(frame in waiting for _, waiting in state.gates.values()):
+                return True  # its answer waits for the store, and is for both
             audit.stray(
                 state,
                 turn,
@@ -149,7 +161,7 @@ def _repeats(state: State, turn: Turn, call: Call) -> bool:
                 message_id=call.message_id,
                 answer=frame,
             )
-            turn.answer(frame, gated=bool(state.gates))
+            turn.answer(frame, gated=False)
             return True
     return False
 
@@ -185,15 +197,15 @@ def fan_out(state: State, turn: Turn, received: Received, answerer: Line | None)
     for line in state.lines.values():
         if line is not answerer and not _receives(row, line, answerer or billing):
             continue
-        if received.call.action in line.unsupported or _hidden(line, received):
-            continue
         asked = line is answerer
+        if (received.call.action in line.unsupported and not asked) or _hidden(line, received):
+            continue
         if row.queue in STORED:
             _store_delivery(state, turn, line, received, asked=asked)
         elif row.queue is Queue.LATEST:
             _queue_latest(turn, line, received)
-        elif line.phase is not Phase.DOWN or asked:
-            line.urgent.append(_item(Kind.RELAY, received, asked=asked))
+        elif asked or (line.phase is Phase.READY and not line.overdue):
+            line.ask(_item(Kind.RELAY, received, asked=asked))
             turn.touched.add(line.key)
     if row.queue in STORED and received.transaction is not None:
         _deliver_to_switched_off(state, turn, received)
@@ -206,9 +218,7 @@ def _receives(row: Up, line: Line, owner: Line | None) -> bool:
 
 def _hidden(line: Line, received: Received) -> bool:
     transaction = received.transaction
-    if transaction is None or not is_foreign(line, transaction) or foreign_tx(line.route) != "hidden":
-        return False
-    return received.row.category == "transaction"
+    return received.row.category == "transaction" and transaction is not None and is_hidden(line, transaction)
 
 
 def _item(kind: Kind, received: Received, *, asked: bool) -> Item:
@@ -258,8 +268,8 @@ def _deliver_to_switched_off(state: State, turn: Turn, received: Received) -> No
 
 
 def _queue_latest(turn: Turn, line: Line, received: Received) -> None:
-    """Only a line that is ready takes it now; the others get the newest when they are."""
-    if line.phase is Phase.READY:
+    """A line that is not ready gets it when it is; statuses of connectors are replayed then anyway."""
+    if line.phase is Phase.READY or received.call.action != "StatusNotification":
         line.put_status(
             f"{received.call.action}/{_latest_key(received)}", _item(Kind.STATUS, received, asked=False)
         )
@@ -284,11 +294,11 @@ def _boot(state: State, turn: Turn, received: Received) -> None:
     state.remember("boot", "", received.call.payload, turn)
     state.booted_at = turn.now
     billing = state.billing
-    answerer = billing if billing is not None and billing.may_answer_soon else None
+    answerer = billing if billing is not None and not billing.why_silent else None
     for line in state.lines.values():
+        registration.charger_boots(state, turn, line)
         if line.phase is Phase.DOWN:
             continue  # gets it as soon as its link is open
-        line.phase = Phase.REGISTERING
         line.boot_due = _item(Kind.BOOT, received, asked=line is answerer)
         turn.touched.add(line.key)
     if answerer is None:
@@ -327,9 +337,9 @@ def _authorize(state: State, turn: Turn, received: Received) -> None:
     head = read(received.call.payload, AuthorizeHead)
     card = text(head.idToken.idToken) if isinstance(head.idToken, Token) else text(head.idTag)
     owner = state.owner_for(card, None, turn.now)
-    if owner is None or not owner.may_answer_soon:
-        return unanswered(state, turn, received, card, "no owner" if owner is None else "the owner is away")
-    owner.urgent.append(_item(Kind.RELAY, received, asked=True))
+    why_not = "no owner" if owner is None else owner.why_silent or owner.why_not_accepted
+    if owner is None or why_not or not owner.ask(_item(Kind.RELAY, received, asked=True)):
+        return unanswered(state, turn, received, card, why_not or "too many wait for the owner")
     turn.touched.add(owner.key)
     _wait(state, received, owner, state.snapshot.options.T_auth, card)
 
@@ -339,20 +349,21 @@ def _start(state: State, turn: Turn, received: Received) -> None:
     transaction = received.transaction = begun.transaction
     if begun.answer is not None:
         return reply(state, turn, received, begun.answer, "proxy: repeated start, same answer")
-    owner = state.lines.get(transaction.row.owner or -1)
     if begun.repeated:
-        return _join(state, turn, received, owner, transaction.row.id_tag)
+        return _join(state, turn, received, transaction, transaction.row.id_tag)
     turn.store(transaction.row)
     _expect_ids(state, turn, received)
+    owner = state.lines.get(transaction.row.owner or -1)
     _ask_owner(state, turn, received, owner, transaction.row.id_tag, state.snapshot.options.T_start)
 
 
-def _join(state: State, turn: Turn, received: Received, owner: Line | None, card: str) -> None:
+def _join(state: State, turn: Turn, received: Received, transaction: Transaction, card: str) -> None:
     """A repeat under another message id while the owner is still being asked: both get the answer."""
-    if owner is not None and owner.may_answer_soon:
-        _wait(state, received, owner, state.snapshot.options.T_start, card)
-    else:
-        unanswered(state, turn, received, card, "the owner is away")
+    owner = state.lines.get(transaction.row.owner or -1)
+    why_not = "no owner" if owner is None else owner.why_silent
+    if owner is None or why_not or not owner.owes(transaction.id, received.call.payload):
+        return unanswered(state, turn, received, card, why_not or "asked before")
+    _wait(state, received, owner, state.snapshot.options.T_start, card)
 
 
 def _expect_ids(state: State, turn: Turn, received: Received) -> None:
@@ -388,9 +399,11 @@ def _meter(state: State, turn: Turn, received: Received) -> None:
 
 def _event(state: State, turn: Turn, received: Received) -> None:
     event = sessions.event(state, turn, received)
-    if event.repeated:
-        return reply(state, turn, received, event.answer or EMPTY, "proxy: repeated event, answered before")
     transaction = received.transaction
+    if event.repeated:
+        if event.answer is None and event.card and transaction is not None:
+            return _join(state, turn, received, transaction, event.card)
+        return reply(state, turn, received, event.answer or EMPTY, "proxy: repeated event, answered before")
     if transaction is not None:
         turn.store(transaction.row)
         _know_ids(state, turn, received)

@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from routing.core.decisions import (
     CloseCharger,
     CloseLink,
@@ -93,6 +95,11 @@ class Database:
                     self.deliveries.pop((row.route, row.seq), None)
                 case DeliveryFailed(dead=True):
                     self.dead.append((row.route, self.deliveries.pop((row.route, row.seq)).action))
+                case DeliveryFailed():
+                    waiting = self.deliveries[row.route, row.seq]
+                    self.deliveries[row.route, row.seq] = msgspec.structs.replace(
+                        waiting, attempts=row.attempts
+                    )
                 case TransactionRow():
                     self.transactions[row.id] = row
                 case RouteTransactionRow():
