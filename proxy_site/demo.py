@@ -35,7 +35,7 @@ SESSION_S = 1800.0
 PAUSE_S = 300.0
 METER_INTERVAL_S = 150
 ENERGY_ACTS_EVERY_S = 300.0
-LIMITS_W = (4_000, 7_400, 11_000, 2_000)
+LIMITS_W = (4_000, 7_400, 11_000)
 
 Say = Callable[[str], None]
 
@@ -197,10 +197,10 @@ class Story:
             actors.create_task(self._energy_acts())
 
     async def _energy_acts(self) -> None:
-        for turn, limit_w in enumerate(cycle(LIMITS_W)):
+        for limit_w in cycle((*LIMITS_W, None)):
             await self.charger.pause(ENERGY_ACTS_EVERY_S)
             try:
-                if turn % 2:
+                if limit_w is None:
                     await self._try_to_reset()
                 else:
                     await self._set_limit(limit_w)
