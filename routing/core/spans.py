@@ -157,40 +157,37 @@ def _unique(payload: str, plan: _Plan) -> Span | None:
     * A quoted key whose first quote has no backslash before it is a string of its own: inside a
       string that quote would be escaped, and behind a closing quote no letter can stand.
       With a colon behind, it is a member's key; found once only, it is the only such key.
-    * It is a member of the object at ``container`` when no brace stands between the two.
-    * Where braces stand before the first key, the end of the text may tell: at least n objects
-      are around the last of n keys, and when only n closing braces follow its value, not more;
-      then the first key is the root's.
+    * Each further key is looked for between the braces of the one before it. A key is a member of
+      just the object meant when no brace stands between that one's opening brace and the key.
+    * Where braces do, the end of the text may tell: at least n objects are around the last of n
+      keys, and when only n closing braces follow its value, not more; so there is none between.
 
     A brace inside a string only makes the answer None.
     """
     if not plan.tokens or payload[:1] != "{" or _has_unicode_escape(payload):
         return None
-    container = end = 0  # where the object that must hold the next key begins
-    at_front = True
-    for number, token in enumerate(plan.tokens):
-        start = payload.find(token)
+    parent, high = 0, len(payload)  # where the object that must hold the next key begins and ends
+    end = 0
+    certain = True
+    for token in plan.tokens:
+        start = payload.find(token, parent, high)
         if start < 0:
             return 0, 0
         member = _COLON_AND_VALUE.match(payload, start + len(token))
         if (
             member is None
-            or payload[container] != "{"
+            or payload[parent] != "{"
             or payload[start - 1] == "\\"
-            or payload.find(token, member.end()) >= 0
+            or payload.find(token, member.end(), high) >= 0
         ):
             return None
-        if start < container or payload.find("{", container + 1, start) >= 0:
-            if number:
-                return None
-            at_front = False
-        elif number and payload.find("}", container + 1, start) >= 0:
-            return None
-        container, end = member.span(1)
-    if end == container:
-        end = _value_end(payload, container)
-    if at_front or payload.count("}", end) == len(plan.tokens):
-        return container, end
+        if payload.find("{", parent + 1, start) >= 0:
+            certain = False
+        parent, end = member.span(1)
+        if parent == end:
+            end = high = _value_end(payload, parent)
+    if certain or payload.count("}", end) == len(plan.tokens):
+        return parent, end
     return None
 
 
@@ -314,6 +311,10 @@ _DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_number, parse_const
 
 def _decoded(token: str) -> object | None:
     """The value of a raw token; None for what is not JSON or nests beyond Python's recursion limit."""
+    if token[:1] == '"' and "\\" not in token:
+        return token[1:-1]
+    if token.isdecimal() and len(token) <= _MOST_DIGITS:
+        return int(token)
     try:
         decoded: object = _DECODER.decode(token)
     except (ValueError, RecursionError):

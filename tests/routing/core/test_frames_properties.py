@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from routing.core import frames, spans
 from routing.core.frames import Call, CallError, CallResult, Malformed, Send, UnknownType, parse
 
-quick = settings(max_examples=100, deadline=None, database=None)
+quick = settings(max_examples=50, deadline=None, database=None)
 
 # --- JSON documents as a tree that knows how it is written ----------------------------------------
 
