@@ -53,6 +53,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 STOP_BATCH = 200
+REFRESHED_AT_ONCE = 20
 CHECKED_AT_ONCE = 200
 """Sessions whose routes one call of ``maintain_links`` compares with the database."""
 
@@ -138,6 +139,7 @@ class Runtime:
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._chores: set[asyncio.Task[None]] = set()
         self._last_change = 0
+        self._stale: set[int] = set()
         self._to_check: list[int] = []
         self._stopping = False
         self._stopped: asyncio.Future[None] | None = None
@@ -151,6 +153,7 @@ class Runtime:
         await self._threads.run(self._beat)
         self._every(self._pace.beat, self._prove_life)
         self._every(self._pace.poll, self._follow_configuration)
+        self._every(self._pace.poll, self._refresh_stale)
         self._every(self._pace.sweep, self._drop_idle)
         self._every(self._pace.mourn, self._record_the_dead)
         current.use(self)
@@ -331,12 +334,22 @@ class Runtime:
             return True
 
     async def _follow_configuration(self) -> None:
+        """Changes of single chargers at once; one that concerns all is worked off beside them."""
         last, changed = await self._threads.run(loading.config_changes, self._last_change)
         known = set(self._live) | set(self._turns)
-        await self.refresh_routes(
-            [charger for charger in known if charger in changed] if None not in changed else list(known)
-        )
+        if None in changed:
+            self._stale |= known
+        await self.refresh_routes([charger for charger in changed if charger in known])
         self._last_change = last
+
+    async def _refresh_stale(self) -> None:
+        while self._stale:
+            part = [self._stale.pop() for _ in range(min(REFRESHED_AT_ONCE, len(self._stale)))]
+            try:
+                await self.refresh_routes(part)
+            except BaseException:  # whatever it was, they are as stale as before
+                self._stale.update(part)
+                raise
 
     # -- chargers that are away --------------------------------------------------------------------
 

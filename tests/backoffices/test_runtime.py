@@ -6,6 +6,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.apps import apps
 from django.db import DatabaseError
+from django.db.models import QuerySet
 from django.utils import timezone
 from websockets.asyncio.server import serve
 from websockets.typing import Subprotocol
@@ -15,9 +16,10 @@ from backoffices.links import Dialler
 from backoffices.models import Backoffice
 from backoffices.runtime import Pace, Runtime
 from backoffices.sockets import Limits
+from routing import loading
 from routing.bus import Attach, BusUnavailable
 from routing.core.rows import DeliveryDone
-from routing.models import ChargerSession, Delivery, Route, RuntimeProcess
+from routing.models import ChargerSession, ConfigChange, Delivery, Route, RuntimeProcess
 from routing.writer import Writer
 from tests.backoffices.peers import PATIENCE
 
@@ -271,6 +273,36 @@ async def test_a_route_switched_off_closes_that_link_alone_and_on_brings_it_back
         await other.until(lambda other: other.connected)
         assert there.gone == []
         assert not socket.closed.done()
+
+
+async def test_a_change_that_concerns_everybody_reaches_everybody():
+    async with backend() as there, runtime() as here:
+        keys = [await charger(f"CP-{n}", there.url) for n in range(3)]
+        for key in keys:
+            await here.attach(request(key), Socket())
+        await links_open(here, 3)
+        await ConfigChange.objects.all().adelete()
+        await sync_to_async(QuerySet.update)(Route.objects.all(), enabled=False)  # unrecorded
+        await ConfigChange.objects.acreate(charger=None)
+        await here._follow_configuration()
+        await here._refresh_stale()
+        assert here.counts()["links"] == 0
+
+
+async def test_a_refresh_that_failed_is_repeated(monkeypatch):
+    async with backend() as there, runtime() as here:
+        key = await charger("CP-1", there.url)
+        await here.attach(request(key), Socket())
+        await links_open(here, 1)
+        here._stale = {key}
+
+        def fail(charger):
+            raise DatabaseError("the disk is full")
+
+        monkeypatch.setattr(loading, "load_charger", fail)
+        with pytest.raises(DatabaseError):
+            await here._refresh_stale()
+        assert here._stale == {key}
 
 
 @pytest.mark.parametrize("how", ["disabled", "deleted"])
