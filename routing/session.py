@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from django.db import DatabaseError
 
@@ -46,8 +46,14 @@ def utcnow() -> datetime:
 
 
 def new_message_id() -> str:
-    """A message id of the proxy's own: 36 characters, random, so that ids never meet on a socket."""
-    return str(UUID(bytes=os.urandom(16), version=4))
+    """A message id of the proxy's own: 36 characters, never twice.
+
+    A UUID of version 7 (RFC 9562): its first digits are the time, so that the audit log's index on
+    message ids grows at its end; random ones cost SQLite a page per row.
+    """
+    stamp, random = int(time.time() * 1000), os.urandom(10).hex()
+    head = f"{stamp:012x}"
+    return f"{head[:8]}-{head[8:]}-7{random[:3]}-8{random[3:6]}-{random[6:18]}"
 
 
 class RowWriter(Protocol):
