@@ -203,6 +203,8 @@ def _too_deep(text: str) -> bool:
     second, and no more of arrays than opening brackets. Brackets in strings only make it more.
     """
     half = len(text) // 2
+    if half <= MAX_DEPTH:
+        return False
     levels = max(text.count("{", 0, half), text.count("}", half))
     position = text.find("[")  # finding a few is faster than counting
     while position >= 0 and levels <= MAX_DEPTH:
