@@ -9,6 +9,7 @@ import itertools
 import json
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -45,6 +46,11 @@ NOON = "2026-01-01T12:00:00Z"
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 BOOT = '{"chargePointVendor":"Vendor","chargePointModel":"Model"}'
 BOOT_2 = '{"reason":"PowerUp","chargingStation":{"model":"Model","vendorName":"Vendor"}}'
+
+
+def decode(text: str) -> Any:
+    """A frame as its receiver reads it; an integer that Python refuses stays text."""
+    return json.loads(text, parse_int=lambda digits: int(digits) if len(digits) < 1000 else digits)
 
 
 def route(
@@ -169,7 +175,7 @@ class Backoffice:
     def take(self, text: str) -> None:
         """A frame arrives."""
         self.frames.append(text)
-        frame = json.loads(text)
+        frame = decode(text)
         if frame[0] in (3, 4):
             self.answers.append(frame)
         elif frame[0] == 2:
@@ -239,6 +245,7 @@ class World:
     """The machine with its charger, its backoffices, its clock and its database.
 
     ``commit_at_once``: gates open as soon as they are stored; else with ``commit``.
+    ``loads_at_once``: the same for what is read, with ``load``.
     """
 
     def __init__(
@@ -257,11 +264,15 @@ class World:
         self.options = options or ChargerOptions()
         self.ids = itertools.count(1)
         self.to_charger: list[str] = []
+        self.answered: dict[str, list[Any]] = {}
         self.reports: list[Report] = []
         self.closed: list[CloseCharger] = []
         self.commands: list[Any] = []
         self.obey: Callable[[World, Any], None] | None = World.accept
+        self.closed_links: list[tuple[int, int, str]] = []
         self.commit_at_once = True
+        self.loads_at_once = True
+        self.loads: list[Callable[[], list[Decision]]] = []
         self.gates: list[int] = []
         self.queue: list[Callable[[], list[Decision]]] = []
         self._running = False
@@ -328,12 +339,15 @@ class World:
                     if self.commit_at_once:
                         self.commit()
             case Load(key, after, limit):
-                rows = self.database.waiting(key, after)
-                loaded, more = rows[:limit], len(rows) > limit
-                self.queue.append(lambda: self.machine.deliveries_loaded(key, loaded, more, *self.time))
+                found = self.database.waiting(key, after)
+                loaded, more = found[:limit], len(found) > limit
+                self.loads.append(partial(self._loaded, key, loaded, more))
+                if self.loads_at_once:
+                    self.load()
             case OpenLink(key, version):
                 self._open(self.backoffices[key], version)
-            case CloseLink(key):
+            case CloseLink(key, code, reason):
+                self.closed_links.append((key, code, reason))
                 self.backoffices[key].up = False
                 self.backoffices[key].wanted = ""
             case CloseCharger():
@@ -347,12 +361,24 @@ class World:
             backoffice.up = True
             self.queue.append(lambda: self.machine.link_opened(backoffice.key, *self.time))
 
+    def load(self) -> None:
+        """What was asked of the database arrives."""
+        loads, self.loads = self.loads, []
+        self.queue.extend(loads)
+        self.run()
+
+    def _loaded(self, key: int, rows: list[DeliveryRow], more: bool) -> list[Decision]:
+        return self.machine.deliveries_loaded(key, rows, more, *self.time)
+
     def commit(self) -> None:
         """Everything stored so far is safe."""
         gates, self.gates = self.gates, []
         for gate in gates:
-            self.queue.append(lambda gate=gate: self.machine.committed(gate, *self.time))
+            self.queue.append(partial(self._committed, gate))
         self.run()
+
+    def _committed(self, gate: int) -> list[Decision]:
+        return self.machine.committed(gate, *self.time)
 
     # -- the charger ---------------------------------------------------------------------------------
 
@@ -384,13 +410,19 @@ class World:
 
     def answer_to(self, message_id: str) -> Any:
         """The one answer to a CALL of the charger, None while there is none."""
-        answers = [f for f in map(json.loads, self.to_charger) if f[0] in (3, 4) and f[1] == message_id]
+        answers = self.answered.get(message_id, [])
         assert len(answers) <= 1, f"{message_id} was answered {len(answers)} times: {answers}"
         return answers[0] if answers else None
 
+    def last_id(self, backoffice: Backoffice) -> str:
+        """The message id of the last frame that a backoffice got."""
+        return str(json.loads(backoffice.frames[-1])[1])
+
     def _charger_takes(self, text: str) -> None:
         self.to_charger.append(text)
-        frame = json.loads(text)
+        frame = decode(text)
+        if frame[0] in (3, 4):
+            self.answered.setdefault(frame[1], []).append(frame)
         if frame[0] == 2:
             self.commands.append(frame)
             if self.obey is not None:
@@ -402,10 +434,12 @@ class World:
 
     # -- time and faults -----------------------------------------------------------------------------
 
-    def wait(self, seconds: float) -> None:
-        """Let time pass, ticking whenever the machine has asked for it."""
+    def wait(self, seconds: float) -> int:
+        """Let time pass, ticking whenever the machine has asked for it; returns how often that was."""
         end = self.now + seconds
-        for _ in range(100_000):
+        ticks = 0
+        while ticks < 10_000:
+            ticks += 1
             due = self.machine.next_deadline
             if due is None or due > end:
                 break
@@ -414,6 +448,7 @@ class World:
         else:
             raise AssertionError(f"the machine asks for ticks without end at {self.now}")
         self._advance(end - self.now)
+        return ticks
 
     def _advance(self, seconds: float) -> None:
         self.now += seconds
@@ -423,6 +458,7 @@ class World:
         """The process is killed and started again: only what was stored is left."""
         self.queue.clear()
         self.gates.clear()
+        self.loads.clear()
         for backoffice in self.backoffices.values():
             backoffice.up = False
             backoffice.held.clear()
@@ -438,6 +474,7 @@ class World:
     def forget(self) -> None:
         """Start with clean lists: what happened so far is not what the test is about."""
         self.to_charger.clear()
+        self.answered.clear()
         self.commands.clear()
         for backoffice in self.backoffices.values():
             backoffice.got.clear()
