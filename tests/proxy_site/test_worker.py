@@ -1,47 +1,46 @@
-"""The Celery worker inside a process, on a broker in memory."""
+"""The Celery worker inside the proxy's process, on its broker in memory."""
 
 import queue
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from celery import Celery
+from django.conf import settings
 
-from proxy_site import tasks, worker
+from backoffices.steps import LinkStep
+from proxy_site.celery import app, hold_links
+from proxy_site.worker import EmbeddedWorker
+
+pytestmark = pytest.mark.skipif(bool(settings.REDIS_URL), reason="REDIS_URL is set: the broker is shared")
 
 done: queue.Queue[Any] = queue.Queue()
 
 
+@app.task(name="tests.answer", ignore_result=True)
 def answer(value: int) -> None:
     done.put(value)
 
 
-def nothing() -> None:
-    pass
-
-
-@pytest.fixture
-def app(monkeypatch) -> Iterator[Celery]:
-    app = Celery("test", broker="memory://localhost", set_as_current=False, fixups=[])
-    app.conf.broker_transport_options = {"polling_interval": 0.02}
-    app.conf.worker_hijack_root_logger = False
-    app.conf.worker_enable_remote_control = False
-    app.task(name="answer", ignore_result=True)(answer)
-    monkeypatch.setattr(tasks, "wake", app.task(name="wake", ignore_result=True)(nothing))
-    yield app
-    app.close()
-
-
-def test_it_runs_tasks_and_ends_when_told(app):
-    embedded = worker.EmbeddedWorker(app, concurrency=1)
+def test_it_runs_tasks_and_ends_when_told():
+    embedded = EmbeddedWorker(app, concurrency=1)
     embedded.start()
-    app.send_task("answer", args=[42])
+    answer.delay(42)
     assert done.get(timeout=30) == 42
     embedded.stop()
     assert embedded.join(30)
 
 
-def test_one_that_was_never_started_has_ended(app):
-    embedded = worker.EmbeddedWorker(app, concurrency=1)
+def test_one_that_was_never_started_has_ended():
+    embedded = EmbeddedWorker(app, concurrency=1)
     embedded.stop()
     assert embedded.join(30)
+
+
+def test_only_a_worker_of_its_own_holds_links():
+    before = set(app.steps["worker"])
+    assert LinkStep not in before
+    try:
+        hold_links()
+        assert LinkStep in app.steps["worker"]
+    finally:
+        app.steps["worker"].clear()
+        app.steps["worker"].update(before)
