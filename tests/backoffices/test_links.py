@@ -418,6 +418,37 @@ async def test_a_closing_handshake_that_does_not_end_is_aborted(dialler, recorde
             await ended.wait()
 
 
+@pytest.mark.parametrize("moment", ["dialling", "opened", "frame", "closed", "waiting"])
+async def test_close_from_within_a_callback_is_the_last_word_too(dialler, moment):
+    class Closing(Recorder):
+        def _note(self, kind, words):
+            super()._note(kind, words)
+            if kind == moment:
+                link.close(1000, "")
+
+    recorder = Closing()
+
+    async def behave(peer):
+        await peer.read_request()
+        peer.answer(then=frame(TEXT, b"one") + frame(TEXT, b"two") + frame(CLOSE, b"\x03\xe8"))
+        await peer.reader.read()
+
+    async with raw_backoffice(behave) as port:
+        link = dialler(target(port), "1.6", recorder)
+        await recorder.until(moment)
+        assert await dialler.settled(PATIENCE) == 0
+        await asyncio.gather(*recorder_tasks(), return_exceptions=True)
+
+    assert recorder.log[-1][0] == moment
+    assert not link.alive
+    assert not dialler.links
+
+
+def recorder_tasks():
+    """Handshakes that are under way, or were cancelled and have not noticed yet."""
+    return [task for task in asyncio.all_tasks() if "UpstreamLink" in repr(task.get_coro())]
+
+
 async def test_a_listener_that_raises_does_not_end_the_link(dialler, recorder, caplog):
     class Faulty(Recorder):
         def _note(self, kind, words):

@@ -200,6 +200,24 @@ async def test_a_charger_that_goes_is_offline_and_its_session_leaves_memory():
         assert here.counts()["sessions"] == 0
 
 
+async def test_a_charger_that_comes_back_in_the_last_moment_keeps_its_session():
+    async with runtime() as here:
+        key = await charger("CP-1")
+        attachment = await here.attach(request(key), Socket())
+        attachment.detach(1006)
+        back = Socket()
+        async with here._turn(key):
+            attaching = asyncio.ensure_future(here.attach(request(key), back))
+            await asyncio.sleep(0)
+            dropping = asyncio.ensure_future(here._drop_idle())
+            await asyncio.sleep(0)
+        await asyncio.gather(attaching, dropping)
+
+        assert here.counts()["online"] == 1
+        assert not back.closed.done()
+        assert (await session_row(key)).runtime == "runtime-a"
+
+
 async def test_a_new_socket_replaces_the_old_one_and_its_late_end_changes_nothing():
     async with backend() as there, runtime() as here:
         key = await charger("CP-1", there.url)
@@ -334,7 +352,7 @@ def delete(model, pk):
 async def test_a_change_while_the_session_is_being_opened_is_not_missed():
     async with backend() as there, runtime() as here:
         key = await charger("CP-1", there.url)
-        entered, go_on = asyncio.Event(), asyncio.Event()
+        entered, polled, go_on = asyncio.Event(), asyncio.Event(), asyncio.Event()
         run = here._threads.run
 
         async def slow(function, *args, **options):
@@ -342,6 +360,8 @@ async def test_a_change_while_the_session_is_being_opened_is_not_missed():
             if function == here._load:
                 entered.set()
                 await go_on.wait()
+            if function == loading.config_changes:
+                polled.set()
             return result
 
         here._threads.run = slow
@@ -349,6 +369,7 @@ async def test_a_change_while_the_session_is_being_opened_is_not_missed():
         await entered.wait()
         await sync_to_async(Route.objects.update)(enabled=False)
         following = asyncio.ensure_future(here._follow_configuration())
+        await polled.wait()
         go_on.set()
         await asyncio.gather(attaching, following)
 

@@ -1,5 +1,6 @@
 import asyncio
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.client import ClientProtocol
@@ -99,3 +100,29 @@ def test_a_chunk_per_frame_takes_the_short_way_with_the_same_result(messages):
         yield from (write(text) for text, write in messages)
 
     assert asyncio.run(received(chunks_of)) == [text for text, _ in messages]
+
+
+LOOKS_LIKE_A_FRAME = "\u00c1\x05abcde"
+"""Cut after its first byte, the rest is a whole frame with the text "abcde"."""
+
+
+@pytest.mark.parametrize("with_handshake", [True, False], ids=["begins with the handshake", "comes later"])
+def test_the_rest_of_a_frame_is_not_taken_for_a_frame(with_handshake):
+    stream = frame(TEXT, LOOKS_LIKE_A_FRAME.encode())
+    first, rest = stream[:3], stream[3:]
+    assert rest == frame(TEXT, b"abcde")
+
+    def chunks_of(handshake):
+        yield from [handshake + first] if with_handshake else [handshake, first]
+        yield rest
+
+    assert asyncio.run(received(chunks_of)) == [LOOKS_LIKE_A_FRAME]
+
+
+def test_a_whole_text_between_fragments_is_not_taken():
+    def chunks_of(handshake):
+        yield handshake
+        yield frame(TEXT, b"begin", final=False)
+        yield frame(TEXT, b"whole")
+
+    assert asyncio.run(received(chunks_of)) == []
