@@ -1,0 +1,74 @@
+"""Two processes of role all on PostgreSQL and Redis: one dies, the other goes on (architecture.md 5)."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+import pytest_asyncio
+
+from simulators.charger import Habits
+from tests.end_to_end.conftest import Site
+from tests.end_to_end.proxy import ProxyProcess
+
+POSTGRES, REDIS = os.environ.get("TEST_POSTGRES_URL", ""), os.environ.get("TEST_REDIS_URL", "")
+
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.skipif(not (POSTGRES and REDIS), reason="TEST_POSTGRES_URL and TEST_REDIS_URL are not set"),
+]
+
+SOON: dict[str, Any] = {"retry_s": 0.2, "longest_retry_s": 0.5}
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[str]:
+    """An empty database on the server of TEST_POSTGRES_URL, dropped afterwards."""
+    name = f"ocpp_fleet_{secrets.token_hex(4)}"
+    with psycopg.connect(POSTGRES, autocommit=True) as server:
+        server.execute(f'CREATE DATABASE "{name}"'.encode())
+        yield urlunsplit(urlsplit(POSTGRES)._replace(path=f"/{name}"))
+        server.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def fleet(database: str, tmp_path: Path) -> AsyncIterator[tuple[Site, ProxyProcess]]:
+    """A site at the first of two processes, and the second."""
+    settings = {"DATABASE_URL": database, "REDIS_URL": REDIS, "PROXY_ALLOW_PRIVATE_UPSTREAMS": "true"}
+    first, second = ProxyProcess(tmp_path, settings), ProxyProcess(tmp_path, settings)
+    async with AsyncExitStack() as stack:
+        for process in (first, second):
+            await process.start()
+            stack.push_async_callback(process.kill)
+        yield Site(first, stack), second
+
+
+async def test_the_charger_goes_on_at_the_other_process(fleet: tuple[Site, ProxyProcess]) -> None:
+    site, second = fleet
+    billing, energy = await site.backoffice("billing", 100), await site.backoffice("energy", 900)
+    identity = site.identity()
+    await site.configure(identity)
+    charger = await site.booted(identity, habits=Habits(retry_s=0.5), **SOON)
+    await charger.start(1, "CARD-1")
+    for _ in range(3):
+        await charger.meter(1, seconds=60)
+    await energy.stop()
+    await charger.meter(1, seconds=60)  # owed to energy by the process that dies
+    await site.proxy.kill()
+    await energy.start()
+    charger.uplink.dialling = replace(charger.uplink.dialling, url=second.url(identity))
+    await charger.meter(1, seconds=60)
+    await charger.stop(1)
+    for backoffice, number in ((billing, 100), (energy, 900)):
+        session = await backoffice.wait_session(identity, timeout_s=60)
+        assert session.transaction_id == number
+        assert len({str(values) for values in session.meter_values}) == 5
+        assert len(backoffice.sessions(identity)) == 1
