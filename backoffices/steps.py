@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import uvloop
 from celery import Celery, bootsteps
 from celery.utils.imports import symbol_by_name
+from celery.worker import state as worker_state
 from celery.worker.control import inspect_command
 
 from backoffices import current
@@ -59,7 +60,7 @@ class LinkStep(bootsteps.StartStopStep):
         self._thread: LoopThread | None = None
 
     def start(self, worker: Any) -> None:
-        if current.exists():
+        if current.exists() or worker_state.should_stop is not None:  # told to stop while it still starts
             return
         if "prefork" in str(getattr(worker, "pool_cls", "")):
             logger.error("no links in this worker: its pool is prefork; start it with --pool threads")

@@ -113,3 +113,10 @@ def test_the_step_starts_after_the_pool_in_the_real_blueprint(app):
     controller = app.WorkController(pool_cls="threads", concurrency=1, hostname="links@test")
     names = [type(part).__name__ for part in controller.steps]
     assert names.index("LinkStep") > names.index("Pool")
+
+
+def test_a_worker_that_is_told_to_stop_at_its_start_starts_no_runtime(app, monkeypatch):
+    monkeypatch.setattr(steps.worker_state, "should_stop", 0)
+    links = step(app)
+    links.start(Worker())
+    assert FakeParts.made == []
