@@ -56,7 +56,7 @@ def start(state: State, turn: Turn, received: Received) -> Begun:
     if known is not None:
         return Begun(known, True, _answer_to_start(state, turn, known))
     card = text(head.idTag)
-    owner = state.owner_for(card, received.connector_id, turn.now)
+    owner = state.owner_for(card, received.connector_id, turn.now, begins=True)
     key = owner.key if owner else None
     return Begun(state.transactions.start(head, received.call.payload, key, turn.utc))
 
@@ -157,7 +157,9 @@ def _begin(
     evse = head.evse if isinstance(head.evse, Evse) else Evse()
     info = head.transactionInfo
     remote = isinstance(info, TransactionInfo) and info.remoteStartId is not msgspec.UNSET
-    owner = state.owner_for(card, integer(evse.id), turn.now) if card or remote else state.billing
+    owner = (
+        state.owner_for(card, integer(evse.id), turn.now, begins=True) if card or remote else state.billing
+    )
     return state.transactions.begin(
         TransactionRow(
             id=state.transactions.new_key(),

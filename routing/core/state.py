@@ -174,8 +174,15 @@ class State:
                 return start
         return None
 
-    def owner_for(self, card: str, connector_id: int | None, now: float) -> Line | None:
-        """The line that decides about a card: who has asked for the start, else Billing."""
+    def owner_for(
+        self, card: str, connector_id: int | None, now: float, *, begins: bool = False
+    ) -> Line | None:
+        """The line that decides about a card: who has asked for the start, else Billing.
+
+        ``begins``: a session does, so that the next one with this card is nobody's wish any more.
+        """
         start = self.remote_start_for(card, connector_id, now)
+        if begins and start is not None:
+            self.remote_starts.remove(start)
         line = self.lines.get(start.route) if start else None
         return line or self.billing
