@@ -116,7 +116,7 @@ def test_the_step_starts_after_the_pool_in_the_real_blueprint(app):
 
 
 def test_a_worker_that_is_told_to_stop_at_its_start_starts_no_runtime(app, monkeypatch):
-    monkeypatch.setattr(steps.worker_state, "should_stop", 0)
+    monkeypatch.setattr("celery.worker.state.should_stop", 0)
     links = step(app)
     links.start(Worker())
     assert FakeParts.made == []
