@@ -1,0 +1,227 @@
+"""What a backoffice sees of sessions that others own: ocpp-semantics 5.4, scenario 49; and ``unknown_tx``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from routing.core.binding import card_alias
+from routing.core.snapshot import Role
+from tests.routing.core.harness import BILLING, Backoffice, World, event, meter, route, start, stop
+
+CARD = "04A1B2C3D4"
+SIGNED = {"value": f"OCMF|{CARD}|signature", "format": "SignedData", "context": "Transaction.End"}
+SIGNED_2 = {"value": 2.5, "signedMeterValue": {"signedMeterData": CARD}}
+RAW = {"value": "1.10"}
+SESSION = ("StartTransaction", "MeterValues", "StopTransaction", "TransactionEvent")
+
+
+def world_with(role: Role = Role.OBSERVE, version: str = "1.6", **options: Any) -> World:
+    world = World(BILLING, route(2, "other", role, **options), version=version)
+    world.boot()
+    return world
+
+
+def with_values(*values: Any) -> list[dict[str, Any]]:
+    return [{"timestamp": "t", "sampledValue": list(values)}]
+
+
+def a_session(world: World) -> None:
+    world.call("StartTransaction", start(tag=CARD))
+    world.call("MeterValues", {**meter(100), "meterValue": with_values(RAW, SIGNED)})
+    world.call("MeterValues", {"connectorId": 1, "meterValue": with_values(RAW, SIGNED)})
+    world.call("StopTransaction", {**stop(100), "idTag": CARD, "transactionData": with_values(SIGNED)})
+
+
+def an_event_session(world: World) -> None:
+    world.call("TransactionEvent", event("Started", 0, card=CARD))
+    world.call("TransactionEvent", event("Updated", 1, meterValue=with_values(RAW, SIGNED_2)))
+    world.call("TransactionEvent", event("Ended", 2, card=CARD, meterValue=with_values(SIGNED_2)))
+
+
+@pytest.mark.parametrize(
+    ("role", "option", "sees"),
+    [
+        (Role.OBSERVE, None, "alias"),
+        (Role.CONTROL, None, "full"),
+        (Role.ENERGY, None, "full"),
+        (Role.SERVICE, None, "full"),
+        (Role.CONTROL, "alias", "alias"),
+        (Role.CONTROL, "hidden", "hidden"),
+        (Role.OBSERVE, "full", "full"),
+        (Role.OBSERVE, "hidden", "hidden"),
+    ],
+)
+@pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
+def test_who_sees_the_card(role: Role, option: str | None, sees: str, version: str) -> None:
+    world = world_with(role, version, foreign_tx=option)
+    (a_session if version == "1.6" else an_event_session)(world)
+    text = "".join(world["other"].frames)
+    assert (CARD in text) is (sees == "full")
+    alias = card_alias(world.routes[1], CARD)
+    assert (alias in text) is (sees == "alias")
+    assert ("StopTransaction" in text or "Ended" in text) is (sees != "hidden")
+    assert CARD in "".join(world["billing"].frames)
+
+
+def test_an_alias_is_the_same_in_start_and_stop_and_another_for_another_backoffice() -> None:
+    world = World(BILLING, route(2, "one", Role.OBSERVE), route(3, "two", Role.OBSERVE))
+    world.boot()
+    a_session(world)
+    tags = {
+        name: {p.get("idTag") for _, p in world[name].of("StartTransaction", "StopTransaction")}
+        for name in ("one", "two")
+    }
+    assert len(tags["one"]) == len(tags["two"]) == 1
+    assert tags["one"] != tags["two"]
+    assert {len(t) for tag in tags.values() for t in tag} == {20}
+
+
+def test_signed_values_are_dropped_and_the_rest_stays() -> None:
+    world = world_with()
+    a_session(world)
+    values = [p["meterValue"] for p in world["other"].payloads("MeterValues")]
+    assert values == [with_values(RAW)] * 2
+    assert "transactionData" not in world["other"].payloads("StopTransaction")[0]
+    assert world["billing"].payloads("StopTransaction")[0]["transactionData"] == with_values(SIGNED)
+
+
+@pytest.mark.parametrize("version", ["2.0.1", "2.1"])
+def test_signed_values_of_2x_are_dropped(version: str) -> None:
+    world = world_with(version=version)
+    an_event_session(world)
+    values = [p.get("meterValue") for p in world["other"].payloads("TransactionEvent")]
+    assert values == [None, with_values(RAW), None]
+    tokens = [p["idToken"] for p in world["other"].payloads("TransactionEvent") if "idToken" in p]
+    assert [t["type"] for t in tokens] == ["Central", "Central"]
+
+
+def test_meter_values_with_nothing_but_signatures_are_not_sent_at_all() -> None:
+    world = world_with()
+    world.call("StartTransaction", start(tag=CARD))
+    world.call("MeterValues", {**meter(100), "meterValue": with_values(SIGNED)})
+    assert world["other"].payloads("MeterValues") == []
+    assert world.database.deliveries == {}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        "text with SignedData",
+        {"SignedData": 1},
+        None,
+        [None, "SignedData"],
+        [{"sampledValue": "SignedData"}],
+        [{"sampledValue": [["SignedData"]]}],
+        [{"sampledValue": [{"format": {"x": "SignedData"}}]}],
+        [{"sampledValue": [{"value": CARD, "format": "Signed\u0044ata"}]}],
+    ],
+)
+def test_what_cannot_be_read_is_not_provably_free_of_the_card(values: Any) -> None:
+    world = world_with()
+    world.call("StartTransaction", start(tag=CARD))
+    payload = {**meter(100), "meterValue": values, "note": "SignedData"}
+    assert world.call("MeterValues", payload)[2] == {}
+    assert CARD not in "".join(world["other"].frames)
+    assert world["billing"].payloads("MeterValues") == [payload]
+
+
+def test_an_escaped_mark_of_a_signature_is_found() -> None:
+    world = world_with()
+    world.call("StartTransaction", start(tag=CARD))
+    value = json.dumps({"value": CARD, "format": "X"}).replace('"X"', '"Signed\\u0044ata"')
+    world.frame(
+        f'[2,"m","MeterValues",{{"connectorId":1,"transactionId":100,'
+        f'"meterValue":[{{"timestamp":"t","sampledValue":[{value}]}}]}}]'
+    )
+    assert CARD not in "".join(world["other"].frames)
+
+
+def test_hidden_leaves_values_without_a_session_and_statuses() -> None:
+    world = world_with(foreign_tx="hidden")
+    a_session(world)
+    world.call("StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Charging"})
+    assert [a for a, _ in world["other"].got] == ["MeterValues", "MeterValues", "StatusNotification"]
+    assert all("transactionId" not in p for p in world["other"].payloads("MeterValues"))
+
+
+@pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
+@pytest.mark.parametrize("moment", ["reconnect", "restart", "configure", "link"])
+def test_a_hidden_session_stays_hidden(version: str, moment: str) -> None:
+    world = world_with(version=version, foreign_tx="hidden")
+    if version == "1.6":
+        world.call("StartTransaction", start(tag=CARD))
+    else:
+        world.call("TransactionEvent", event("Started", 0, card=CARD))
+    match moment:
+        case "reconnect":
+            world.connect()
+        case "restart":
+            world.restart()
+            world.connect()
+        case "configure":
+            world.configure(*world.routes)
+        case "link":
+            world["other"].lose()
+            world["other"].open()
+    world.wait(5)
+    assert world["other"].of(*SESSION) == []
+
+
+def test_a_session_of_its_own_is_seen_in_full() -> None:
+    world = world_with(Role.CONTROL, foreign_tx="alias")
+    world["other"].call("RemoteStartTransaction", {"idTag": CARD}, "x")
+    world.call("StartTransaction", start(tag=CARD))
+    world.call("StopTransaction", {**stop(900), "idTag": CARD})
+    assert [p["idTag"] for _, p in world["other"].of("StartTransaction", "StopTransaction")] == [CARD, CARD]
+    assert world["billing"].payloads("StartTransaction")[0]["idTag"] == CARD
+
+
+def test_without_billing_every_session_is_foreign() -> None:
+    world = World(route(2, "other", Role.OBSERVE))
+    world.boot()
+    world.call("StartTransaction", start(tag=CARD))
+    assert CARD not in "".join(world["other"].frames)
+
+
+def refuses_starts(backoffice: Backoffice, message_id: str, action: str, payload: Any) -> None:
+    if action == "StartTransaction":
+        return backoffice.say(f'[4,"{message_id}","InternalError","",{{}}]')
+    backoffice.answer(message_id, action, payload)
+
+
+@pytest.mark.parametrize(
+    ("option", "got"),
+    [
+        ("minus_one", [("MeterValues", -1), ("StopTransaction", -1)]),
+        ("strip", [("MeterValues", None), ("StopTransaction", -1)]),
+        ("skip", []),
+    ],
+)
+def test_a_session_that_a_backoffice_would_not_begin(option: str, got: list[Any]) -> None:
+    world = world_with(Role.CONTROL, unknown_tx=option, retry_attempts=1)
+    world["other"].behave = refuses_starts
+    world.call("StartTransaction", start())
+    world.call("MeterValues", meter(100))
+    world.call("StopTransaction", stop(100))
+    assert [
+        (a, p.get("transactionId")) for a, p in world["other"].of("MeterValues", "StopTransaction")
+    ] == got
+    assert world.database.deliveries == {}
+
+
+@pytest.mark.parametrize(("option", "got"), [("minus_one", [-1]), ("strip", [None]), ("skip", [])])
+@pytest.mark.parametrize("number", [4711, 0, 2**63 - 1, "abc", None], ids=str)
+def test_a_number_of_no_session(option: str, got: list[Any], number: object) -> None:
+    world = world_with(Role.CONTROL, unknown_tx=option)
+    world.call("MeterValues", {**meter(None, connector=7), "transactionId": number})
+    assert [p.get("transactionId") for p in world["other"].payloads("MeterValues")] == got
+
+
+def test_values_without_a_number_stay_without_one() -> None:
+    world = world_with(Role.CONTROL)
+    world.call("StartTransaction", start())
+    world.call("MeterValues", meter(None))
+    assert "transactionId" not in world["other"].payloads("MeterValues")[0]
