@@ -414,6 +414,10 @@ class World:
         assert len(answers) <= 1, f"{message_id} was answered {len(answers)} times: {answers}"
         return answers[0] if answers else None
 
+    def sent(self) -> list[int]:
+        """How many frames everybody has got so far."""
+        return [len(self.to_charger), *(len(b.frames) for b in self.backoffices.values())]
+
     def last_id(self, backoffice: Backoffice) -> str:
         """The message id of the last frame that a backoffice got."""
         return str(json.loads(backoffice.frames[-1])[1])
