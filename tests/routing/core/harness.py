@@ -272,8 +272,9 @@ class World:
         self.closed_links: list[tuple[int, int, str]] = []
         self.commit_at_once = True
         self.loads_at_once = True
-        self.loads: list[Callable[[], list[Decision]]] = []
-        self.gates: list[int] = []
+        self.loads: list[Load] = []
+        self.arrivals: list[Callable[[], list[Decision]]] = []
+        self.stored: list[Store] = []
         self.queue: list[Callable[[], list[Decision]]] = []
         self._running = False
         self.message_ids = itertools.count(1)
@@ -332,16 +333,12 @@ class World:
             case ToBackoffice(key, text):
                 if self.backoffices[key].up:
                     self.backoffices[key].take(text)
-            case Store(rows, gate):
-                self.database.write(rows)
-                if gate is not None:
-                    self.gates.append(gate)
-                    if self.commit_at_once:
-                        self.commit()
-            case Load(key, after, limit):
-                found = self.database.waiting(key, after)
-                loaded, more = found[:limit], len(found) > limit
-                self.loads.append(partial(self._loaded, key, loaded, more))
+            case Store():
+                self.stored.append(decision)
+                if self.commit_at_once:
+                    self.commit()
+            case Load():
+                self.loads.append(decision)
                 if self.loads_at_once:
                     self.load()
             case OpenLink(key, version):
@@ -362,19 +359,31 @@ class World:
             self.queue.append(lambda: self.machine.link_opened(backoffice.key, *self.time))
 
     def load(self) -> None:
-        """What was asked of the database arrives."""
-        loads, self.loads = self.loads, []
-        self.queue.extend(loads)
+        """What was asked of the database is read and arrives."""
+        self.read()
+        arrivals, self.arrivals = self.arrivals, []
+        self.queue.extend(arrivals)
         self.run()
+
+    def read(self) -> None:
+        """What was asked of the database is read, after all stored so far; it arrives with ``load``."""
+        self.commit()
+        loads, self.loads = self.loads, []
+        for load in loads:
+            found = self.database.waiting(load.route, load.after)
+            more = len(found) > load.limit
+            self.arrivals.append(partial(self._loaded, load.route, found[: load.limit], more))
 
     def _loaded(self, key: int, rows: list[DeliveryRow], more: bool) -> list[Decision]:
         return self.machine.deliveries_loaded(key, rows, more, *self.time)
 
     def commit(self) -> None:
         """Everything stored so far is safe."""
-        gates, self.gates = self.gates, []
-        for gate in gates:
-            self.queue.append(partial(self._committed, gate))
+        stored, self.stored = self.stored, []
+        for store in stored:
+            self.database.write(store.rows)
+            if store.gate is not None:
+                self.queue.append(partial(self._committed, store.gate))
         self.run()
 
     def _committed(self, gate: int) -> list[Decision]:
@@ -458,11 +467,17 @@ class World:
         self.now += seconds
         self.utc += timedelta(seconds=seconds)
 
-    def restart(self) -> None:
-        """The process is killed and started again: only what was stored is left."""
+    def restart(self, *, committed: bool = True) -> None:
+        """The process is killed and started again: only what was stored is left.
+
+        ``committed``: what was on its way to the disk has arrived there.
+        """
+        for store in self.stored if committed else ():
+            self.database.write(store.rows)
         self.queue.clear()
-        self.gates.clear()
+        self.stored.clear()
         self.loads.clear()
+        self.arrivals.clear()
         for backoffice in self.backoffices.values():
             backoffice.up = False
             backoffice.held.clear()

@@ -153,8 +153,9 @@ def test_new_messages_arrive_while_a_backlog_is_delivered_and_loaded(world: Worl
     assert world.database.deliveries == {}
 
 
+@pytest.mark.parametrize("read_first", [True, False])
 @pytest.mark.parametrize("delay", [0, 1, 5])
-def test_reading_the_backlog_takes_a_while(world: World, delay: int) -> None:
+def test_reading_the_backlog_takes_a_while(world: World, delay: int, read_first: bool) -> None:
     """What is stored between the reading and its arrival is neither lost nor sent twice."""
     energy = world["energy"]
     energy.lose()
@@ -164,6 +165,8 @@ def test_reading_the_backlog_takes_a_while(world: World, delay: int) -> None:
     world.loads_at_once = False
     energy.open()
     assert values(energy) == list(range(63))
+    if read_first:
+        world.read()
     for value in range(100, 100 + delay):
         world.call("MeterValues", meter(100, value=str(value)))
     world.loads_at_once = True

@@ -1,0 +1,436 @@
+"""Random traffic, outages, silence, kills and slow disks: what must hold does, whatever the order.
+
+``MACHINE_EXAMPLES`` sets how many runs are tried (200 by default, always the same ones); set, each
+test run tries others.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from routing.core.options import ChargerOptions
+from routing.core.snapshot import Role
+from tests.routing.core.harness import BOOT, BOOT_2, Backoffice, World, event, meter, route, start, stop
+
+EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "0"))
+PROFILE = settings(
+    max_examples=EXAMPLES or 200,
+    stateful_step_count=40,
+    deadline=None,
+    derandomize=not EXAMPLES,
+    suppress_health_check=list(HealthCheck),
+)
+
+NAMES = ("billing", "energy", "watcher")
+NUMBERS = {"billing": range(1000, 2000), "energy": range(2000, 3000), "watcher": range(3000, 4000)}
+PATIENT = {"retry_attempts": 10**6, "retry_interval": 1.0, "foreign_tx": "full"}
+T_UP, T_CMD = 30.0, 45.0
+
+names = st.sampled_from(NAMES)
+connectors = st.integers(1, 3)
+
+
+class Peer(Backoffice):
+    """A backoffice that keeps book: which number it gave to which session, and what is unanswered."""
+
+    def __init__(self, world: World, key: int, first_number: int) -> None:
+        super().__init__(world, key, first_number)
+        self.given: dict[int, str] = {}
+        self.unanswered: dict[str, float] = {}
+        self.asked: dict[str, int] = {}
+        self.mode = "answer"
+        self.behave = Peer.act
+
+    def take(self, text: str) -> None:
+        frame = json.loads(text)
+        if frame[0] == 2:
+            young = [m for m, at in self.unanswered.items() if self.world.now < at + T_UP]
+            assert young == [], f"{frame} while {young} are outstanding"
+            self.unanswered[frame[1]] = self.world.now
+        elif frame[1] in self.asked:
+            self.asked[frame[1]] += 1
+        super().take(text)
+
+    def act(self, message_id: str, action: str, payload: Any) -> None:
+        """Do as the mode says: answer, hold, ignore or refuse."""
+        if self.mode == "hold":
+            return self.hold(message_id, action, payload)
+        if self.mode == "refuse" and action not in ("BootNotification", "Heartbeat"):
+            self.unanswered.pop(message_id, None)
+            return self.say(f'[4,"{message_id}","InternalError","not now",{{}}]')
+        if self.mode != "ignore":
+            self.answer(message_id, action, payload)
+
+    def answer(self, message_id: str, action: str, payload: Any) -> None:
+        answer = self.payload_for(action)
+        if action == "StartTransaction":
+            self.given[answer["transactionId"]] = payload["timestamp"]
+        self.unanswered.pop(message_id, None)
+        self.result(message_id, answer)
+
+    def forget(self) -> None:
+        """The socket is another one: what was open on the old one is nobody's."""
+        self.unanswered.clear()
+        self.asked.clear()
+        self.held.clear()
+
+
+class Traffic(RuleBasedStateMachine):
+    """One charger with three backoffices. Its messages of sessions are numbered, to be found again."""
+
+    version = "1.6"
+
+    @initialize()
+    def begin(self) -> None:
+        """A world in which everybody is there."""
+        self.world = World(
+            *(route(n, name, r, **PATIENT) for n, (name, r) in enumerate(zip(NAMES, ROLES, strict=True), 1)),
+            version=self.version,
+            options=ChargerOptions(auth_offline="accept"),
+        )
+        self.world.backoffices = {
+            key: Peer(self.world, key, NUMBERS[name].start) for key, name in enumerate(NAMES, 1)
+        }
+        self.world.obey = self.obey  # type: ignore[assignment]  # takes no world: it has one
+        self.marks = itertools.count(1)
+        self.said: list[str] = []
+        self.running: dict[int, tuple[str, Any]] = {}
+        self.waiting: tuple[str, str, Any, str] | None = None
+        self.obedient = True
+        self.commands: dict[str, float] = {}
+        self.connected = False
+        self.reconnect(boots=True)
+
+    def peer(self, name: str) -> Peer:
+        """The backoffice of this name."""
+        found = self.world[name]
+        assert isinstance(found, Peer)
+        return found
+
+    # -- the charger -----------------------------------------------------------------------------------
+
+    def obey(self, _: World, frame: Any) -> None:
+        young = [m for m, at in self.commands.items() if self.world.now < at + T_CMD]
+        assert young == [], f"{frame} while {young} are outstanding"
+        self.commands[frame[1]] = self.world.now
+        if self.obedient:
+            self.answer_command(frame[1])
+
+    def answer_command(self, message_id: str) -> None:
+        """The charger answers what it was asked."""
+        del self.commands[message_id]
+        self.world.frame(json.dumps([3, message_id, {"status": "Accepted"}]))
+
+    def say(self, action: str, payload: Any, mark: str = "") -> None:
+        """Send a CALL; messages of sessions have a ``mark`` and are repeated until they are answered."""
+        message_id = f"m{next(self.marks)}"
+        if mark and mark not in self.said:
+            self.said.append(mark)
+        self.waiting = (message_id, action, payload, mark)
+        self.world.call(action, payload, message_id)
+        self.hear()
+
+    def hear(self) -> None:
+        """Take the answer, if it is there."""
+        if self.waiting is None or (answer := self.world.answer_to(self.waiting[0])) is None:
+            return
+        _, action, payload, mark = self.waiting
+        self.waiting = None
+        self.answered(action, payload, mark, answer)
+
+    def answered(self, action: str, payload: Any, mark: str, answer: Any) -> None:
+        """What an answer changes for the charger."""
+        if action == "StartTransaction":
+            number = answer[2]["transactionId"]
+            assert number not in [n for n, _ in self.running.values()]
+            self.running[payload["connectorId"]] = (number, payload["timestamp"])
+
+    def reconnect(self, *, boots: bool) -> None:
+        """A new socket, on which the charger repeats what was not answered."""
+        self.commands.clear()
+        self.connected = True
+        waiting, self.waiting = self.waiting, None
+        self.world.connect()
+        if boots:
+            self.say("BootNotification", json.loads(BOOT if self.version == "1.6" else BOOT_2))
+            self.patience()
+        if waiting is not None and waiting[3]:
+            self.say(*waiting[1:])
+
+    def patience(self) -> None:
+        """Wait for the answer: it must come, whatever the backoffices do."""
+        self.world.commit()
+        if self.waiting is not None:
+            self.pass_time(16)
+            self.world.commit()
+            self.hear()
+            assert self.waiting is None, f"not answered: {self.waiting}"
+
+    def pass_time(self, seconds: float) -> None:
+        """Time passes."""
+        self.world.wait(seconds)
+        self.hear()
+
+    @property
+    def free(self) -> bool:
+        """Whether the charger may send a CALL."""
+        return self.connected and self.waiting is None
+
+    # -- faults ----------------------------------------------------------------------------------------
+
+    @rule(seconds=st.sampled_from([0.1, 1, 3, 9, 31, 70, 400]))
+    def wait(self, seconds: float) -> None:
+        self.pass_time(seconds)
+
+    @precondition(lambda self: self.waiting is not None and self.connected)
+    @rule()
+    def wait_for_the_answer(self) -> None:
+        self.patience()
+
+    @rule(name=names)
+    def break_link(self, name: str) -> None:
+        if self.peer(name).up:
+            self.peer(name).forget()
+            self.peer(name).lose()
+            self.hear()
+
+    @rule(name=names)
+    def dial(self, name: str) -> None:
+        peer = self.peer(name)
+        if peer.wanted and not peer.up:
+            peer.forget()
+            peer.open()
+            self.hear()
+
+    @rule(name=names)
+    def refuse_dial(self, name: str) -> None:
+        if self.peer(name).wanted and not self.peer(name).up:
+            self.peer(name).refuse()
+            self.hear()
+
+    @rule(name=names, mode=st.sampled_from(["answer", "hold", "ignore", "refuse"]))
+    def behave(self, name: str, mode: str) -> None:
+        peer = self.peer(name)
+        peer.mode = mode
+        if mode == "answer":
+            peer.release()
+            self.hear()
+
+    @rule(auto=st.booleans())
+    def dialling(self, auto: bool) -> None:
+        self.world.auto_open = auto
+
+    @rule(at_once=st.booleans())
+    def disk(self, at_once: bool) -> None:
+        self.world.commit_at_once = self.world.loads_at_once = at_once
+        self.world.load()
+        self.hear()
+
+    @rule()
+    def commit(self) -> None:
+        self.world.commit()
+        self.hear()
+
+    @rule(committed=st.booleans(), boots=st.booleans())
+    def kill(self, committed: bool, boots: bool) -> None:
+        for name in NAMES:
+            self.peer(name).forget()
+        self.world.restart(committed=committed)
+        self.reconnect(boots=boots)
+
+    @precondition(lambda self: self.connected)
+    @rule()
+    def disconnect(self) -> None:
+        self.connected = False
+        self.world.disconnect()
+
+    @rule(boots=st.booleans())
+    def connect(self, boots: bool) -> None:
+        self.reconnect(boots=boots)
+
+    @rule(name=names)
+    def redial(self, name: str) -> None:
+        if self.peer(name).wanted:
+            self.peer(name).forget()
+            self.world.do(self.world.machine.redial(NAMES.index(name) + 1, *self.world.time))
+            self.hear()
+
+    @precondition(lambda self: not self.connected)
+    @rule()
+    def deliver_backlog(self) -> None:
+        self.world.do(self.world.machine.deliver_backlog(self.version, *self.world.time))
+
+    @rule(name=names)
+    def command(self, name: str) -> None:
+        if self.peer(name).up:
+            message_id = f"b{next(self.marks)}"
+            self.peer(name).asked[message_id] = 0
+            action = "GetConfiguration" if self.version == "1.6" else "GetVariables"
+            self.peer(name).call(action, {}, message_id)
+
+    @rule(obedient=st.booleans())
+    def obedience(self, obedient: bool) -> None:
+        self.obedient = obedient
+        for message_id in list(self.commands) if obedient and self.connected else ():
+            self.answer_command(message_id)
+
+    # -- traffic of every version ------------------------------------------------------------------------
+
+    @precondition(lambda self: self.free)
+    @rule()
+    def heartbeat(self) -> None:
+        self.say("Heartbeat", {})
+        assert self.waiting is None
+
+    @precondition(lambda self: self.free)
+    @rule()
+    def boot(self) -> None:
+        self.say("BootNotification", json.loads(BOOT if self.version == "1.6" else BOOT_2))
+
+    @precondition(lambda self: self.free)
+    @rule(connector=connectors, state=st.sampled_from(["Available", "Charging"]))
+    def status(self, connector: int, state: str) -> None:
+        payload = {"connectorId": connector, "errorCode": "NoError", "status": state}
+        if self.version != "1.6":
+            payload = {"evseId": connector, "connectorId": 1, "connectorStatus": state, "timestamp": "t"}
+        self.say("StatusNotification", payload)
+        assert self.waiting is None
+
+    # -- what holds --------------------------------------------------------------------------------------
+
+    @invariant()
+    def each_call_is_answered_at_most_once(self) -> None:
+        if hasattr(self, "world"):
+            assert [m for m, answers in self.world.answered.items() if len(answers) > 1] == []
+            for name in NAMES:
+                assert [m for m, count in self.peer(name).asked.items() if count > 1] == []
+
+    @invariant()
+    def nobody_sees_the_number_of_another(self) -> None:
+        if hasattr(self, "world"):
+            for name in NAMES:
+                for action, payload in self.peer(name).of("MeterValues", "StopTransaction"):
+                    number = payload.get("transactionId")
+                    if number is not None:
+                        assert number in NUMBERS[name], f"{name} got {number} in {action}"
+                        assert self.peer(name).given[number] == session_of(action, payload)
+
+    def teardown(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        world = self.world
+        world.commit_at_once = world.loads_at_once = world.auto_open = self.obedient = True
+        world.load()
+        for name in NAMES:
+            self.behave(name, "answer")
+        self.reconnect(boots=True)
+        for name in NAMES:
+            self.dial(name)
+        self.pass_time(50)
+        if self.waiting is not None:
+            self.patience()
+        self.obedience(True)
+        self.pass_time(4000)
+        for name in NAMES:
+            assert list(dict.fromkeys(map(mark_of, self.peer(name).of(*SESSION)))) == self.said, name
+            assert set(self.peer(name).asked.values()) <= {1}, "a command was not answered"
+        assert world.database.deliveries == {}
+        assert world.database.dead == []
+        self.each_call_is_answered_at_most_once()
+        self.nobody_sees_the_number_of_another()
+
+
+ROLES = (Role.BILLING, Role.CONTROL, Role.OBSERVE)
+SESSION = ("StartTransaction", "MeterValues", "StopTransaction", "TransactionEvent")
+
+
+def session_of(action: str, payload: Any) -> str:
+    """The session that a message says it belongs to, as the charger had marked it."""
+    if action == "MeterValues":
+        return str(payload["meterValue"][0]["sampledValue"][0]["value"].split("/")[0])
+    return str(payload["timestamp"].split("/")[0])
+
+
+def mark_of(message: tuple[str, Any]) -> str:
+    """The mark under which the charger sent this message."""
+    action, payload = message
+    if action == "MeterValues":
+        return str(payload["meterValue"][0]["sampledValue"][0]["value"])
+    return f"{payload['timestamp']}{payload.get('seqNo', '')}"
+
+
+class Traffic16(Traffic):
+    """Sessions of 1.6, where every backoffice has its own number."""
+
+    @precondition(lambda self: self.free)
+    @rule(card=st.sampled_from(["A", "B"]))
+    def authorize(self, card: str) -> None:
+        self.say("Authorize", {"idTag": card})
+
+    @precondition(lambda self: self.free)
+    @rule(connector=connectors, card=st.sampled_from(["A", "B"]))
+    def start(self, connector: int, card: str) -> None:
+        if connector not in self.running:
+            mark = f"s{next(self.marks)}"
+            self.say("StartTransaction", start(connector, card, at=mark), mark)
+
+    @precondition(lambda self: self.free and self.running)
+    @rule(data=st.data())
+    def meter(self, data: st.DataObject) -> None:
+        connector = data.draw(st.sampled_from(sorted(self.running)))
+        number, session = self.running[connector]
+        mark = f"{session}/{next(self.marks)}"
+        self.say("MeterValues", meter(number, connector, value=mark), mark)
+
+    @precondition(lambda self: self.free and self.running)
+    @rule(data=st.data())
+    def stop(self, data: st.DataObject) -> None:
+        connector = data.draw(st.sampled_from(sorted(self.running)))
+        number, session = self.running.pop(connector)
+        mark = f"{session}/{next(self.marks)}"
+        self.say("StopTransaction", stop(number, at=mark), mark)
+
+
+class Traffic201(Traffic):
+    """Sessions of 2.0.1, whose events carry the charger's own id and a running number."""
+
+    version = "2.0.1"
+
+    @precondition(lambda self: self.free)
+    @rule(evse=connectors, card=st.booleans())
+    def begin_session(self, evse: int, card: bool) -> None:
+        if evse not in self.running:
+            self.running[evse] = (f"s{next(self.marks)}", 0)
+            self.tell("Started", evse, "A" if card else None)
+
+    @precondition(lambda self: self.free and self.running)
+    @rule(data=st.data(), card=st.sampled_from([None, None, "A"]))
+    def update(self, data: st.DataObject, card: str | None) -> None:
+        self.tell("Updated", data.draw(st.sampled_from(sorted(self.running))), card)
+
+    @precondition(lambda self: self.free and self.running)
+    @rule(data=st.data())
+    def end(self, data: st.DataObject) -> None:
+        evse = data.draw(st.sampled_from(sorted(self.running)))
+        self.tell("Ended", evse, None)
+        del self.running[evse]
+
+    def tell(self, kind: str, evse: int, card: str | None) -> None:
+        """Send the next event of the session on this EVSE."""
+        session, seq_no = self.running[evse]
+        self.running[evse] = (session, seq_no + 1)
+        payload = {**event(kind, seq_no, session, card), "timestamp": session, "evse": {"id": evse}}
+        self.say("TransactionEvent", payload, f"{session}{seq_no}")
+
+
+TestTraffic16 = Traffic16.TestCase
+TestTraffic16.settings = PROFILE
+TestTraffic201 = Traffic201.TestCase
+TestTraffic201.settings = settings(PROFILE, max_examples=max(1, PROFILE.max_examples // 4))
