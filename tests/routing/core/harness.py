@@ -155,7 +155,7 @@ class Backoffice:
         self.status = "Accepted"
         self.interval = 300
         self.held: list[tuple[str, str, Any]] = []
-        self.behave: Callable[[Backoffice, str, str, Any], None] = Backoffice.answer
+        self.behave: Callable[[Any, str, str, Any], None] = Backoffice.answer
 
     def open(self) -> None:
         """The link opens."""

@@ -30,7 +30,7 @@ PROFILE = settings(
 
 NAMES = ("billing", "energy", "watcher")
 NUMBERS = {"billing": range(1000, 2000), "energy": range(2000, 3000), "watcher": range(3000, 4000)}
-PATIENT = {"retry_attempts": 10**6, "retry_interval": 1.0, "foreign_tx": "full"}
+PATIENT: dict[str, Any] = {"retry_attempts": 10**6, "retry_interval": 1.0, "foreign_tx": "full"}
 T_UP, T_CMD = 30.0, 45.0
 
 names = st.sampled_from(NAMES)
@@ -98,10 +98,10 @@ class Traffic(RuleBasedStateMachine):
         self.world.backoffices = {
             key: Peer(self.world, key, NUMBERS[name].start) for key, name in enumerate(NAMES, 1)
         }
-        self.world.obey = self.obey  # type: ignore[assignment]  # takes no world: it has one
+        self.world.obey = self.obey
         self.marks = itertools.count(1)
         self.said: list[str] = []
-        self.running: dict[int, tuple[str, Any]] = {}
+        self.running: dict[int, tuple[Any, Any]] = {}
         self.waiting: tuple[str, str, Any, str] | None = None
         self.obedient = True
         self.commands: dict[str, float] = {}
