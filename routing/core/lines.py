@@ -231,13 +231,13 @@ class Line:
         return self.taken_up_to
 
     def loaded(self, items: list[Item], more: bool) -> None:
-        """Take deliveries that were read from the database, in order, behind those already here."""
+        """Take deliveries that were read from the database, in order: those behind what is here."""
         self.loading = False
         # What was stored while the database was being read may have been missed.
         self.more = more or self.newest > self.load_mark
-        self.fifo.extend(i for i in items if i.seq > self.taken_up_to)
+        self.fifo.extend(items)
         if items:
-            self.taken_up_to = max(self.taken_up_to, items[-1].seq)
+            self.taken_up_to = items[-1].seq
             self.newest = max(self.newest, self.taken_up_to)
 
     def needs_load(self) -> bool:

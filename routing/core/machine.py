@@ -263,8 +263,8 @@ class Machine:
     def committed(self, gate: int, now: float, utc: datetime) -> list[Decision]:
         """What a ``Store`` with this gate held is safe: the answers that waited for it go out."""
         state, turn = self._state, Turn(now, utc)
-        generation, waiting = state.gates.pop(gate, (-1, []))
-        if state.online and generation == state.generation:
+        waiting = state.gates.pop(gate, [])
+        if state.online:
             for frame in waiting:
                 turn.answer(frame, gated=False)
         return self._end(turn)
@@ -430,5 +430,5 @@ class Machine:
         if not turn.gated:
             return turn.finish(None)
         state.last_gate += 1
-        state.gates[state.last_gate] = (state.generation, turn.gated)
+        state.gates[state.last_gate] = turn.gated
         return turn.finish(state.last_gate)

@@ -181,13 +181,8 @@ def boot_again(state: State, turn: Turn, line: Line) -> None:
 
 
 def ready(state: State, turn: Turn, line: Line) -> None:
-    """A backoffice takes messages: first the latest statuses, lowest connector first, then the rest.
-
-    Unless a newer boot waits for it: then that is settled first.
-    """
+    """A backoffice takes messages: first the latest statuses, lowest connector first, then the rest."""
     turn.touched.add(line.key)
-    if line.boot_due is not None:
-        return
     line.phase = Phase.READY
     line.retry_boot_at = NEVER
     line.last_sent = turn.now

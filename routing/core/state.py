@@ -118,7 +118,7 @@ class State:
         self.garbage: list[float] = []
         self.remote_starts: list[RemoteStart] = []
         self.gate = Gate()
-        self.gates: dict[int, tuple[int, list[str]]] = {}
+        self.gates: dict[int, list[str]] = {}
         self.last_gate = 0
         self.last_seq = memory.last_seq
         self.latest: dict[tuple[str, str], LatestRow] = {(r.kind, r.key): r for r in memory.latest}

@@ -147,7 +147,7 @@ def _repeats(state: State, turn: Turn, call: Call) -> bool:
             return True
     for message_id, known, frame, at in state.answered:
         if message_id == call.message_id and known == call.text and turn.now - at < REPEAT_WINDOW:
-            if any(frame in waiting for _, waiting in state.gates.values()):
+            if any(frame in waiting for waiting in state.gates.values()):
                 return True  # its answer waits for the store, and is for both
             audit.stray(
                 state,

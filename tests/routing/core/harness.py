@@ -164,9 +164,13 @@ class Backoffice:
 
     def lose(self, error: str = "connection lost") -> None:
         """The link breaks; it is not redialled before ``open``."""
+        self.drop()
+        self.world.do(self.world.machine.link_closed(self.key, error, *self.world.time))
+
+    def drop(self) -> None:
+        """The socket is gone, and with it what was open on it."""
         self.up = False
         self.held.clear()
-        self.world.do(self.world.machine.link_closed(self.key, error, *self.world.time))
 
     def refuse(self, error: str = "connection refused") -> None:
         """A dial has failed."""
@@ -345,7 +349,7 @@ class World:
                 self._open(self.backoffices[key], version)
             case CloseLink(key, code, reason):
                 self.closed_links.append((key, code, reason))
-                self.backoffices[key].up = False
+                self.backoffices[key].drop()
                 self.backoffices[key].wanted = ""
             case CloseCharger():
                 self.closed.append(decision)
@@ -479,8 +483,7 @@ class World:
         self.loads.clear()
         self.arrivals.clear()
         for backoffice in self.backoffices.values():
-            backoffice.up = False
-            backoffice.held.clear()
+            backoffice.drop()
         self.machine = self._machine()
 
     def configure(self, *routes: RouteSnapshot) -> None:

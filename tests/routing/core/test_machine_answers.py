@@ -202,6 +202,21 @@ def test_an_answer_for_an_old_socket_is_not_written_to_the_new_one() -> None:
     assert world.call("StartTransaction", start(), "n")[2]["transactionId"] == 100
 
 
+@pytest.mark.parametrize("back", [True, False])
+def test_an_answer_that_waited_for_the_store_is_not_written_to_another_socket(back: bool) -> None:
+    world = booted("1.6")
+    world.commit_at_once = False
+    world.call("MeterValues", meter(None), "m")
+    world.disconnect()
+    world.wait(10)
+    assert not world.machine.idle  # it is not stored yet
+    if back:
+        world.connect()
+    world.commit()
+    assert world.to_charger == []
+    assert world.machine.idle is not back
+
+
 def test_an_answer_that_came_after_all_is_kept_for_the_repeat() -> None:
     world = booted("1.6")
     world["billing"].behave = Backoffice.hold

@@ -75,11 +75,10 @@ class Peer(Backoffice):
         self.unanswered.pop(message_id, None)
         self.result(message_id, answer)
 
-    def forget(self) -> None:
-        """The socket is another one: what was open on the old one is nobody's."""
+    def drop(self) -> None:
+        super().drop()
         self.unanswered.clear()
         self.asked.clear()
-        self.held.clear()
 
 
 class Traffic(RuleBasedStateMachine):
@@ -197,7 +196,6 @@ class Traffic(RuleBasedStateMachine):
     @rule(name=names)
     def break_link(self, name: str) -> None:
         if self.peer(name).up:
-            self.peer(name).forget()
             self.peer(name).lose()
             self.hear()
 
@@ -205,7 +203,6 @@ class Traffic(RuleBasedStateMachine):
     def dial(self, name: str) -> None:
         peer = self.peer(name)
         if peer.wanted and not peer.up:
-            peer.forget()
             peer.open()
             self.hear()
 
@@ -240,8 +237,6 @@ class Traffic(RuleBasedStateMachine):
 
     @rule(committed=st.booleans(), boots=st.booleans())
     def kill(self, committed: bool, boots: bool) -> None:
-        for name in NAMES:
-            self.peer(name).forget()
         self.world.restart(committed=committed)
         self.reconnect(boots=boots)
 
@@ -258,7 +253,6 @@ class Traffic(RuleBasedStateMachine):
     @rule(name=names)
     def redial(self, name: str) -> None:
         if self.peer(name).wanted:
-            self.peer(name).forget()
             self.world.do(self.world.machine.redial(NAMES.index(name) + 1, *self.world.time))
             self.hear()
 
