@@ -1,8 +1,26 @@
 """What every test may ask for."""
 
+from pathlib import Path
+
+import pytest
 from django.conf import settings
+
+SLOW_ROOMS = ("proxy_site", "benchmarks", "external", "end_to_end")
+"""Rooms whose tests start processes; they come last, in this order, and the core comes first."""
 
 
 def pytest_configure() -> None:
     # A test that logs in must not spend a quarter of a second of CPU on the hash.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Fast failures first."""
+    items.sort(key=lambda item: slowness(item.path))
+
+
+def slowness(path: Path) -> int:
+    parts = path.relative_to(Path(__file__).parent).parts
+    if parts[:2] == ("routing", "core"):
+        return -1
+    return SLOW_ROOMS.index(parts[0]) + 1 if parts[0] in SLOW_ROOMS else 0
