@@ -29,8 +29,7 @@ def call_result(state: State, turn: Turn, line: Line, frame: CallResult) -> None
     if item is None:
         return
     turn.touched.add(line.key)
-    problem = _problem(item, frame.payload)
-    if problem:
+    if problem := _problem(item, frame.payload):
         return _no_answer(state, turn, line, item, frame.text, problem, "")
     audit.copy(state, turn, line, item, frame.text, "answered")
     waiting = _waiting_for(state, line, item)
@@ -43,7 +42,7 @@ def call_result(state: State, turn: Turn, line: Line, frame: CallResult) -> None
         _learn_number(state, turn, line, item, frame.payload)
     for one in waiting:
         _answer_charger(state, turn, one, frame.payload)
-    if not waiting and item.transaction is not None:
+    if not waiting and item.action in STARTS:
         _late_verdict(state, turn, line, item, frame.payload)
 
 
@@ -186,6 +185,8 @@ def _stop_sending(state: State, turn: Turn, line: Line, item: Item, answer: str,
 
 def _waiting_for(state: State, line: Line, item: Item) -> list[Waiting]:
     """Take what waits for this answer: the CALL itself, and its repeats under other message ids."""
+    if not state.waiting:
+        return []
     found = []
     for exchange, waiting in list(state.waiting.items()):
         same = exchange == item.exchange and item.asked
@@ -214,7 +215,7 @@ def _learn_number(state: State, turn: Turn, line: Line, item: Item, payload: str
 def _late_verdict(state: State, turn: Turn, line: Line, item: Item, payload: str) -> None:
     """The owner decides about a session that began without it (ocpp-semantics 3.1.4)."""
     transaction = state.transactions.get(item.transaction)
-    if transaction is None or transaction.row.owner != line.key or item.action not in STARTS:
+    if transaction is None or transaction.row.owner != line.key:
         return
     if _card_of_event(item) not in ("", transaction.row.id_tag):
         return  # somebody else's card at a charger that is in use

@@ -34,6 +34,10 @@ def bind(state: State, line: Line, item: Item) -> str | None:
         return item.payload
     transaction = state.transactions.get(item.transaction)
     seen = "full" if transaction is None or not is_foreign(line, transaction) else foreign_tx(line.route)
+    if seen == "full" and transaction is not None and item.number:
+        known = transaction.routes.get(line.key)
+        if known is not None and known.id == item.number:
+            return item.payload  # its number is the one that the charger has: nothing differs
     edits: dict[str, str | None] = {}
     for rewrite in row.to_route:
         match rewrite.kind:

@@ -15,7 +15,7 @@ from routing.core.turn import Turn
 def pump(state: State, turn: Turn, line: Line) -> None:
     """Send the next CALL of a line, if one may go."""
     while (item := line.next_item(turn.now)) is not None:
-        if item.kind is Kind.DELIVERY and (foreign := _of_another_version(state, item)):
+        if item.kind is Kind.DELIVERY and item.replayed and (foreign := _of_another_version(state, item)):
             line.outstanding = item
             failed(state, turn, line, item, "", "dropped", foreign, for_good=True)
             continue

@@ -216,7 +216,7 @@ def pump(state: State, turn: Turn) -> None:
     A charger that waits for the answer to its boot is left alone: some start over when they are
     asked something before it.
     """
-    if not state.online or _boots(state):
+    if not state.gate.queue or not state.online or _boots(state):
         return
     call = state.gate.take(turn.now)
     if call is None:

@@ -45,7 +45,8 @@ class Item:
     """A CALL on its way to one backoffice. ``payload`` is the charger's own text, unmapped.
 
     ``asked``: the charger waits for this backoffice's answer. ``message_ids`` are all under which it
-    was sent: a late answer still counts.
+    was sent: a late answer still counts. ``number`` is the transaction id in the payload as it stands
+    there (1.6), "" where nobody has looked.
     """
 
     __slots__ = (
@@ -57,6 +58,7 @@ class Item:
         "kind",
         "message_ids",
         "not_before",
+        "number",
         "payload",
         "replayed",
         "sent_at",
@@ -89,6 +91,7 @@ class Item:
         self.asked = asked
         self.replayed = replayed
         self.attempts = attempts
+        self.number = ""
         self.not_before = 0.0
         self.message_ids: tuple[str, ...] = ()
         self.sent_at = 0.0
@@ -126,6 +129,7 @@ class Line:
         "failed",
         "fifo",
         "heartbeat_interval",
+        "key",
         "last_sent",
         "late_boot",
         "link",
@@ -148,6 +152,7 @@ class Line:
 
     def __init__(self, route: RouteSnapshot) -> None:
         self.route = route
+        self.key = route.key
         self.phase = Phase.DOWN
         self.link: LinkState = "closed"
         self.error = ""
@@ -171,11 +176,6 @@ class Line:
         self.heartbeat_interval = 0.0
         self.last_sent = 0.0
         self.unsupported: frozenset[str] = frozenset()
-
-    @property
-    def key(self) -> int:
-        """The key of the route."""
-        return self.route.key
 
     @property
     def why_silent(self) -> str:

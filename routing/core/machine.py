@@ -19,6 +19,7 @@ from routing.core.decisions import (
     Load,
     Memory,
     OpenLink,
+    ToCharger,
 )
 from routing.core.errors import Condition, error_code
 from routing.core.frames import (
@@ -103,7 +104,7 @@ class Machine:
         frame = frames.parse(text)
         if isinstance(frame, Call):
             up.charger_call(state, turn, frame)
-        elif isinstance(frame, CallResult | CallError):
+        elif isinstance(frame, (CallResult, CallError)):
             down.charger_answers(state, turn, frame)
         elif isinstance(frame, Send) and state.version == "2.1":
             up.charger_send(state, turn, frame)
@@ -262,12 +263,8 @@ class Machine:
 
     def committed(self, gate: int, now: float, utc: datetime) -> list[Decision]:
         """What a ``Store`` with this gate held is safe: the answers that waited for it go out."""
-        state, turn = self._state, Turn(now, utc)
-        waiting = state.gates.pop(gate, [])
-        if state.online:
-            for frame in waiting:
-                turn.answer(frame, gated=False)
-        return self._end(turn)
+        waiting = self._state.gates.pop(gate, [])
+        return [ToCharger(frame) for frame in waiting] if self._state.online else []
 
     def deliveries_loaded(
         self, route: int, rows: list[DeliveryRow], more: bool, now: float, utc: datetime

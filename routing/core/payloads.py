@@ -12,6 +12,9 @@ import msgspec
 
 INT32_MAX = 2_147_483_647
 
+LARGEST = 10**31
+"""Integers from here on are no numbers of anything."""
+
 Scalar = str | int | float | bool | None
 Lenient = msgspec.Raw | msgspec.UnsetType
 
@@ -171,12 +174,19 @@ def scalar(raw: Lenient) -> Scalar:
 def integer(raw: Lenient) -> int | None:
     """An integer, also where it was written as ``"17"`` or ``17.0``; None for all else."""
     value = scalar(raw)
+    if type(value) is int and -LARGEST < value < LARGEST:
+        return value
     if isinstance(value, bool) or value is None:
         return None
     try:
         return int(value) if len(str(value)) <= 32 else None
     except (ValueError, OverflowError):
         return None
+
+
+def written(raw: Lenient) -> str:
+    """A token as it stands in the payload, "" where there is none."""
+    return "" if raw is msgspec.UNSET else bytes(raw).decode()
 
 
 def text(raw: Lenient, limit: int = 255) -> str:
@@ -201,4 +211,4 @@ def moment(value: str) -> datetime | None:
 
 def wire_time(utc: datetime) -> str:
     """A UTC datetime as OCPP writes it, in milliseconds with Z."""
-    return utc.strftime("%Y-%m-%dT%H:%M:%S.") + f"{utc.microsecond // 1000:03d}Z"
+    return f"{utc.isoformat(timespec='milliseconds')[:23]}Z"

@@ -16,6 +16,7 @@ from routing.core.payloads import (
     integer,
     read,
     text,
+    written,
 )
 from routing.core.rows import TransactionRow
 from routing.core.state import Received, State
@@ -80,6 +81,7 @@ def _answer_to_start(state: State, turn: Turn, known: Transaction) -> str | None
 def stop(state: State, turn: Turn, received: Received) -> Ended:
     """End the session of a StopTransaction."""
     head = read(received.call.payload, StopHead)
+    received.number = written(head.transactionId)
     transaction = state.transactions.of_stop(head)
     received.transaction = transaction
     if transaction is None:
@@ -102,6 +104,7 @@ def meter(state: State, received: Received) -> None:
     received.connector_id = integer(head.connectorId)
     if state.version == "1.6":
         number = integer(head.transactionId)
+        received.number = "" if number is None else written(head.transactionId)
         received.transaction = state.transactions.of_meter_values(number, received.connector_id)
 
 

@@ -28,9 +28,10 @@ REPEAT_WINDOW = 600.0
 
 
 class Received:
-    """A CALL of the charger being handled. ``exchange`` joins it with its copies."""
+    """A CALL of the charger being handled. ``exchange`` joins it with its copies; ``number`` is the
+    transaction id of 1.6 as the charger has written it."""
 
-    __slots__ = ("at", "call", "connector_id", "exchange", "row", "since", "transaction")
+    __slots__ = ("at", "call", "connector_id", "exchange", "number", "row", "since", "transaction")
 
     def __init__(self, call: Call, row: Up, exchange: int, turn: Turn) -> None:
         self.call = call
@@ -40,6 +41,7 @@ class Received:
         self.at = turn.utc
         self.transaction: Transaction | None = None
         self.connector_id: int | None = None
+        self.number = ""
 
 
 class Waiting:
@@ -114,7 +116,7 @@ class State:
         self.booted_at = -NEVER
         self.lines: dict[int, Line] = {}
         self.waiting: dict[int, Waiting] = {}
-        self.answered: list[tuple[str, str, str, float]] = []
+        self.answered: dict[str, tuple[str, str, float]] = {}
         self.garbage: list[float] = []
         self.remote_starts: list[RemoteStart] = []
         self.gate = Gate()

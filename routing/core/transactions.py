@@ -242,8 +242,14 @@ class Transactions:
         return reversed(self._by_key.values())
 
     def _numbered(self, number: str) -> Transaction | None:
-        matches = [t for t in self._newest_first() if t.row.charger_transaction_id == number]
-        return next((t for t in matches if t.is_open), matches[0] if matches else None)
+        """The newest with this number on the charger's socket, an open one before any closed one."""
+        closed = None
+        for known in self._newest_first():
+            if known.row.charger_transaction_id == number:
+                if known.row.closed is None:
+                    return known
+                closed = closed or known
+        return closed
 
     def _in_use(self, number: str) -> bool:
         return any(t.row.charger_transaction_id == number for t in self._by_key.values())

@@ -116,9 +116,10 @@ def _finish(state: State, turn: Turn, received: Received, frame: str, rule: str,
     call = received.call
     audit.charger_call(state, turn, received, frame, rule, outcome="error" if code else "answered", code=code)
     turn.answer(frame, gated=received.row.queue in STORED)
-    state.answered.append((call.message_id, call.text, frame, turn.now))
+    state.answered.pop(call.message_id, None)
+    state.answered[call.message_id] = (call.text, frame, turn.now)
     if len(state.answered) > ANSWERS_REMEMBERED:
-        del state.answered[0]
+        del state.answered[next(iter(state.answered))]
 
 
 def unanswered(state: State, turn: Turn, received: Received, card: str, why: str) -> None:
@@ -145,25 +146,25 @@ def _repeats(state: State, turn: Turn, call: Call) -> bool:
     for waiting in state.waiting.values():
         if waiting.generation == state.generation and waiting.received.call.text == call.text:
             return True
-    for message_id, known, frame, at in state.answered:
-        if message_id == call.message_id and known == call.text and turn.now - at < REPEAT_WINDOW:
-            if any(frame in waiting for waiting in state.gates.values()):
-                return True  # its answer waits for the store, and is for both
-            audit.stray(
-                state,
-                turn,
-                None,
-                "up",
-                call.text,
-                "answered",
-                "proxy: repeated CALL, same answer",
-                action=call.action,
-                message_id=call.message_id,
-                answer=frame,
-            )
-            turn.answer(frame, gated=False)
-            return True
-    return False
+    text_, frame, at = state.answered.get(call.message_id, ("", "", 0.0))
+    if text_ != call.text or turn.now - at >= REPEAT_WINDOW:
+        return False
+    if any(frame in waiting for waiting in state.gates.values()):
+        return True  # its answer waits for the store, and is for both
+    audit.stray(
+        state,
+        turn,
+        None,
+        "up",
+        call.text,
+        "answered",
+        "proxy: repeated CALL, same answer",
+        action=call.action,
+        message_id=call.message_id,
+        answer=frame,
+    )
+    turn.answer(frame, gated=False)
+    return True
 
 
 def _refuse(state: State, turn: Turn, call: Call) -> None:
@@ -237,9 +238,11 @@ def _item(kind: Kind, received: Received, *, asked: bool) -> Item:
 
 
 def _store_delivery(state: State, turn: Turn, line: Line, received: Received, *, asked: bool) -> None:
-    row = delivery_row(state, line.key, received)
-    turn.store(row)
-    line.deliver(Item.of(row, replayed=line.phase is Phase.DOWN, asked=asked))
+    turn.store(delivery_row(state, line.key, received))
+    item = _item(Kind.DELIVERY, received, asked=asked)
+    item.replayed = line.phase is Phase.DOWN
+    item.number = received.number
+    line.deliver(item)
     turn.touched.add(line.key)
 
 
