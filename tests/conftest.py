@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import hypothesis
 import pytest
 from django.conf import settings
 
@@ -12,6 +13,10 @@ SLOW_ROOMS = ("proxy_site", "benchmarks", "external", "end_to_end")
 def pytest_configure() -> None:
     # A test that logs in must not spend a quarter of a second of CPU on the hash.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    # A deadline is a timed assertion: on a busy machine it fails without a fault.
+    too_slow = [hypothesis.HealthCheck.too_slow]
+    hypothesis.settings.register_profile("proxy", deadline=None, suppress_health_check=too_slow)
+    hypothesis.settings.load_profile("proxy")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
