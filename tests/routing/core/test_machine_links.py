@@ -19,8 +19,12 @@ from tests.routing.core.harness import (
     start,
     stop,
 )
-
-SESSION = ("StartTransaction", "MeterValues", "StopTransaction", "TransactionEvent")
+from tests.routing.core.traffic import (
+    SESSION,
+    fails_with,
+    session,
+    values,
+)
 
 
 @pytest.fixture
@@ -28,30 +32,6 @@ def world() -> World:
     world = World()
     world.boot()
     return world
-
-
-def session(world: World, values: int = 3, connector: int = 1, at: str = "2026-01-01T00:00:00Z") -> None:
-    """The charger goes through a session of 1.6."""
-    number = world.call("StartTransaction", start(connector, at=at))[2]["transactionId"]
-    for value in range(values):
-        world.call("MeterValues", meter(number, connector, value=str(value)))
-    world.call("StopTransaction", stop(number, at=at.replace("T00", "T01")))
-
-
-def values(backoffice: Backoffice) -> list[int]:
-    """The meter values it got, in order."""
-    return [int(p["meterValue"][0]["sampledValue"][0]["value"]) for p in backoffice.payloads("MeterValues")]
-
-
-def fails_with(code: str, *actions: str) -> Any:
-    """A behaviour: these actions are refused, the others answered."""
-
-    def behave(backoffice: Backoffice, message_id: str, action: str, payload: Any) -> None:
-        if action in actions:
-            return backoffice.say(f'[4,"{message_id}","{code}","",{{}}]')
-        backoffice.answer(message_id, action, payload)
-
-    return behave
 
 
 @pytest.mark.parametrize("trouble", ["silent", "down", "refused", "rude", "garbage", "hold"])
@@ -349,160 +329,6 @@ def test_what_nobody_waits_for_any_more_is_not_sent(world: World) -> None:
     assert billing.payloads("Authorize") == []
 
 
-# -- refusals ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "code", ["InternalError", "GenericError", "FormationViolation", "NotImplemented", "?"]
-)
-@pytest.mark.parametrize("attempts", [1, 2, 3, 5])
-def test_a_message_is_tried_so_often_and_then_a_dead_letter(code: str, attempts: int) -> None:
-    world = World(BILLING, route(2, "energy", Role.CONTROL, retry_attempts=attempts, retry_interval=10))
-    world.boot()
-    energy = world["energy"]
-    energy.behave = fails_with(code, "MeterValues")
-    world.call("StartTransaction", start())
-    world.call("MeterValues", meter(100))
-    world.call("StopTransaction", stop(100))
-    assert world.call("Heartbeat", {})[0] == 3
-    times = []
-    for _ in range(200):
-        times.append(len(energy.payloads("MeterValues")))
-        world.wait(1)
-    assert times[-1] == attempts
-    # The wait grows with the attempts: 10, 20, 30 ... seconds.
-    assert [times.index(n) for n in range(1, attempts + 1)] == [
-        5 * n * (n - 1) for n in range(1, attempts + 1)
-    ]
-    assert world.database.dead == [(2, "MeterValues")]
-    assert [r.kind for r in world.reports] == ["dead_letter"]
-    assert [a for a, _ in energy.got][-1] == "StopTransaction"
-    assert len(world["billing"].payloads("MeterValues")) == 1
-
-
-def test_attempts_are_counted_over_a_restart() -> None:
-    world = World()
-    world.boot()
-    energy = world["energy"]
-    energy.behave = fails_with("InternalError", "StartTransaction")
-    world.call("StartTransaction", start())
-    for _ in range(3):
-        world.restart()
-        world.connect()
-        world.wait(3)
-    assert len(energy.payloads("StartTransaction")) == 3
-    assert world.database.dead == [(2, "StartTransaction")]
-
-
-@pytest.mark.parametrize("code", ["NotImplemented", "NotSupported", " notimplemented"])
-def test_an_action_that_a_backoffice_does_not_know_is_not_sent_again(code: str) -> None:
-    world = World()
-    world.boot()
-    billing = world["billing"]
-    billing.behave = fails_with(code, "SecurityEventNotification")
-    for _ in range(3):
-        assert world.call("SecurityEventNotification", {"type": "x", "timestamp": "t"})[2] == {}
-    assert len(billing.payloads("SecurityEventNotification")) == 1
-    assert world.database.deliveries == {}
-    assert world.database.dead == []
-
-
-@pytest.mark.parametrize("action", ["StopTransaction", "MeterValues", "StartTransaction"])
-def test_what_belongs_to_sessions_is_sent_whatever_a_backoffice_said_before(
-    world: World, action: str
-) -> None:
-    billing = world["billing"]
-    billing.behave = fails_with("NotSupported", action)
-    payloads = {
-        "StopTransaction": stop(77),
-        "MeterValues": meter(None),
-        "StartTransaction": start(9, tag="E"),
-    }
-    world.call(action, payloads[action])
-    world.wait(1000)
-    billing.behave = Backoffice.answer
-    billing.got.clear()
-    session(world)
-    assert [a for a, _ in billing.of(*SESSION)] == [
-        "StartTransaction",
-        *["MeterValues"] * 3,
-        "StopTransaction",
-    ]
-
-
-GARBAGE = (
-    "",
-    "null",
-    "7",
-    "[]",
-    "[3]",
-    '{"a":1}',
-    "[3,null,{}]",
-    '[9,"x",{}]',
-    '[6,"x","Heartbeat",{}]',
-    '[5,"x","InternalError","",{}]',
-    '[3,"nobody asked",{}]',
-    '[4,"nobody asked","InternalError","",{}]',
-    '[2,"x","StartTransaction",{}]',
-    '[2,"x","NoSuchAction",{}]',
-    '[2,"x","Reset"]',
-    '[2,7,"Reset",null]',
-    "[" * 100,
-    '[3,"' + "x" * 5000,
-    "\x00\x01",
-    "[2," + "9" * 5000 + ',"Reset",{}]',
-)
-
-
-@pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
-@pytest.mark.parametrize("text", GARBAGE, ids=range(len(GARBAGE)))
-def test_garbage_of_a_backoffice_ends_nothing(version: str, text: str) -> None:
-    world = World(version=version)
-    world.boot()
-    world["energy"].behave = Backoffice.hold
-    world.call("SecurityEventNotification", {"type": "x", "timestamp": "t"})
-    world.call("StatusNotification", {"evseId": 1, "connectorId": 1, "connectorStatus": "Available"})
-    sent = len(world["energy"].got)
-    world["energy"].say(text)
-    assert len(world["energy"].got) == sent
-    assert world.commands == []
-    world["energy"].behave = Backoffice.answer
-    world["energy"].release()
-    assert world.call("Heartbeat", {})[0] == 3
-
-
-@pytest.mark.parametrize(
-    ("text", "outcome"),
-    [('[3,"{}",{{"transactionId":5,"idTagIn', "c"), ('[3,"{}",[]]', "c"), ('[4,"{}",7,"",{{}}]', "c")],
-)
-def test_an_answer_that_cannot_be_read_ends_the_wait_at_once(world: World, text: str, outcome: str) -> None:
-    billing = world["billing"]
-    billing.behave = lambda b, m, a, p: b.say(text.format(m))
-    answer = world.call("StartTransaction", start())
-    assert answer[2]["transactionId"] >= 1_000_000_000
-    billing.behave = Backoffice.answer
-    world.wait(61)
-    assert len(billing.payloads("StartTransaction")) == 2
-    assert world.database.deliveries == {}
-
-
-def test_a_start_answer_without_a_number_is_no_answer(world: World) -> None:
-    billing = world["billing"]
-    billing.behave = lambda b, m, a, p: b.result(m, {"idTagInfo": {"status": "Accepted"}})
-    assert world.call("StartTransaction", start())[2]["transactionId"] >= 1_000_000_000
-    billing.behave = Backoffice.answer
-    world.wait(61)
-    assert len(billing.payloads("StartTransaction")) == 2
-
-
-def test_a_start_answer_without_a_verdict_gets_one_by_the_offline_policy(world: World) -> None:
-    world["billing"].behave = lambda b, m, a, p: b.result(m, {"transactionId": 17})
-    assert world.call("StartTransaction", start())[2] == {
-        "transactionId": 17,
-        "idTagInfo": {"status": "Invalid"},
-    }
-
-
 # -- order -------------------------------------------------------------------------------------------
 
 
@@ -539,100 +365,3 @@ def test_a_line_that_waits_to_repeat_lets_statuses_and_questions_pass(world: Wor
     world.call("StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Charging"})
     assert world.call("Authorize", {"idTag": "X"})[2]["idTagInfo"]["status"] == "Accepted"
     assert [a for a, _ in billing.got] == ["MeterValues", "StatusNotification", "Authorize"]
-
-
-# -- without the charger -----------------------------------------------------------------------------
-
-
-def test_links_are_kept_for_the_grace_and_then_closed(world: World) -> None:
-    world.disconnect()
-    world.wait(4.9)
-    assert world["energy"].up
-    world.wait(0.2)
-    assert not world["energy"].up
-    assert world.closed_links == [(1, 1000, "charger offline"), (2, 1000, "charger offline")]
-    assert world.machine.idle
-    assert world.machine.next_deadline is None or world.wait(1000) < 3
-
-
-def test_a_return_within_the_grace_goes_unnoticed(world: World) -> None:
-    world.disconnect()
-    world.wait(3)
-    world.connect()
-    world.wait(100)
-    assert world.closed_links == []
-    assert world["energy"].payloads("BootNotification") == []
-
-
-def test_deliveries_go_on_within_the_grace(world: World) -> None:
-    energy = world["energy"]
-    energy.behave = Backoffice.hold
-    session(world)
-    world.disconnect()
-    energy.behave = Backoffice.answer
-    energy.release()
-    assert world.database.deliveries == {}
-
-
-@pytest.mark.parametrize("messages", [1, 200])
-def test_a_backlog_is_delivered_without_the_charger(world: World, messages: int) -> None:
-    energy = world["energy"]
-    energy.lose()
-    session(world, values=messages)
-    world.disconnect()
-    world.wait(10)
-    world.restart()
-    world.forget()
-    world.do(world.machine.deliver_backlog("1.6", *world.time))
-    assert [a for a, _ in energy.got] == [
-        "BootNotification",
-        "StartTransaction",
-        *["MeterValues"] * messages,
-        "StopTransaction",
-    ]
-    assert world["billing"].got == []
-    assert not energy.up
-    assert world.machine.idle
-    assert world.database.deliveries == {}
-
-
-def test_the_backlog_of_a_connected_charger_is_not_delivered_twice(world: World) -> None:
-    world["energy"].behave = Backoffice.hold
-    session(world)
-    world.do(world.machine.deliver_backlog("1.6", *world.time))
-    world["energy"].behave = Backoffice.answer
-    world["energy"].release()
-    assert [a for a, _ in world["energy"].got].count("StartTransaction") == 1
-    assert world["energy"].up
-
-
-def test_the_charger_comes_back_while_its_backlog_is_delivered(world: World) -> None:
-    energy = world["energy"]
-    world.call("StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Charging"})
-    energy.lose()
-    session(world)
-    world.disconnect()
-    world.wait(10)
-    energy.behave = Backoffice.hold
-    world.do(world.machine.deliver_backlog("1.6", *world.time))
-    energy.release()
-    energy.got.clear()
-    world.connect()
-    energy.behave = Backoffice.answer
-    energy.release()
-    world.wait(3)
-    assert [a for a, _ in energy.of(*SESSION)] == [*["MeterValues"] * 3, "StopTransaction"]
-    assert energy.payloads("StatusNotification") != []
-    assert energy.up
-
-
-def test_stop_closes_everything_with_its_codes(world: World) -> None:
-    world["energy"].call("GetConfiguration", {}, "e1")
-    world.obey = None
-    world["energy"].call("GetConfiguration", {}, "e2")
-    world["billing"].call("GetConfiguration", {}, "b1")
-    world.do(world.machine.stop(1012, "restart", *world.time))
-    assert world.closed_links == [(1, 1001, "restart"), (2, 1001, "restart")]
-    assert [(c.code, c.reason) for c in world.closed] == [(1012, "restart")]
-    assert world["energy"].answers[-1][:3] == [4, "e2", "GenericError"]
-    assert world["billing"].answers[-1][:3] == [4, "b1", "GenericError"]
