@@ -4,6 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.client import ClientProtocol
+from websockets.frames import Frame
+from websockets.protocol import State
+from websockets.server import ServerProtocol
 from websockets.uri import parse_uri
 
 from backoffices.sockets import LinkSocket
@@ -16,15 +19,20 @@ class Transport(asyncio.Transport):
     def __init__(self):
         super().__init__()
         self.written = b""
+        self.closing = False
 
     def write(self, data):
+        assert not self.closing  # uvloop raises
         self.written += data
 
     def set_write_buffer_limits(self, high=None, low=None):
         pass
 
     def is_closing(self):
-        return False
+        return self.closing
+
+    def get_write_buffer_size(self):
+        return 0
 
 
 class Owner:
@@ -58,6 +66,19 @@ TEXTS = st.one_of(
     st.text(max_size=40), st.sampled_from(["x" * n for n in (125, 126, 127, 129, 65535, 65536)])
 )
 MESSAGES = st.lists(st.tuples(TEXTS, st.sampled_from([whole, whole, fragmented, long_form])), max_size=8)
+
+
+async def shaken():
+    """A socket whose handshake is done, and its transport."""
+    socket = LinkSocket(ClientProtocol(parse_uri("ws://127.0.0.1/"), max_size=2**20), ping_interval=None)
+    transport = Transport()
+    socket.connection_made(transport)
+    handshake = asyncio.ensure_future(socket.handshake())
+    await asyncio.sleep(0)
+    socket.data_received(accept_of(transport.written) + b"\r\n")
+    await handshake
+    transport.written = b""
+    return socket, transport
 
 
 async def received(chunks_of):
@@ -126,3 +147,36 @@ def test_a_whole_text_between_fragments_is_not_taken():
         yield frame(TEXT, b"whole")
 
     assert asyncio.run(received(chunks_of)) == []
+
+
+async def written(texts):
+    socket, transport = await shaken()
+    for text in texts:
+        socket.write_text(text)
+    return transport.written
+
+
+@settings(deadline=None, max_examples=100)
+@given(texts=st.lists(TEXTS, max_size=4))
+def test_a_server_reads_what_was_written(texts):
+    server = ServerProtocol(state=State.OPEN, max_size=2**20)
+    server.receive_data(asyncio.run(written(texts)))
+    read = [event for event in server.events_received() if isinstance(event, Frame)]
+    assert [(event.opcode, event.fin, bytes(event.data).decode()) for event in read] == [
+        (TEXT, True, text) for text in texts
+    ]
+
+
+async def test_nothing_is_written_to_a_connection_that_is_being_closed():
+    socket, transport = await shaken()
+    socket.shut(1000, "")
+    transport.written = b""
+    socket.write_text("late")
+    assert transport.written == b""
+
+
+async def test_nothing_is_written_to_a_transport_that_was_aborted():
+    socket, transport = await shaken()
+    transport.closing = True
+    socket.write_text("late")
+    assert transport.written == b""
