@@ -86,16 +86,16 @@ def opened(state: State, turn: Turn, line: Line) -> None:
         begin(state, turn, line)
 
 
+MEMBERS_OF_2 = {"boot": '"chargingStation"', "status": '"connectorStatus"'}
+"""Members by which messages of 2.x are told from those of 1.6."""
+
+
 def forget_other_versions(state: State) -> None:
     """Drop what the charger said of itself in a version that it does not speak any more."""
     for (kind, key), row in list(state.latest.items()):
-        written = _WRITTEN_IN_2.get(kind)
-        if written is not None and (written in row.payload) == (state.version == "1.6"):
+        member = MEMBERS_OF_2.get(kind)
+        if member is not None and (member in row.payload) == (state.version == "1.6"):
             del state.latest[kind, key]
-
-
-_WRITTEN_IN_2 = {"boot": '"chargingStation"', "status": '"connectorStatus"'}
-"""Members by which messages of 2.x are told from those of 1.6."""
 
 
 def charger_boots(state: State, turn: Turn, line: Line) -> None:
@@ -207,7 +207,7 @@ def adopt_running(state: State, turn: Turn, line: Line) -> None:
     """Tell a route about sessions that began before it was there (ocpp-semantics 4.2.5)."""
     if not line.route.options.adopt_running_tx:
         return
-    for transaction in state.transactions.open():
+    for transaction in state.transactions.open(state.version):
         known = line.key in transaction.routes or not transaction.row.start_payload
         if not known and not is_hidden(line, transaction):
             _adopt(state, turn, line, transaction)

@@ -118,9 +118,9 @@ class Transactions:
         """The transaction with the proxy's own key."""
         return None if key is None else self._by_key.get(key)
 
-    def open(self) -> list[Transaction]:
-        """The running ones, oldest first."""
-        return [t for t in self._by_key.values() if t.is_open]
+    def open(self, version: str) -> list[Transaction]:
+        """The running ones that a charger of this version may speak of, oldest first."""
+        return [t for t in self._by_key.values() if t.is_open and same_family(t.row.ocpp_version, version)]
 
     def forget_old(self, utc: datetime) -> None:
         """Drop what was closed long enough ago."""
@@ -178,7 +178,7 @@ class Transactions:
         named = None if transaction_id is None else self._numbered(str(transaction_id))
         if named is not None and named.is_open:
             return named
-        on_connector = [t for t in self.open() if t.row.connector_id == connector_id]
+        on_connector = [t for t in self.open("1.6") if t.row.connector_id == connector_id]
         return on_connector[-1] if on_connector else named
 
     def of_stop(self, head: StopHead) -> Transaction | None:
@@ -189,7 +189,7 @@ class Transactions:
             return named
         if repeated := self._stopped_before(head):
             return repeated
-        running = self.open()
+        running = self.open("1.6")
         if len(running) == 1 and named is None:
             return running[0]
         return _nearest_start(running, head) or named

@@ -225,6 +225,24 @@ def test_what_waited_in_another_version_becomes_a_dead_letter(old: str, new: str
         assert world["energy"].payloads("StartTransaction") == [start()]
 
 
+@pytest.mark.parametrize(("old", "new"), [("1.6", "2.0.1"), ("2.1", "1.6")])
+def test_a_session_that_ran_in_another_version_is_not_told_to_a_new_route(old: str, new: str) -> None:
+    world = World(version=old)
+    world.boot()
+    if old == "1.6":
+        world.call("StartTransaction", start())
+    else:
+        world.call("TransactionEvent", event("Started", 0, card="C"))
+    world.connect(new)
+    world.configure(BILLING, ENERGY, route(3, "late", Role.CONTROL))
+    world.wait(5)
+    assert world["late"].of(*SESSION) == []
+    assert world.database.dead == []
+    if new == "1.6":
+        world.call("StopTransaction", stop(-1))
+        assert [t.closed for t in world.database.transactions.values()] == [None]
+
+
 def test_a_reconnect_with_the_same_version_keeps_the_links(world: World) -> None:
     world.connect("1.6")
     world.connect("1.6")

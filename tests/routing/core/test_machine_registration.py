@@ -440,3 +440,28 @@ def test_no_heartbeats_while_the_charger_is_away() -> None:
     world.connect()
     world.wait(21)
     assert len(world["energy"].payloads("Heartbeat")) >= 1
+
+
+def test_a_boot_of_the_charger_takes_the_place_of_the_repeat_that_was_due() -> None:
+    world = World()
+    energy = world["energy"]
+    energy.status, energy.interval = "Pending", 60
+    world.connect()
+    booting(world)
+    world.wait(55)
+    energy.behave, energy.status = Backoffice.hold, "Accepted"
+    booting(world)
+    world.wait(10)
+    energy.behave = Backoffice.answer
+    energy.release()
+    assert len(energy.payloads("BootNotification")) == 2
+
+
+def test_a_repeat_that_was_due_is_forgotten_with_the_link() -> None:
+    world = World()
+    world["energy"].status = "Pending"
+    world.connect()
+    booting(world)
+    world["energy"].lose()
+    assert world.wait(3000) < 50
+    assert len(world["energy"].payloads("BootNotification")) == 1

@@ -237,7 +237,9 @@ def test_restored_from_rows() -> None:
     assert restored.route_row(2) == known
     assert restored.seen == {(0, "Started"), (4, "Updated")}
     assert all_.event("1.6", "T") is None
-    assert all_.open() == [restored]
+    assert all_.open("2.1") == [restored]
+    assert all_.open("1.6") == []
+    assert all_.of_stop(stop_head(-1)) is None
 
 
 @pytest.mark.parametrize(
