@@ -1,6 +1,7 @@
 """The ASGI application: chargers under ``/ocpp/``, health, and Django for the rest."""
 
 import os
+import sys
 
 from channels.routing import ProtocolTypeRouter
 from django.core.asgi import get_asgi_application
@@ -11,12 +12,22 @@ from proxy_site.health import Receive, Scope, Send
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proxy_site.settings")
 django_application = get_asgi_application()
 
-from chargers.consumers import ChargerConsumer  # noqa: E402  # its models need the applications loaded
+from chargers import protocol  # noqa: E402  # its models need the applications loaded
+from chargers.consumers import ChargerConsumer  # noqa: E402
 
 charger_application = ChargerConsumer.as_asgi()
 
-#: In raw_path: ``path`` is percent-decoded, and an identity may hold an encoded slash.
-CHARGER_PREFIX = b"/ocpp/"
+if "daphne.cli" in sys.modules:  # daphne proxy_site.asgi:application; manage.py runproxy does it itself
+    protocol.install()
+
+
+def is_chargers(raw_path: bytes) -> bool:
+    """Whether a WebSocket is a charger's: the first segment is ``ocpp``, however many slashes there are.
+
+    ``raw_path``, since ``path`` is percent-decoded and an identity may hold an encoded slash.
+    """
+    segments = raw_path.partition(b"?")[0].split(b"/")
+    return next(filter(None, segments), b"") == b"ocpp"
 
 
 async def http(scope: Scope, receive: Receive, send: Send) -> None:
@@ -28,7 +39,7 @@ async def http(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def websocket(scope: Scope, receive: Receive, send: Send) -> None:
     raw_path = scope.get("raw_path") or scope["path"].encode()
-    if raw_path.startswith(CHARGER_PREFIX):
+    if is_chargers(raw_path):
         await charger_application(scope, receive, send)
     else:
         await receive()

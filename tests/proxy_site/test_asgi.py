@@ -50,3 +50,21 @@ async def test_health_does_not_pass_through_django(monkeypatch):
 async def test_the_root_leads_to_the_admin():
     response = await AsyncClient().get("/")
     assert (response.status_code, response["location"]) == (302, "/admin/")
+
+
+@pytest.mark.parametrize(
+    ("raw_path", "is_one"),
+    [
+        (b"/ocpp/CP-1", True),
+        (b"//ocpp//CP-1/", True),
+        (b"/ocpp", True),
+        (b"/ocpp/CP-1?token=/x", True),
+        (b"/", False),
+        (b"/ocppx/CP-1", False),
+        (b"/ws?next=/ocpp/CP-1", False),
+        (b"/%6Fcpp/CP-1", False),
+    ],
+    ids=str,
+)
+def test_which_websockets_are_chargers(raw_path, is_one):
+    assert asgi.is_chargers(raw_path) is is_one
