@@ -7,6 +7,7 @@ Installed by ``npm ci`` from the lock beside this file, once, into pytest's cach
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import hashlib
 import json
 import shutil
@@ -70,8 +71,10 @@ def em_simulator(request: pytest.FixtureRequest) -> EmSimulator:
     cache = request.config.cache
     assert cache is not None
     folder = Path(cache.mkdir(f"em_simulator_{_fingerprint()}"))
-    if not (folder / "installed").exists():
-        _install(folder)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests run in several processes, and npm ci wants the folder alone
+        if not (folder / "installed").exists():
+            _install(folder)
     return EmSimulator(folder)
 
 
