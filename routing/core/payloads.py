@@ -128,7 +128,6 @@ class RemoteStartHead(msgspec.Struct, gc=False):
 
 HeadT = TypeVar("HeadT", bound=msgspec.Struct)
 
-_METER_HEAD = msgspec.json.Decoder(MeterHead)
 _DECODERS: dict[type[msgspec.Struct], msgspec.json.Decoder[msgspec.Struct]] = {}
 
 
@@ -143,21 +142,6 @@ def read(payload: str, kind: type[HeadT]) -> HeadT:
         return _read_piecewise(payload, kind)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return kind()
-
-
-def read_meter_values(payload: str) -> MeterHead:
-    """The head of a 1.6 MeterValues, without reading thousands of characters of values where they come last.
-
-    What stands before the values is an object of its own once it is closed; if it is not, or if an id
-    may stand behind them, all is read.
-    """
-    end = payload.find(',"meterValue":')
-    if end > 0 and payload.find('Id"', end) < 0 and "\\" not in payload:
-        try:
-            return _METER_HEAD.decode(f"{payload[:end]}}}")
-        except msgspec.DecodeError:
-            pass
-    return read(payload, MeterHead)
 
 
 def _read_piecewise(payload: str, kind: type[HeadT]) -> HeadT:

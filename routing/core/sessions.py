@@ -8,13 +8,13 @@ from routing.core.frames import Call
 from routing.core.payloads import (
     EventHead,
     Evse,
+    MeterHead,
     StartHead,
     StopHead,
     Token,
     TransactionInfo,
     integer,
     read,
-    read_meter_values,
     text,
     written,
 )
@@ -100,7 +100,7 @@ def stop(state: State, turn: Turn, received: Received) -> Ended:
 
 def meter(state: State, received: Received) -> None:
     """Find the session that 1.6 MeterValues belong to."""
-    head = read_meter_values(received.call.payload)
+    head = read(received.call.payload, MeterHead)
     received.connector_id = integer(head.connectorId)
     if state.version == "1.6":
         number = integer(head.transactionId)

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from routing.core.payloads import (
     BootAnswer,
     EventHead,
-    MeterHead,
     StartHead,
     Token,
     VerdictHead,
@@ -20,7 +19,6 @@ from routing.core.payloads import (
     is_charger_id,
     moment,
     read,
-    read_meter_values,
     scalar,
     text,
     wire_time,
@@ -95,28 +93,6 @@ def test_a_part_is_read_as_its_own_kind() -> None:
     head = read('{"idToken":{"idToken":"A","type":"x"},"evse":null}', EventHead)
     assert isinstance(head.idToken, Token)
     assert text(head.idToken.idToken) == "A"
-
-
-@pytest.mark.parametrize(
-    "payload",
-    [
-        '{"connectorId":1,"transactionId":5,"meterValue":[{"value":1}]}',
-        '{"transactionId":5,"connectorId":1,"x":{"y":[]},"meterValue":[]}',
-        '{"connectorId":1,"meterValue":[],"transactionId":5}',
-        '{"connectorId":1,"transactionId":4,"meterValue":[],"transactionId":5}',
-        '{"connectorId":1,"transactionId":4,"meterValue":[],"transaction\\u0049d":5}',
-        '{ "connectorId" : 1 , "transactionId" : 5 , "meterValue" : [] }',
-        '{"meterValue":[],"connectorId":1,"transactionId":5}',
-        '{"x":{"connectorId":9,"meterValue":[]},"connectorId":1,"transactionId":5}',
-        '{"x":",\\"meterValue\\":","connectorId":1,"transactionId":5}',
-        '{"connectorId":1,"transactionId":5,"meterValue":[{"a":1,"meterValue":2}]}',
-        '{"connectorId":1,"transactionId":5}',
-    ],
-)
-def test_the_head_of_meter_values_is_the_same_by_the_short_way(payload: str) -> None:
-    short, long = read_meter_values(payload), read(payload, MeterHead)
-    assert (integer(short.connectorId), integer(short.transactionId)) == (1, 5)
-    assert short == long
 
 
 @given(st.text())
