@@ -73,6 +73,16 @@ def test_a_backlog_is_delivered_without_the_charger(world: World, messages: int)
     assert world.database.deliveries == {}
 
 
+def test_the_backlog_is_no_reason_to_end_the_grace_early_or_late(world: World) -> None:
+    world["energy"].behave = Backoffice.ignore
+    session(world)
+    world.disconnect()
+    world.do(world.machine.deliver_backlog("1.6", *world.time))
+    world.wait(5)
+    assert [key for key, _, _ in world.closed_links] == [1, 2]
+    assert world.machine.idle
+
+
 def test_the_backlog_of_a_connected_charger_is_not_delivered_twice(world: World) -> None:
     world["energy"].behave = Backoffice.hold
     session(world)

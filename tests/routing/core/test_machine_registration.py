@@ -209,6 +209,15 @@ def test_billing_is_still_being_dialled_when_the_charger_boots() -> None:
     assert [a for a, _ in world["billing"].got] == ["BootNotification"]
 
 
+def test_billing_refuses_the_dial_while_the_charger_waits_for_its_boot() -> None:
+    world = World()
+    world.auto_open = False
+    world.connect()
+    assert booting(world) is None
+    world["billing"].refuse()
+    assert world.answer_to("c1")[2]["status"] == "Pending"
+
+
 def test_a_boot_is_answered_in_time_whatever_billing_does() -> None:
     world = World()
     world["billing"].behave = Backoffice.ignore
