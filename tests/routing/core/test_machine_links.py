@@ -365,3 +365,19 @@ def test_a_line_that_waits_to_repeat_lets_statuses_and_questions_pass(world: Wor
     world.call("StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Charging"})
     assert world.call("Authorize", {"idTag": "X"})[2]["idTagInfo"]["status"] == "Accepted"
     assert [a for a, _ in billing.got] == ["MeterValues", "StatusNotification", "Authorize"]
+
+
+def test_what_is_not_stored_is_not_kept_for_a_backoffice_that_is_silent() -> None:
+    world = World(version="2.0.1")
+    world.boot()
+    energy = world["energy"]
+    energy.behave = Backoffice.hold
+    world.call("TransactionEvent", event("Started", 0, card="C"))
+    world.wait(31)
+    for _ in range(3):
+        world.call("NotifyEVChargingNeeds", {"evseId": 1})
+    energy.behave = Backoffice.answer
+    energy.release()
+    assert energy.payloads("NotifyEVChargingNeeds") == []
+    world.call("NotifyEVChargingNeeds", {"evseId": 1})
+    assert len(energy.payloads("NotifyEVChargingNeeds")) == 1
