@@ -1,7 +1,8 @@
 """How each kind of row of ``routing.core.rows`` becomes SQL: a table of tables, and two dialects.
 
 The rows of a batch are turned into columns first: one pass per column instead of one per value makes
-text checks nearly free, and it is how PostgreSQL takes many rows at once (COPY, arrays).
+text checks nearly free, and both databases are fed many rows per statement: COPY and arrays on
+PostgreSQL, lists of VALUES on SQLite.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
+from itertools import chain
 from operator import attrgetter
 from typing import Any, Protocol
 from uuid import UUID
@@ -281,19 +283,34 @@ class Statement(Protocol):
 
 
 class SqliteStatement:
-    """One prepared statement per row: lists of VALUES are no faster here."""
+    """Inserts many rows per statement, in a few fixed numbers so that the driver finds it prepared.
+
+    By itself a statement per row costs no more. But the driver lets go of the interpreter lock around
+    each, and has to win it back from a busy loop: under load that cost a third of a row.
+    Changes and removals stay one by one: a list of row values makes SQLite scan the table.
+    """
+
+    PARAMETERS = 999
+    """The least that any SQLite allows per statement."""
 
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
-        self._sql = self._compose()
+        inserts = shape.table.verb not in (Verb.CHANGE, Verb.REMOVE)
+        self._sizes = [n for n in (64, 16, 4) if inserts and n * len(shape.names) <= self.PARAMETERS]
+        self._sql = {size: self._compose(size) for size in (*self._sizes, 1)}
 
     def run(self, cursor: Any, rows: Sequence[Row]) -> None:
-        cursor.executemany(self._sql, zip(*self.shape.columns(rows), strict=True))
+        values = list(zip(*self.shape.columns(rows), strict=True))
+        for size in self._sizes:
+            while len(values) >= size:
+                cursor.execute(self._sql[size], list(chain.from_iterable(values[:size])))
+                del values[:size]
+        cursor.executemany(self._sql[1], values)
 
     def run_one(self, cursor: Any, row: Row) -> None:
         self.run(cursor, [row])
 
-    def _compose(self) -> str:
+    def _compose(self, size: int) -> str:
         shape = self.shape
         same = " AND ".join(f"{name} = ?" for name in shape.key)
         match shape.table.verb:
@@ -302,8 +319,8 @@ class SqliteStatement:
             case Verb.CHANGE:
                 changes = ", ".join(f"{name} = ?" for name in shape.values)
                 return f"UPDATE {shape.name} SET {changes} WHERE {same}"
-        marks = ", ".join("?" * len(shape.names))
-        return f"INSERT INTO {shape.name} ({', '.join(shape.names)}) VALUES ({marks}){_on_conflict(shape)}"
+        values = ", ".join(["(" + ", ".join("?" * len(shape.names)) + ")"] * size)
+        return f"INSERT INTO {shape.name} ({', '.join(shape.names)}) VALUES {values}{_on_conflict(shape)}"
 
 
 class PostgresStatement:

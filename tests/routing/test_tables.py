@@ -19,6 +19,7 @@ from routing.core.rows import DeliveryDone, DeliveryRow, LatestRow, MessageRow, 
 from routing.models import Delivery, LatestValue, Message, RouteState, RouteTransaction, Transaction
 from routing.tables import (
     TABLES,
+    SqliteStatement,
     Statement,
     Table,
     Verb,
@@ -143,7 +144,7 @@ def test_a_failed_delivery_keeps_its_place(database: Database):
     assert list(stored) == [(10, 3, "TypeConstraintViolation", True), (11, 1, "no answer", False)]
 
 
-@pytest.mark.parametrize("count", [1, 3, 1500])
+@pytest.mark.parametrize("count", [1, 3, 4, 16, 63, 64, 65, 1500])
 def test_any_number_of_rows_is_stored_at_once(database: Database, count):
     make.fleet()
     store([make.message(message_id=str(number)) for number in range(count)])
@@ -153,6 +154,21 @@ def test_any_number_of_rows_is_stored_at_once(database: Database, count):
     ]
     store([make.done(1, number) for number in range(count) if number != 2])
     assert list(Delivery.objects.values_list("seq", flat=True)) == ([2] if count > 2 else [])
+
+
+def test_no_statement_has_more_parameters_than_any_sqlite_takes(database: Database):
+    for statement in statements(connection).values():
+        if isinstance(statement, SqliteStatement):
+            assert max(sql.count("?") for sql in statement._sql.values()) <= SqliteStatement.PARAMETERS
+
+
+def test_no_table_is_scanned_for_rows_to_change_or_remove(database: Database):
+    for statement in statements(connection).values():
+        verb = statement.shape.table.verb
+        if isinstance(statement, SqliteStatement) and verb in (Verb.CHANGE, Verb.REMOVE):
+            for sql in statement._sql.values():
+                plan = cursor().execute(f"EXPLAIN QUERY PLAN {sql}", [1] * sql.count("?")).fetchall()
+                assert [step[3].split()[0] for step in plan] == ["SEARCH"], plan
 
 
 AMSTERDAM = timezone(timedelta(hours=2))
