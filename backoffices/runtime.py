@@ -458,6 +458,7 @@ class Runtime:
 
     async def _record_the_dead(self) -> None:
         await self._threads.run(_mark_offline_what_died)
+        await self._threads.run(loading.forget_old_changes)
 
 
 def _alive() -> Exists:

@@ -53,6 +53,9 @@ log = logging.getLogger(__name__)
 RUNTIME_ALIVE = timedelta(seconds=10)
 """A runtime whose last proof of life is older is taken for dead."""
 
+CHANGES_KEPT = timedelta(days=1)
+"""How long a change of configuration stays for pollers, who look twice a second."""
+
 RECENT_MESSAGES = 200
 """How many of the newest messages are looked at for the highest seq."""
 
@@ -191,6 +194,12 @@ def config_changes(after: int) -> tuple[int, list[int | None]]:
 def last_config_change() -> int:
     """The number of the newest change of configuration, 0 before the first: where polling begins."""
     return ConfigChange.objects.aggregate(last=Max("pk"))["last"] or 0
+
+
+def forget_old_changes() -> int:
+    """Drop changes of configuration that everybody has followed long ago; how many there were."""
+    old = ConfigChange.objects.filter(at__lt=timezone.now() - CHANGES_KEPT)
+    return old.delete()[0]
 
 
 # Memory

@@ -26,7 +26,7 @@ from routing.loading import (
     load_deliveries,
     load_memory,
 )
-from routing.models import ChargerSession, Delivery, Message, Route, RuntimeProcess
+from routing.models import ChargerSession, ConfigChange, Delivery, Message, Route, RuntimeProcess
 from tests.routing import rows as make
 from tests.routing.conftest import Database
 from tests.routing.test_tables import store
@@ -35,6 +35,15 @@ from tests.routing.test_tables import store
 @pytest.fixture(autouse=True)
 def fleet_of_two(database: Database) -> None:
     make.fleet()
+
+
+def test_changes_of_configuration_are_forgotten_after_a_day() -> None:
+    long_ago = timezone.now() - loading.CHANGES_KEPT - timedelta(seconds=1)
+    ConfigChange.objects.all().delete()
+    ConfigChange.objects.create(charger_id=1)
+    ConfigChange.objects.filter(pk=ConfigChange.objects.create(charger_id=2).pk).update(at=long_ago)
+    assert loading.forget_old_changes() == 1
+    assert [row.charger_id for row in ConfigChange.objects.all()] == [1]
 
 
 def change(row: type[Any], key: int, **values: Any) -> None:
