@@ -300,12 +300,14 @@ class SqliteStatement:
         self._sql = {size: self._compose(size) for size in (*self._sizes, 1)}
 
     def run(self, cursor: Any, rows: Sequence[Row]) -> None:
-        values = list(zip(*self.shape.columns(rows), strict=True))
+        at = 0
         for size in self._sizes:
-            while len(values) >= size:
-                cursor.execute(self._sql[size], list(chain.from_iterable(values[:size])))
-                del values[:size]
-        cursor.executemany(self._sql[1], values)
+            while len(rows) - at >= size:  # columns piece by piece, so that the loop need not wait for all
+                values = zip(*self.shape.columns(rows[at : at + size]), strict=True)
+                cursor.execute(self._sql[size], list(chain.from_iterable(values)))
+                at += size
+        if at < len(rows):
+            cursor.executemany(self._sql[1], zip(*self.shape.columns(rows[at:]), strict=True))
 
     def run_one(self, cursor: Any, row: Row) -> None:
         self.run(cursor, [row])

@@ -28,10 +28,13 @@ from django.db import DataError, IntegrityError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import load_backend
 
-from routing.core.rows import Row
+from routing.core.rows import MessageRow, Row
 from routing.tables import Statement, coalesce, statements
 
 log = logging.getLogger(__name__)
+
+LOG_SECONDS = 0.05
+"""How long rows of the audit log gather that come alone: nobody waits for them."""
 
 LARGEST_BATCH = 5000
 """Rows in one transaction at most: after an outage the backlog is stored in pieces."""
@@ -81,7 +84,7 @@ class Writer:
         self,
         loop: asyncio.AbstractEventLoop,
         *,
-        batch_rows: int = 200,
+        batch_rows: int = 1000,
         batch_seconds: float = 0.005,
         using: str = "default",
     ) -> None:
@@ -94,6 +97,7 @@ class Writer:
         self._rows_in_flight = 0
         self._in_flight = False
         self._due = False
+        self._hurried = False
         self._timer: asyncio.TimerHandle | None = None
         self._worker = _Worker(loop, self._stored, using)
         self._stopped = False
@@ -121,10 +125,19 @@ class Writer:
             raise WriterStopped(f"{len(rows)} rows of charger {charger} came after the writer was stopped")
         self._puts.append(Put(charger, epoch, rows, done))
         self._rows += len(rows)
-        if self._timer is None:
-            self._timer = self._loop.call_later(self._batch_seconds, self._hand_over)
+        if not self._hurried:
+            self._set_timer(hurry=done is not None or len(rows) != 1 or type(rows[0]) is not MessageRow)
         if self._rows >= self._batch_rows and not self._in_flight:
             self._hand_over()
+
+    def _set_timer(self, *, hurry: bool) -> None:
+        if self._timer is not None:
+            if not hurry:
+                return
+            self._timer.cancel()
+        self._hurried = hurry
+        seconds = self._batch_seconds if hurry else max(self._batch_seconds, LOG_SECONDS)
+        self._timer = self._loop.call_later(seconds, self._hand_over)
 
     async def flush(self) -> None:
         """Return when everything put so far is committed."""
@@ -145,7 +158,7 @@ class Writer:
             return
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
+            self._timer, self._hurried = None, False
         if batch := self._take():
             self._in_flight = True
             self._due = bool(self._puts)

@@ -110,6 +110,28 @@ async def test_a_single_row_waits_no_longer_than_the_batch_time(fleet_of_two: Da
         await committed.wait()
 
 
+async def test_rows_of_the_log_alone_gather_until_somebody_waits(fleet_of_two: Database, monkeypatch):
+    monkeypatch.setattr(writer_module, "LOG_SECONDS", NEVER)
+    async with running(batch_seconds=0.001) as writer:
+        committed = asyncio.Event()
+        for _ in range(3):
+            writer.put(1, 1, [message()])
+        writer.put(1, 1, [message()], committed.set)
+        await committed.wait()
+        counts = writer.counts()
+    assert (counts["batches"], counts["written"]) == (1, 4)
+
+
+async def test_other_rows_hurry_also_when_nobody_waits(fleet_of_two: Database, monkeypatch):
+    monkeypatch.setattr(writer_module, "LOG_SECONDS", NEVER)
+    async with running(batch_seconds=0.001) as writer:
+        tried: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        writer.lost = tried.set_result
+        writer.put(1, 1, [message()])
+        writer.put(2, 99, [delivery(1, 1)])  # of an epoch that is not ours, which the writer tells
+        assert await tried == 2
+
+
 async def test_after_an_outage_the_backlog_goes_in_pieces(fleet_of_two: Database, monkeypatch):
     monkeypatch.setattr(writer_module, "LARGEST_BATCH", 10)
     called: list[int] = []
