@@ -1,7 +1,7 @@
 import asyncio
 import base64
 import ssl
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,8 +12,9 @@ from cryptography.x509.oid import NameOID
 from websockets.asyncio.server import serve
 from websockets.typing import Subprotocol
 
-from backoffices.links import Dialler, backoff
+from backoffices.links import Dialler
 from backoffices.sockets import Limits
+from tests.backoffices.dialling import backoffice, echo, stay
 from tests.backoffices.peers import (
     BINARY,
     CLOSE,
@@ -26,38 +27,6 @@ from tests.backoffices.peers import (
     raw_backoffice,
     target,
 )
-
-QUICK = Limits(first_delay=0.001, longest_delay=0.001)
-
-
-@pytest.fixture
-async def dialler():
-    dialler = Dialler(QUICK, jitter=lambda: 0.0)
-    yield dialler
-    for link in tuple(dialler.links):
-        link.close(1001, "the test ends")
-    assert await dialler.settled(PATIENCE) == 0
-
-
-@pytest.fixture
-async def recorder():
-    return Recorder()
-
-
-@asynccontextmanager
-async def backoffice(handler, **options):
-    options = {"subprotocols": ["ocpp1.6"], "compression": None, "ping_interval": None, **options}
-    async with serve(handler, "127.0.0.1", 0, **options) as server:
-        yield server.sockets[0].getsockname()[1]
-
-
-async def echo(connection):
-    async for text in connection:
-        await connection.send(text)
-
-
-async def stay(connection):
-    await connection.wait_closed()
 
 
 async def test_frames_pass_both_ways_in_order(dialler, recorder):
@@ -474,197 +443,3 @@ async def test_a_listener_that_raises_does_not_end_the_link(dialler, recorder, c
     assert {"fault in dialling", "fault in opened", "fault in frame", "fault in closed"} <= {
         str(record.exc_info[1]) for record in caplog.records if record.exc_info
     }
-
-
-async def test_a_frozen_backoffice_is_dropped_once_its_buffer_was_full_too_long(dialler, recorder):
-    async def behave(peer):
-        await peer.read_request()
-        peer.answer()
-        await asyncio.Event().wait()  # takes no byte any more
-
-    async with raw_backoffice(behave, limit=1024) as port:
-        link = dialler(target(port), "1.6", recorder)
-        await recorder.until("opened")
-        (socket,) = dialler.sockets
-        while socket.transport.get_write_buffer_size() < 100_000:
-            link.send("x" * 100_000)
-            await asyncio.sleep(0)  # uvloop writes at the end of a turn
-        now = asyncio.get_running_loop().time()
-        dialler.tick(now + dialler.limits.write_timeout - 1)
-        assert link.open
-        dialler.tick(now + dialler.limits.write_timeout + 1)
-        assert await recorder.until("closed") == "took nothing for 10 s while frames were waiting"
-
-
-async def test_what_waits_to_be_sent_is_bounded(dialler, recorder):
-    async def behave(peer):
-        await peer.read_request()
-        peer.answer()
-        await asyncio.Event().wait()
-
-    async with raw_backoffice(behave, limit=1024) as port:
-        link = dialler(target(port), "1.6", recorder)
-        await recorder.until("opened")
-        while link.open:
-            link.send("x" * 1_000_000)
-            await asyncio.sleep(0)
-        assert "8 MiB are waiting to be sent" in await recorder.until("closed")
-
-
-async def test_pings_are_sent_and_any_frame_is_life(dialler, recorder):
-    pings: asyncio.Queue[tuple[int, bytes]] = asyncio.Queue()
-
-    async def behave(peer):
-        await peer.read_request()
-        peer.answer()
-        while True:
-            pings.put_nowait(await peer.read_frame())
-            if pings.qsize() and len(recorder.log) == 2:
-                peer.writer.write(frame(TEXT, b"not a pong"))
-
-    async with raw_backoffice(behave) as port:
-        link = dialler(target(port, ping=30), "1.6", recorder)
-        await recorder.until("opened")
-        now = asyncio.get_running_loop().time()
-        dialler.tick(now + 31)
-        assert (await pings.get())[0] == PING
-        await recorder.until("frame")
-        dialler.tick(now + 52)
-        assert link.open
-        dialler.tick(now + 62)
-        assert (await pings.get())[0] == PING
-        dialler.tick(now + 83)
-        assert await recorder.until("closed") == "no sign of life within 20 s after a ping"
-
-
-async def test_only_so_many_handshakes_at_once_toward_one_backoffice(recorder):
-    dialler = Dialler(Limits(handshakes=3), jitter=lambda: 0.0)
-    waiting, most, release = 0, 0, asyncio.Event()
-
-    async def behave(peer):
-        nonlocal waiting, most
-        await peer.read_request()
-        waiting += 1
-        most = max(most, waiting)
-        if waiting == 3:
-            release.set()
-        await release.wait()
-        waiting -= 1
-        peer.answer()
-        await peer.read_frame()
-
-    async with raw_backoffice(behave) as port:
-        links = [dialler(target(port), "1.6", recorder) for _ in range(12)]
-        for _ in links:
-            await recorder.until("opened")
-        for link in links:
-            link.close(1000, "")
-        assert await dialler.settled(PATIENCE) == 0
-
-    assert most == 3
-
-
-async def test_two_hundred_links_up_and_down(dialler):
-    codes = []
-
-    async def behave(connection):
-        await echo(connection)
-        codes.append(connection.close_code)
-
-    async with backoffice(behave) as port:
-        recorders = [Recorder() for _ in range(200)]
-        links = [dialler(target(port, route=n), "1.6", r) for n, r in enumerate(recorders)]
-        for n, (link, recorder) in enumerate(zip(links, recorders, strict=True)):
-            await recorder.until("opened")
-            link.send(f"from {n}")
-        for n, recorder in enumerate(recorders):
-            assert await recorder.until("frame") == f"from {n}"
-        for link in links:
-            link.close(1001, "")
-        assert await dialler.settled(PATIENCE) == 0
-
-    assert codes == [1001] * 200
-
-
-@pytest.mark.parametrize(
-    ("attempt", "least", "most"),
-    [(0, 0.5, 1), (1, 1, 2), (2, 2, 4), (6, 32, 64), (7, 60, 120), (8, 60, 120), (10_000, 60, 120)],
-)
-def test_the_back_off_doubles_up_to_two_minutes_with_half_as_jitter(attempt, least, most):
-    assert backoff(attempt, Limits(), lambda: 0.0) == most
-    assert backoff(attempt, Limits(), lambda: 1.0) == least
-
-
-class Delays:
-    """What a link asks the loop to wait, without waiting it."""
-
-    def __init__(self, monkeypatch):
-        self.asked: list[float] = []
-        loop = asyncio.get_running_loop()
-        later = loop.call_later
-
-        def call_later(delay, callback, *args, **options):
-            if getattr(callback, "__name__", "") == "_redial":
-                self.asked.append(delay)
-                delay = 0
-            return later(delay, callback, *args, **options)
-
-        monkeypatch.setattr(loop, "call_later", call_later)
-
-
-standard_loop = pytest.mark.asyncio(loop_factories=["asyncio"])
-"""uvloop's call_later cannot be replaced."""
-
-
-@standard_loop
-async def test_redials_wait_longer_each_time(recorder, monkeypatch):
-    delays = Delays(monkeypatch)
-    dialler = Dialler(jitter=lambda: 0.0)
-    async with backoffice(stay) as port:
-        pass
-    link = dialler(target(port), "1.6", recorder)
-    for _ in range(10):
-        await recorder.until("waiting")
-    link.close(1000, "")
-    assert delays.asked == [1, 2, 4, 8, 16, 32, 64, 120, 120, 120]
-
-
-@standard_loop
-async def test_a_frame_or_a_steady_link_begins_the_back_off_anew(recorder, monkeypatch):
-    delays = Delays(monkeypatch)
-    visits = []
-
-    async def behave(connection):
-        visits.append(connection)
-        if len(visits) == 3:
-            await connection.send("hello")
-        await connection.close(1012)
-
-    dialler = Dialler(jitter=lambda: 0.0)
-    async with backoffice(behave) as port:
-        link = dialler(target(port), "1.6", recorder)
-        for _ in range(5):
-            await recorder.until("waiting")
-        link.close(1000, "")
-    assert delays.asked == [1, 2, 1, 2, 4]
-
-    steady = Dialler(Limits(steady=0), jitter=lambda: 0.0)
-    async with backoffice(behave) as port:
-        link = steady(target(port), "1.6", recorder)
-        for _ in range(3):
-            await recorder.until("waiting")
-        link.close(1000, "")
-    assert delays.asked[5:] == [1, 1, 1]
-
-
-@standard_loop
-async def test_a_version_that_is_refused_is_tried_again_in_minutes(recorder, monkeypatch):
-    delays = Delays(monkeypatch)
-    dialler = Dialler(jitter=lambda: 0.0)
-    async with backoffice(stay, subprotocols=None) as port:
-        link = dialler(target(port), "1.6", recorder)
-        await recorder.until("parked")
-        await recorder.until("parked")
-        link.close(1000, "")
-        await dialler.settled(PATIENCE)
-    assert delays.asked == [300, 300]
