@@ -10,6 +10,7 @@ import asyncio
 import base64
 import hashlib
 import os
+from abc import ABC, abstractmethod
 from typing import Final, cast
 
 from websockets.utils import apply_mask as slow_apply_mask
@@ -29,7 +30,7 @@ class BadPeer(Exception):
     """The other side did something that this client or server does not expect of it."""
 
 
-class Peer(asyncio.Protocol):
+class Peer(asyncio.Protocol, ABC):
     """One end of a WebSocket. Subclasses say what a handshake and a frame mean."""
 
     masked = False
@@ -49,13 +50,13 @@ class Peer(asyncio.Protocol):
         if not self.lost.done():
             self.lost.set_result(repr(exc) if exc else "closed")
 
+    @abstractmethod
     def handshake(self, head: bytes) -> None:
         """The head of the HTTP request or response, complete. Raises BadPeer."""
-        raise NotImplementedError
 
+    @abstractmethod
     def text(self, payload: bytes) -> None:
         """A text message."""
-        raise NotImplementedError
 
     def data_received(self, data: bytes) -> None:
         if self._rest:
@@ -181,9 +182,9 @@ class ClientPeer(Peer):
 class ServerPeer(Peer):
     """The end that listens. Subclasses learn the path of the request."""
 
+    @abstractmethod
     def connected(self, path: str) -> None:
         """The handshake is done."""
-        raise NotImplementedError
 
     def handshake(self, head: bytes) -> None:
         request, headers = _split(head)
