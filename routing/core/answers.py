@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from routing.core import actions, audit, down, registration, sessions, spans, up
+from routing.core import actions, audit, calls, registration, replies, sessions, spans
 from routing.core.actions import Queue
 from routing.core.dispatch import failed
 from routing.core.errors import Condition, read_code
@@ -89,7 +89,7 @@ def _give_up(state: State, turn: Turn, waiting: Waiting, why: str) -> None:
     if (line := state.lines.get(waiting.route)) is not None:
         line.withdraw(waiting.received.exchange)
     if _is_heard(state, waiting):
-        up.unanswered(state, turn, waiting.received, waiting.card, why)
+        replies.unanswered(state, turn, waiting.received, waiting.card, why)
     else:
         audit.charger_call(state, turn, waiting.received, "", why, outcome="lost")
 
@@ -226,7 +226,9 @@ def _late_verdict(state: State, turn: Turn, line: Line, item: Item, payload: str
     turn.store(learnt)
     status = _status(payload)
     if status not in TOLERATED and transaction.is_open and options.late_reject == "stop":
-        down.stop_transaction(state, turn, transaction, f"late_reject: {line.route.backoffice} says {status}")
+        calls.stop_transaction(
+            state, turn, transaction, f"late_reject: {line.route.backoffice} says {status}"
+        )
 
 
 def _card_of_event(item: Item) -> str:
@@ -239,7 +241,7 @@ def _answer_charger(state: State, turn: Turn, waiting: Waiting, payload: str) ->
     answer = _for_charger(state, turn, received, waiting, payload)
     if _is_heard(state, waiting):
         backoffice = state.lines[waiting.route].route.backoffice
-        up.reply(state, turn, received, answer, f"answered by {backoffice}")
+        replies.reply(state, turn, received, answer, f"answered by {backoffice}")
     else:
         audit.charger_call(state, turn, received, "", "the charger has reconnected meanwhile", outcome="lost")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from routing.core.gate import DownCall
+from routing.core.gate import Asked, DownCall
 from routing.core.lines import Item, Line
 from routing.core.rows import Direction, MessageRow, Outcome
 from routing.core.state import Received, State
@@ -76,7 +76,7 @@ def copy(
 
 
 def asked(
-    state: State, turn: Turn, call: DownCall, answer: str, outcome: Outcome, *, code: str = "", rule: str = ""
+    state: State, turn: Turn, call: Asked, answer: str, outcome: Outcome, *, code: str = "", rule: str = ""
 ) -> None:
     """A backoffice's CALL on its own socket, and what it was answered."""
     turn.store(
@@ -87,7 +87,7 @@ def asked(
             exchange=call.exchange,
             direction="down",
             action=call.action[:64],
-            message_id=call.asked[:64],
+            message_id=call.message_id[:64],
             text=call.text,
             answer=answer,
             outcome=outcome,

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import msgspec
 
-from routing.core.rows import DeliveryRow, LatestRow, RouteTransactionRow, Row, TransactionRow
+from routing.core.rows import (
+    AlarmRow,
+    DeliveryRow,
+    IdentifierRow,
+    LatestRow,
+    RouteTransactionRow,
+    Row,
+    TransactionRow,
+)
 
 
 class ToCharger(msgspec.Struct, frozen=True, gc=False):
@@ -60,6 +68,21 @@ class CloseCharger(msgspec.Struct, frozen=True, gc=False):
     reason: str
 
 
+class ChangePassword(msgspec.Struct, frozen=True, gc=False):
+    """The backoffice of this route has given the charger a new password: from now on the link's own.
+
+    Store it encrypted and dial with it; where it is refused, the one before it still counts.
+    Source: OCPP 1.6 security whitepaper A01, OCPP 2.0.1 part 2 A01; ocpp-semantics 3.9.
+    """
+
+    route: int
+    password: bytes
+
+    def __repr__(self) -> str:
+        """For logs: without the password."""
+        return f"ChangePassword(route={self.route})"
+
+
 class Report(msgspec.Struct, frozen=True, gc=False):
     """Something a person should know: written to the log with the charger's identity."""
 
@@ -67,7 +90,9 @@ class Report(msgspec.Struct, frozen=True, gc=False):
     text: str
 
 
-Decision = ToCharger | ToBackoffice | Store | Load | OpenLink | CloseLink | CloseCharger | Report
+Decision = (
+    ToCharger | ToBackoffice | Store | Load | OpenLink | CloseLink | CloseCharger | ChangePassword | Report
+)
 
 
 class Memory(msgspec.Struct, kw_only=True):
@@ -77,7 +102,8 @@ class Memory(msgspec.Struct, kw_only=True):
     ``deliveries``: per route the first waiting ones in order, at most ``DELIVERY_WINDOW``;
     ``more``: the routes that have further ones. ``last_seq``: the highest seq of any delivery or
     message. ``last_proxy_transaction_id``: the highest number that the proxy itself gave (1.6).
-    ``registrations``: per route what its backoffice last answered to a boot.
+    ``registrations``: per route what its backoffice last answered to a boot. ``identifiers``: open ones
+    and those closed as long ago as they are remembered, oldest first. ``alarms``: those that last.
     """
 
     latest: list[LatestRow] = []
@@ -88,6 +114,8 @@ class Memory(msgspec.Struct, kw_only=True):
     last_seq: int = 0
     last_proxy_transaction_id: int = 0
     registrations: dict[int, str] = {}
+    identifiers: list[IdentifierRow] = []
+    alarms: list[AlarmRow] = []
 
 
 DELIVERY_WINDOW = 64

@@ -11,6 +11,9 @@ from routing.core.state import State
 from routing.core.transactions import same_family
 from routing.core.turn import Turn
 
+COPIES = frozenset({Kind.RELAY, Kind.DELIVERY, Kind.STATUS})
+"""What is a message of the charger, passed on."""
+
 
 def pump(state: State, turn: Turn, line: Line) -> None:
     """Send the next CALL of a line, if one may go."""
@@ -37,9 +40,8 @@ def _send(state: State, turn: Turn, line: Line, item: Item, payload: str) -> Non
     if item.kind is Kind.BOOT:
         line.boot_sent_at = turn.now
     # The audit log keeps the text only where it is not the charger's own (rows.MessageRow).
-    item.text = (
-        "" if payload == item.payload and item.kind in (Kind.RELAY, Kind.DELIVERY, Kind.STATUS) else frame
-    )
+    is_chargers_own = payload == item.payload and not item.edited and item.kind in COPIES
+    item.text = "" if is_chargers_own else frame
     line.outstanding = item
     line.overdue = False
     turn.send(line.key, frame)

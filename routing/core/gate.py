@@ -6,25 +6,30 @@ priorities and limits: ocpp-semantics 7.2.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any
+
+import msgspec
 
 from routing.core.actions import Down
+from routing.core.identifiers import Mapping
+from routing.core.rows import Outcome
 
 WAITING_PER_ROUTE = 20
 AGED = 10.0
 """Seconds after which a CALL of a lower class is served next."""
 
 
-class DownCall:
-    """A CALL toward the charger. ``route`` is None where the proxy itself asks.
+class Asked:
+    """A CALL of a backoffice, as it stands on that one's own socket until it is answered.
 
-    ``asked`` and ``raw_id`` are the message id and its token on the asker's socket; ``payload`` is
-    what the charger gets, ``text`` the asker's frame.
+    ``message_id`` and its token ``raw_id`` are the asker's; ``payload`` is what the asker wrote, ``text``
+    its frame. ``rule`` says in words what was decided. ``withdrawn``: the asker is not there any more.
     """
 
     __slots__ = (
         "action",
-        "asked",
         "at",
         "exchange",
         "message_id",
@@ -35,8 +40,6 @@ class DownCall:
         "route",
         "row",
         "rule",
-        "sent_at",
-        "sent_utc",
         "text",
         "withdrawn",
     )
@@ -46,32 +49,106 @@ class DownCall:
         row: Down,
         payload: str,
         *,
+        route: int,
         exchange: int,
         at: datetime,
         queued_at: float,
         priority: int,
-        route: int | None = None,
-        asked: str = "",
-        raw_id: str = "",
-        text: str = "",
-        rule: str = "",
+        message_id: str,
+        raw_id: str,
+        text: str,
     ) -> None:
         self.row = row
         self.action = row.action
         self.payload = payload
         self.route = route
-        self.asked = asked
+        self.exchange = exchange
+        self.at = at
+        self.queued_at = queued_at
+        self.priority = priority
+        self.message_id = message_id
         self.raw_id = raw_id
         self.text = text
+        self.rule = ""
+        self.withdrawn = False
+
+
+class Reply(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """How a CALL toward the charger has ended.
+
+    ``payload`` is the charger's CALLRESULT, None where there is none; then ``code``, ``description`` and
+    ``details`` (raw JSON) are those of a CALLERROR, the charger's own or the proxy's in its place.
+    ``text`` is the charger's frame, "" where none came.
+    """
+
+    payload: str | None = None
+    code: str = ""
+    description: str = ""
+    details: str = "{}"
+    outcome: Outcome = "answered"
+    text: str = ""
+
+
+Then = Callable[[Any, Any, "DownCall", Reply], None]
+"""What follows when a CALL has ended: called with State, Turn, the CALL and its Reply, exactly once."""
+
+
+class DownCall:
+    """A CALL toward the charger. ``asked`` is None where the proxy itself wants something.
+
+    ``payload`` is what the charger gets. ``then`` sees to the asker's answer. ``message_id`` is the
+    proxy's own. ``opened`` are mappings of identifiers that were made for this CALL, and go with a refusal.
+    """
+
+    __slots__ = (
+        "action",
+        "asked",
+        "at",
+        "exchange",
+        "message_id",
+        "opened",
+        "payload",
+        "priority",
+        "queued_at",
+        "row",
+        "rule",
+        "sent_at",
+        "sent_utc",
+        "then",
+    )
+
+    def __init__(
+        self,
+        row: Down,
+        payload: str,
+        then: Then,
+        *,
+        exchange: int,
+        at: datetime,
+        queued_at: float,
+        priority: int,
+        asked: Asked | None = None,
+        rule: str = "",
+    ) -> None:
+        self.row = row
+        self.action = row.action
+        self.payload = payload
+        self.then = then
+        self.asked = asked
         self.rule = rule
         self.exchange = exchange
         self.at = at
         self.queued_at = queued_at
         self.priority = priority
         self.message_id = ""
+        self.opened: list[Mapping] = []
         self.sent_at = 0.0
         self.sent_utc = at
-        self.withdrawn = False
+
+    @property
+    def route(self) -> int | None:
+        """The route that has asked, None for the proxy."""
+        return None if self.asked is None else self.asked.route
 
 
 class Gate:
@@ -85,7 +162,8 @@ class Gate:
 
     def submit(self, call: DownCall) -> bool:
         """Queue a CALL; False when this asker has too many waiting already."""
-        if sum(1 for c in self.queue if c.route == call.route) >= WAITING_PER_ROUTE:
+        route = call.route
+        if route is not None and sum(1 for c in self.queue if c.route == route) >= WAITING_PER_ROUTE:
             return False
         self.queue.append(call)
         return True
@@ -107,8 +185,9 @@ class Gate:
 
     def withdraw(self, route: int) -> list[DownCall]:
         """Remove and return what a route has waiting: nobody is there any more to hear the answer."""
-        if self.outstanding is not None and self.outstanding.route == route:
-            self.outstanding.withdrawn = True
+        outstanding = self.outstanding
+        if outstanding is not None and outstanding.asked is not None and outstanding.route == route:
+            outstanding.asked.withdrawn = True
         gone = [c for c in self.queue if c.route == route]
         if gone:
             self.queue = [c for c in self.queue if c.route != route]

@@ -42,11 +42,11 @@ class Phase(Enum):
 
 
 class Item:
-    """A CALL on its way to one backoffice. ``payload`` is the charger's own text, unmapped.
+    """A CALL on its way to one backoffice. ``payload`` is the charger's own text.
 
     ``asked``: the charger waits for this backoffice's answer. ``message_ids`` are all under which it
     was sent: a late answer still counts. ``number`` is the transaction id in the payload as it stands
-    there (1.6), "" where nobody has looked.
+    there (1.6), "" where nobody has looked. ``edited``: the payload is what this route may see of it.
     """
 
     __slots__ = (
@@ -54,6 +54,7 @@ class Item:
         "asked",
         "at",
         "attempts",
+        "edited",
         "exchange",
         "kind",
         "message_ids",
@@ -92,6 +93,7 @@ class Item:
         self.replayed = replayed
         self.attempts = attempts
         self.number = ""
+        self.edited = False
         self.not_before = 0.0
         self.message_ids: tuple[str, ...] = ()
         self.sent_at = 0.0
@@ -100,7 +102,7 @@ class Item:
     @classmethod
     def of(cls, row: DeliveryRow, *, replayed: bool, asked: bool = False) -> Item:
         """The CALL that a stored delivery stands for."""
-        return cls(
+        item = cls(
             Kind.DELIVERY,
             row.action,
             row.payload,
@@ -112,6 +114,8 @@ class Item:
             replayed=replayed,
             asked=asked,
         )
+        item.edited = row.edited
+        return item
 
 
 class Line:

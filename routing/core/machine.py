@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
-from routing.core import answers, audit, dispatch, down, frames, registration, up
+from routing.core import answers, audit, calls, dispatch, down, frames, registration, up
 from routing.core.decisions import (
     DELIVERY_WINDOW,
     CloseCharger,
@@ -69,7 +69,7 @@ class Machine:
     def charger_connected(self, ocpp_version: str, now: float, utc: datetime) -> list[Decision]:
         """A new socket of the charger; it replaces any older one."""
         state, turn = self._state, Turn(now, utc)
-        down.charger_lost(state, turn, "charger reconnected")
+        calls.charger_lost(state, turn, "charger reconnected")
         state.generation += 1
         for line in state.lines.values():
             if state.backlog_only and line.phase is Phase.READY:
@@ -105,7 +105,7 @@ class Machine:
         if isinstance(frame, Call):
             up.charger_call(state, turn, frame)
         elif isinstance(frame, (CallResult, CallError)):
-            down.charger_answers(state, turn, frame)
+            calls.charger_answers(state, turn, frame)
         elif isinstance(frame, Send) and state.version == "2.1":
             up.charger_send(state, turn, frame)
         elif isinstance(frame, Malformed):
@@ -120,7 +120,7 @@ class Machine:
         """Text that is no OCPP-J frame (ocpp-semantics 1.7)."""
         state, answer = self._state, ""
         if frame.message_type in (ANSWERED, ERROR) and frame.message_id is not None:
-            down.charger_answers_nonsense(state, turn, frame.message_id, frame.text)
+            calls.charger_answers_nonsense(state, turn, frame.message_id, frame.text)
         elif frame.message_type == 2 and frame.raw_id is not None:
             code = error_code(state.version, Condition.FORMAT)
             answer = frames.call_error(frame.raw_id, code, frame.problem[:255])
@@ -172,7 +172,7 @@ class Machine:
         state, turn = self._state, Turn(now, utc)
         state.online, state.offline_since = False, now
         state.settle_at = NEVER
-        down.charger_lost(state, turn, "charger offline")
+        calls.charger_lost(state, turn, "charger offline")
         state.wake_at(now + state.snapshot.options.offline_grace)
         return self._end(turn)
 
@@ -213,7 +213,7 @@ class Machine:
     def _lost(self, turn: Turn, line: Line, why: str) -> None:
         """The socket of a line is gone, with whoever waited for something on it."""
         dispatch.down(self._state, turn, line)
-        down.asker_lost(self._state, turn, line.key)
+        calls.asker_lost(self._state, turn, line.key)
         answers.link_lost(self._state, turn, line, why)
 
     def link_frame(self, route: int, text: str, now: float, utc: datetime) -> list[Decision]:
@@ -331,7 +331,7 @@ class Machine:
         if not state.online and now >= state.offline_since + state.snapshot.options.offline_grace:
             self._close_links(turn, 1000, "charger offline")
         answers.expire(state, turn)
-        down.expire(state, turn)
+        calls.expire(state, turn)
         for line in state.lines.values():
             self._tick_line(turn, line)
         decisions = self._end(turn)
@@ -360,13 +360,13 @@ class Machine:
             state.wake_at(state.offline_since + state.snapshot.options.offline_grace)
         for waiting in state.waiting.values():
             state.wake_at(waiting.deadline)
-        state.wake_at(down.deadline(state))
+        state.wake_at(calls.deadline(state))
         for line in state.lines.values():
             state.wake_at(line.deadline(heartbeats=state.online))
 
     def _close_links(self, turn: Turn, code: int, reason: str) -> None:
         state = self._state
-        down.drop_waiting(state, turn, reason)
+        calls.drop_waiting(state, turn, reason)
         for line in state.lines.values():
             if line.wanted:
                 registration.dismiss(state, turn, line, code, reason)
@@ -390,7 +390,7 @@ class Machine:
     def stop(self, code: int, reason: str, now: float, utc: datetime) -> list[Decision]:
         """The process ends: backoffices are closed with 1001, the charger with ``code``."""
         state, turn = self._state, Turn(now, utc)
-        down.charger_lost(state, turn, reason)
+        calls.charger_lost(state, turn, reason)
         self._close_links(turn, 1001, reason)
         if state.online:
             turn.emit(CloseCharger(code, reason))
@@ -423,7 +423,7 @@ class Machine:
                     registration.dismiss(state, turn, line, 1000, "delivered")
                     dispatch.down(state, turn, line)
                     dispatch.set_link(state, turn, line, "closed")
-        down.pump(state, turn)
+        calls.pump(state, turn)
         if not turn.gated:
             return turn.finish(None)
         state.last_gate += 1

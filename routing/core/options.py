@@ -24,6 +24,7 @@ class ChargerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     ``auth_offline``: what an unknown card gets while the owner of the decision is away.
     ``late_reject``: what happens when Billing refuses a session that began without it.
     ``pin_interval``: heartbeat interval told to the charger, None for Billing's.
+    ``id_band``: where the numbers begin that the charger gets for things of other backoffices than Billing.
     ``standalone``: accept a boot that Billing has never accepted while Billing is away.
     """
 
@@ -43,6 +44,7 @@ class ChargerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     late_reject: Literal["stop", "ignore"] = "stop"
     pin_interval: int | None = None
     standalone: bool = False
+    id_band: int = 1_000_000
 
 
 class RouteOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

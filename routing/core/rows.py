@@ -50,7 +50,8 @@ class MessageRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class DeliveryRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """A CALL that a route still has to receive. ``payload`` as the charger wrote it, unmapped.
+    """A CALL that a route still has to receive. ``payload`` as the charger wrote it, or what this
+    route may see of it (``edited``).
 
     ``(route, seq)`` is unique and is the order of delivery. ``transaction`` names the session whose
     identifiers are written into the payload at the moment of sending.
@@ -66,6 +67,7 @@ class DeliveryRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     payload: str
     transaction: UUID | None
     attempts: int = 0
+    edited: bool = False
 
 
 class DeliveryDone(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -135,7 +137,9 @@ class LatestRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The newest value of something of which only the newest counts (upsert by charger, kind, key).
 
     Kinds: ``boot`` (key ""), ``boot_answer`` (Billing's last accepted answer), ``status``
-    (key "evse/connector"), ``firmware``, ``diagnostics`` (key ""), ``authorization`` (key the card).
+    (key "evse/connector"), ``firmware``, ``diagnostics`` (key ""), ``authorization`` (key the card),
+    ``quirk`` (key its name), and what the modules of the core keep for themselves, each under kinds of
+    its own. An empty payload says that there is nothing any more.
     """
 
     charger: int
@@ -154,6 +158,36 @@ class ConnectorRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     status: str
     error_code: str
     at: datetime
+
+
+class IdentifierRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """An identifier of one route (upsert by charger, kind, charger_id, route): routing.core.identifiers.
+
+    ``kind`` is a ``routing.core.actions.Kind``; ids are text. ``closed`` is None while the thing exists.
+    """
+
+    charger: int
+    kind: str
+    charger_id: str
+    route: int
+    route_id: str
+    created: datetime
+    closed: datetime | None = None
+
+
+class AlarmRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Something a person has to look at (upsert by charger, kind, key).
+
+    ``key`` tells alarms of one kind apart (a route's primary key as text), "" for the charger itself.
+    ``text`` is a sentence. ``cleared`` is None while it lasts.
+    """
+
+    charger: int
+    kind: str
+    key: str
+    text: str
+    raised: datetime
+    cleared: datetime | None = None
 
 
 LinkState = Literal["waiting", "dialling", "registering", "replaying", "connected", "closed", "parked"]
@@ -180,4 +214,6 @@ Row = (
     | LatestRow
     | ConnectorRow
     | RouteStateRow
+    | IdentifierRow
+    | AlarmRow
 )

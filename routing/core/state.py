@@ -6,13 +6,16 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
+
 from routing.core.actions import Up
 from routing.core.authorization import AuthorizationCache
-from routing.core.decisions import Memory
+from routing.core.decisions import Memory, Report
 from routing.core.frames import Call
 from routing.core.gate import Gate
+from routing.core.identifiers import Identifiers
 from routing.core.lines import NEVER, Line
-from routing.core.rows import LatestRow
+from routing.core.rows import AlarmRow, LatestRow
 from routing.core.snapshot import ChargerSnapshot
 from routing.core.transactions import Transaction, Transactions
 from routing.core.turn import Turn
@@ -74,6 +77,7 @@ class State:
     belongs to an old socket is never written to a new one."""
 
     __slots__ = (
+        "alarms",
         "answered",
         "authorizations",
         "backlog_only",
@@ -82,6 +86,7 @@ class State:
         "gate",
         "gates",
         "generation",
+        "identifiers",
         "last_gate",
         "last_seq",
         "latest",
@@ -128,6 +133,9 @@ class State:
         self.transactions.restore(memory.transactions, memory.route_transactions)
         self.authorizations = AuthorizationCache(snapshot.key)
         self.authorizations.restore(self.latest.pop(k) for k in list(self.latest) if k[0] == "authorization")
+        self.identifiers = Identifiers(snapshot.key, lambda: str(new_uuid()))
+        self.identifiers.restore(memory.identifiers)
+        self.alarms: dict[tuple[str, str], AlarmRow] = {(a.kind, a.key): a for a in memory.alarms}
         self.next_deadline = NEVER
 
     def next_seq(self, utc: datetime) -> int:
@@ -146,6 +154,19 @@ class State:
         return len(self.garbage) >= GARBAGE
 
     @property
+    def is_reachable(self) -> bool:
+        """Whether the charger is there, or may be back within its grace."""
+        return self.online or self.offline_since != NEVER
+
+    @property
+    def boots(self) -> bool:
+        """Whether the charger waits for the answer to its boot."""
+        return any(
+            w.received.call.action == "BootNotification" and w.generation == self.generation
+            for w in self.waiting.values()
+        )
+
+    @property
     def settled(self) -> bool:
         """Whether it is clear if the charger boots on this connection or has only reconnected."""
         return self.settle_at == NEVER
@@ -161,6 +182,34 @@ class State:
         row = LatestRow(charger=self.snapshot.key, kind=kind, key=key, payload=payload, at=turn.utc)
         self.latest[(kind, key)] = row
         turn.store(row)
+
+    def forget(self, kind: str, key: str, turn: Turn) -> None:
+        """Keep nothing of this kind and key any more."""
+        if self.latest.pop((kind, key), None) is not None:
+            turn.store(LatestRow(charger=self.snapshot.key, kind=kind, key=key, payload="", at=turn.utc))
+
+    def all_remembered(self, kind: str) -> dict[str, LatestRow]:
+        """Everything of this kind, by key."""
+        return {key: row for (of, key), row in self.latest.items() if of == kind}
+
+    def raise_alarm(self, kind: str, text: str, turn: Turn, key: str = "") -> None:
+        """Have a person look at this; what lasts already is not raised again."""
+        if (kind, key) not in self.alarms:
+            alarm = AlarmRow(charger=self.snapshot.key, kind=kind, key=key, text=text[:255], raised=turn.utc)
+            self.alarms[kind, key] = alarm
+            turn.store(alarm)
+            turn.emit(Report("alarm", f"{kind}: {text}"))
+
+    def clear_alarm(self, kind: str, turn: Turn, key: str = "") -> None:
+        """What was to be looked at is over."""
+        alarm = self.alarms.pop((kind, key), None)
+        if alarm is not None:
+            turn.store(msgspec.structs.replace(alarm, cleared=turn.utc))
+
+    def note_quirk(self, name: str, example: str, turn: Turn) -> None:
+        """Record that this charger departs from the standard in a known way: shown to whoever supports it."""
+        if ("quirk", name) not in self.latest:
+            self.remember("quirk", name, example[:255], turn)
 
     def remembered(self, kind: str, key: str = "") -> LatestRow | None:
         """The newest value of its kind, if there is one."""

@@ -7,14 +7,36 @@ from datetime import UTC, datetime
 import pytest
 
 from routing.core.actions import Down
-from routing.core.gate import AGED, WAITING_PER_ROUTE, DownCall, Gate
+from routing.core.gate import AGED, WAITING_PER_ROUTE, Asked, DownCall, Gate
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def call(name: str, priority: int = 1, queued_at: float = 0.0, route: int | None = 1) -> DownCall:
+    row = Down(name, "test", {})
+    asked = None
+    if route is not None:
+        asked = Asked(
+            row,
+            "{}",
+            route=route,
+            exchange=1,
+            at=AT,
+            queued_at=queued_at,
+            priority=priority,
+            message_id="1",
+            raw_id='"1"',
+            text="",
+        )
     return DownCall(
-        Down(name, "test", {}), "{}", exchange=1, at=AT, queued_at=queued_at, priority=priority, route=route
+        row,
+        "{}",
+        lambda *_: None,
+        exchange=1,
+        at=AT,
+        queued_at=queued_at,
+        priority=priority,
+        asked=asked,
     )
 
 
@@ -77,6 +99,7 @@ def test_what_an_asker_has_waiting_is_withdrawn_and_its_answer_is_nobodys() -> N
     gate.submit(call("mine", route=1))
     gate.submit(call("other", route=2))
     assert [c.action for c in gate.withdraw(1)] == ["mine"]
-    assert gate.outstanding.withdrawn
+    assert gate.outstanding.asked is not None
+    assert gate.outstanding.asked.withdrawn
     assert [c.action for c in gate.queue] == ["other"]
     assert gate.withdraw(3) == []

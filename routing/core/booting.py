@@ -1,0 +1,27 @@
+"""The charger boots: everybody hears so, Billing's answer is the charger's (ocpp-semantics 4.3)."""
+
+from __future__ import annotations
+
+from routing.core import registration, replies
+from routing.core.copies import item
+from routing.core.lines import Kind, Phase
+from routing.core.state import Received, State
+from routing.core.turn import Turn
+
+
+def boot(state: State, turn: Turn, received: Received) -> None:
+    """Take a BootNotification."""
+    state.remember("boot", "", received.call.payload, turn)
+    state.booted_at = turn.now
+    billing = state.billing
+    answerer = billing if billing is not None and not billing.why_silent else None
+    for line in state.lines.values():
+        registration.charger_boots(state, turn, line)
+        if line.phase is Phase.DOWN:
+            continue  # gets it as soon as its link is open
+        line.boot_due = item(Kind.BOOT, received, asked=line is answerer)
+        turn.touched.add(line.key)
+    if answerer is None:
+        replies.unanswered(state, turn, received, "", "Billing is away" if billing else "no Billing")
+    else:
+        replies.wait(state, received, answerer, state.snapshot.options.T_boot)

@@ -1,0 +1,313 @@
+"""The two ends of a CALL of a backoffice: what the charger is asked, and what the asker is answered.
+
+A CALL toward the charger waits in the gate, is sent alone, and ends exactly once: with the charger's
+answer, or with a Reply that says why there is none. What follows is its ``then``; the usual one is ``relay``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from routing.core import actions, audit, frames, rewriting, spans
+from routing.core.decisions import Report
+from routing.core.errors import Condition, error_code
+from routing.core.frames import CallError, CallResult
+from routing.core.gate import Asked, DownCall, Reply
+from routing.core.lines import Phase
+from routing.core.rows import Outcome
+from routing.core.state import State
+from routing.core.transactions import Transaction
+from routing.core.turn import Turn
+
+SAFETY = 0
+PROXY = 1
+"""Priorities in the gate of what may not wait, and of the proxy's own CALLs (Billing's too)."""
+
+Then = Callable[[State, Turn, DownCall, Reply], None]
+
+ACCEPTED = frozenset({"Accepted", "AcceptedCanceled", "RebootRequired", "Scheduled"})
+"""Statuses with which a charger says that it does what it was asked."""
+
+
+# -- asking the charger --------------------------------------------------------------------------------
+
+
+def submit(state: State, turn: Turn, asked: Asked, payload: str, then: Then | None = None) -> DownCall | None:
+    """Ask the charger what a backoffice has asked, in this payload; ``then`` is ``relay`` by default.
+
+    None where the charger is not there or too much waits: the asker has been refused, ``then`` is not called.
+    """
+    if not state.is_reachable:
+        refuse(state, turn, asked, Condition.GENERIC, "charger offline", "lost")
+        return None
+    call = DownCall(
+        asked.row,
+        payload,
+        then or relay,
+        exchange=asked.exchange,
+        at=turn.utc,
+        queued_at=turn.now,
+        priority=asked.priority,
+        asked=asked,
+        rule=asked.rule,
+    )
+    if not state.gate.submit(call):
+        words = "queue full: too many CALLs wait for the charger"
+        refuse(state, turn, asked, Condition.INTERNAL, words, "dropped")
+        return None
+    state.wake_at(turn.now + state.snapshot.options.T_cmd_queue)
+    return call
+
+
+def command(
+    state: State,
+    turn: Turn,
+    action: str,
+    payload: str,
+    rule: str,
+    then: Then | None = None,
+    *,
+    priority: int = PROXY,
+) -> None:
+    """Ask the charger something as the proxy; nobody is answered. Nothing is asked of one that is away."""
+    row = actions.down(state.version, action)
+    if row is None or not state.online:
+        return
+    state.gate.submit(
+        DownCall(
+            row,
+            payload,
+            then or _nothing_follows,
+            exchange=state.next_seq(turn.utc),
+            at=turn.utc,
+            queued_at=turn.now,
+            priority=priority,
+            rule=rule,
+        )
+    )
+    state.wake_at(turn.now + state.snapshot.options.T_cmd_queue)
+
+
+def _nothing_follows(state: State, turn: Turn, call: DownCall, reply: Reply) -> None:
+    """The proxy has asked for the effect, not for the answer; the audit log has it."""
+
+
+def stop_transaction(state: State, turn: Turn, transaction: Transaction, rule: str) -> None:
+    """Ask the charger, as the proxy, to end a session."""
+    action = "RemoteStopTransaction" if state.version == "1.6" else "RequestStopTransaction"
+    number = transaction.row.charger_transaction_id
+    if number is not None:
+        token = number if state.version == "1.6" else frames.quote(number)
+        command(state, turn, action, f'{{"transactionId":{token}}}', rule, priority=SAFETY)
+
+
+# -- answering the asker -------------------------------------------------------------------------------
+
+
+def relay(state: State, turn: Turn, call: DownCall, reply: Reply) -> None:
+    """Give the asker, and nobody else, what the charger has answered, with the asker's identifiers."""
+    if not is_accepted(reply):
+        rewriting.take_back(state, turn, call.opened)
+    asked = call.asked
+    if asked is None:
+        return
+    if reply.payload is None:
+        _answer_error(state, turn, asked, reply)
+    else:
+        payload = rewriting.to_asker(state, turn, call, reply.payload)
+        answer(state, turn, asked, payload)
+
+
+def is_accepted(reply: Reply) -> bool:
+    """Whether the charger does what it was asked: a positive status, or an answer that has none."""
+    if reply.payload is None:
+        return False
+    status = spans.value(reply.payload, "$.status")
+    return status is None or status in ACCEPTED
+
+
+def answer(
+    state: State, turn: Turn, asked: Asked, payload: str, rule: str = "", outcome: Outcome = "answered"
+) -> None:
+    """Answer a backoffice's CALL with a payload; ``rule`` where the proxy itself has decided so."""
+    asked.rule = rule or asked.rule
+    frame = frames.call_result(asked.raw_id, payload)
+    audit.asked(state, turn, asked, frame, outcome)
+    _to_asker(state, turn, asked, frame)
+
+
+def deny(state: State, turn: Turn, asked: Asked, rule: str) -> None:
+    """Say no in the action's own words: many backoffices take a CALLERROR for a broken charger."""
+    asked.rule = rule
+    line = state.lines.get(asked.route)
+    payload = actions.deny_payload(asked.row, asked.payload)
+    if payload is None or (line is not None and line.route.options.deny_style == "callerror"):
+        blocked(state, turn, asked)
+        return refuse(state, turn, asked, asked.row.denial_error, "denied by proxy policy", "denied")
+    deny_with(state, turn, asked, payload, rule)
+
+
+def deny_with(state: State, turn: Turn, asked: Asked, payload: str, rule: str) -> None:
+    """Say no with this payload."""
+    asked.rule = rule
+    blocked(state, turn, asked)
+    answer(state, turn, asked, payload, rule, "denied")
+
+
+def blocked(state: State, turn: Turn, asked: Asked) -> None:
+    """Report that a rule has kept something from the charger."""
+    line = state.lines.get(asked.route)
+    who = line.route.backoffice if line is not None else "a backoffice"
+    turn.emit(Report("blocked", f"{asked.action} of {who}: {asked.rule}"))
+
+
+def refuse(
+    state: State, turn: Turn, asked: Asked, condition: Condition, words: str, outcome: Outcome
+) -> None:
+    """Answer a backoffice's CALL with a CALLERROR."""
+    code = error_code(state.version, condition)
+    _answer_error(state, turn, asked, Reply(code=code, description=words, outcome=outcome))
+
+
+def _answer_error(state: State, turn: Turn, asked: Asked, reply: Reply) -> None:
+    frame = frames.call_error(asked.raw_id, reply.code, reply.description, reply.details)
+    if reply.outcome == "error":
+        rule = ""
+    elif reply.outcome == "denied":
+        rule = asked.rule or reply.description
+    else:
+        rule = reply.description
+    audit.asked(state, turn, asked, frame, reply.outcome, code=reply.code, rule=rule)
+    _to_asker(state, turn, asked, frame)
+
+
+def _to_asker(state: State, turn: Turn, asked: Asked, frame: str) -> None:
+    line = state.lines.get(asked.route)
+    if line is not None and line.phase is not Phase.DOWN and not asked.withdrawn:
+        turn.send(line.key, frame)
+
+
+# -- the charger's side --------------------------------------------------------------------------------
+
+
+def pump(state: State, turn: Turn) -> None:
+    """Send the next CALL to the charger, if one may go.
+
+    A charger that waits for the answer to its boot is left alone: some start over when they are
+    asked something before it.
+    """
+    if not state.gate.queue or not state.online or state.boots:
+        return
+    call = state.gate.take(turn.now)
+    if call is None:
+        return
+    call.message_id = (
+        str(state.next_seq(turn.utc) % 1_000_000_000) if state.snapshot.options.short_ids else state.new_id()
+    )
+    call.sent_at, call.sent_utc = turn.now, turn.utc
+    state.gate.outstanding = call
+    state.wake_at(turn.now + state.snapshot.options.T_cmd)
+    turn.answer(frames.call(call.message_id, call.action, call.payload), gated=False)
+
+
+def charger_answers(state: State, turn: Turn, frame: CallResult | CallError) -> None:
+    """The charger has answered: what was to follow, follows."""
+    call = state.gate.outstanding
+    if call is None or frame.message_id != call.message_id:
+        audit.stray(
+            state,
+            turn,
+            None,
+            "down",
+            frame.text,
+            "unsolicited",
+            "an answer to nothing that is outstanding",
+            message_id=frame.message_id,
+        )
+        return
+    state.gate.outstanding = None
+    if isinstance(frame, CallError):
+        reply = Reply(
+            code=frame.code,
+            description=frame.description,
+            details=frame.details,
+            outcome="error",
+            text=frame.text,
+        )
+    else:
+        reply = Reply(payload=frame.payload, text=frame.text)
+    audit.commanded(state, turn, call, "", frame.text, reply.outcome, code=reply.code)
+    call.then(state, turn, call, reply)
+
+
+def charger_answers_nonsense(state: State, turn: Turn, message_id: str, text: str) -> None:
+    """An answer that cannot be read, but its id can: the asker hears so at once."""
+    call = state.gate.outstanding
+    if call is not None and call.message_id == message_id:
+        words = "the charger's answer cannot be read"
+        _end_outstanding(state, turn, Condition.FORMAT, words, text, "malformed")
+
+
+def expire(state: State, turn: Turn) -> None:
+    """End CALLs that the charger does not answer or that have waited too long for it."""
+    options = state.snapshot.options
+    for late in state.gate.expired(turn.now, options.T_cmd_queue):
+        words = "busy: the charger had no time for this CALL"
+        _end(state, turn, late, Condition.INTERNAL, words, "dropped")
+    call = state.gate.outstanding
+    if call is not None and turn.now >= call.sent_at + options.T_cmd:
+        words = f"no answer from the charger in {options.T_cmd:g} s"
+        _end_outstanding(state, turn, Condition.GENERIC, words, "", "timeout")
+
+
+def charger_lost(state: State, turn: Turn, why: str) -> None:
+    """The socket that was to answer is gone. A CALL is never sent again: it may have been carried out."""
+    _end_outstanding(state, turn, Condition.GENERIC, why, "", "lost")
+
+
+def drop_waiting(state: State, turn: Turn, why: str) -> None:
+    """Nobody will take what waits for the charger."""
+    waiting, state.gate.queue = state.gate.queue, []
+    for call in waiting:
+        _end(state, turn, call, Condition.GENERIC, why, "lost")
+
+
+def asker_lost(state: State, turn: Turn, route: int) -> None:
+    """What a backoffice has waiting for the charger is dropped with its link."""
+    for call in state.gate.withdraw(route):
+        if call.asked is not None:
+            call.asked.withdrawn = True
+        words = "the link closed before the charger was asked"
+        _end(state, turn, call, Condition.GENERIC, words, "lost")
+
+
+def _end_outstanding(
+    state: State, turn: Turn, condition: Condition, words: str, text: str, outcome: Outcome
+) -> None:
+    call, state.gate.outstanding = state.gate.outstanding, None
+    if call is None:
+        return
+    audit.commanded(state, turn, call, "", text, outcome)
+    _end(state, turn, call, condition, words, outcome, text)
+
+
+def _end(
+    state: State,
+    turn: Turn,
+    call: DownCall,
+    condition: Condition,
+    words: str,
+    outcome: Outcome,
+    text: str = "",
+) -> None:
+    code = error_code(state.version, condition)
+    call.then(state, turn, call, Reply(code=code, description=words, outcome=outcome, text=text))
+
+
+def deadline(state: State) -> float:
+    """When the gate has to be looked at again."""
+    options = state.snapshot.options
+    when = min((c.queued_at + options.T_cmd_queue for c in state.gate.queue), default=float("inf"))
+    if state.gate.outstanding is not None:
+        when = min(when, state.gate.outstanding.sent_at + options.T_cmd)
+    return when

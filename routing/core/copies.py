@@ -1,0 +1,137 @@
+"""Copies of the charger's messages: who gets one, and what is stored of it (ocpp-semantics 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from routing.core import reports
+from routing.core.actions import Queue, Receives, Up
+from routing.core.binding import is_hidden
+from routing.core.lines import Item, Kind, Line, Phase
+from routing.core.payloads import StatusHead, integer, read
+from routing.core.replies import STORED
+from routing.core.rows import DeliveryRow
+from routing.core.state import Received, State
+from routing.core.turn import Turn
+
+Editor = Callable[[State, Turn, Line, Received], str | None]
+"""What one route gets of a message of the charger: a payload, None for nothing.
+
+Here identifiers are written that do not depend on the moment of sending; ``binding`` writes the others.
+"""
+
+EDITORS: dict[str, Editor] = {}
+"""Actions of which a route may get something else than the whole; for the rest see ``_payload_for``."""
+
+
+def fan_out(state: State, turn: Turn, received: Received, answerer: Line | None) -> None:
+    """Queue a copy for every route that may see this CALL."""
+    row = received.row
+    for line in state.lines.values():
+        asked = line is answerer
+        if (received.call.action in line.unsupported and not asked) or is_hidden_from(line, received):
+            continue
+        payload = _payload_for(state, turn, line, received, asked=asked)
+        if payload is None:
+            continue
+        if row.queue in STORED:
+            store_delivery(state, turn, line, received, payload, asked=asked)
+        elif row.queue is Queue.LATEST:
+            _queue_latest(turn, line, received, payload)
+        elif asked or (line.phase is Phase.READY and not line.overdue):
+            line.ask(item(Kind.RELAY, received, payload, asked=asked))
+            turn.touched.add(line.key)
+    if row.queue in STORED and received.transaction is not None:
+        _deliver_to_switched_off(state, turn, received)
+
+
+def _payload_for(state: State, turn: Turn, line: Line, received: Received, *, asked: bool) -> str | None:
+    sees = received.row.receives.get(line.route.role, Receives.NO)
+    if not asked and sees is not Receives.YES and sees is not Receives.FILTERED:
+        return None
+    editor = EDITORS.get(received.call.action)
+    if editor is not None:
+        return editor(state, turn, line, received)
+    if asked or sees is Receives.YES:
+        return received.call.payload
+    return reports.own_part(state, turn, line, received)
+
+
+def is_announced(row: Up, line: Line) -> bool:
+    """Whether a route gets to know of every session that this message begins."""
+    return row.receives.get(line.route.role) is Receives.YES
+
+
+def is_hidden_from(line: Line, received: Received) -> bool:
+    """Whether a message belongs to a session that a route is not to know of."""
+    transaction = received.transaction
+    return received.row.category == "transaction" and transaction is not None and is_hidden(line, transaction)
+
+
+def item(kind: Kind, received: Received, payload: str = "", *, asked: bool) -> Item:
+    """The copy of a message for one route, of the charger's own payload by default."""
+    call = received.call
+    made = Item(
+        kind,
+        call.action,
+        payload or call.payload,
+        seq=received.exchange,
+        exchange=received.exchange,
+        at=received.at,
+        transaction=received.transaction.id if received.transaction else None,
+        asked=asked,
+    )
+    made.edited = made.payload is not call.payload
+    return made
+
+
+def store_delivery(
+    state: State, turn: Turn, line: Line, received: Received, payload: str = "", *, asked: bool
+) -> None:
+    """Queue a copy that the database keeps until the backoffice has answered it."""
+    made = item(Kind.DELIVERY, received, payload, asked=asked)
+    made.replayed = line.phase is Phase.DOWN
+    made.number = received.number
+    turn.store(delivery_row(state, line.key, received, made.payload))
+    line.deliver(made)
+    turn.touched.add(line.key)
+
+
+def delivery_row(state: State, route: int, received: Received, payload: str) -> DeliveryRow:
+    """The stored form of one copy."""
+    return DeliveryRow(
+        charger=state.snapshot.key,
+        route=route,
+        seq=received.exchange,
+        exchange=received.exchange,
+        at=received.at,
+        action=received.call.action,
+        payload=payload,
+        edited=payload is not received.call.payload,
+        transaction=received.transaction.id if received.transaction else None,
+    )
+
+
+def _deliver_to_switched_off(state: State, turn: Turn, received: Received) -> None:
+    """A route that knows the start of a session also gets its end, when it is switched on again."""
+    transaction = received.transaction
+    if transaction is None or transaction.is_open:
+        return
+    for route, known in transaction.routes.items():
+        if route not in state.lines and known.state != "failed":
+            turn.store(delivery_row(state, route, received, received.call.payload))
+
+
+def _queue_latest(turn: Turn, line: Line, received: Received, payload: str) -> None:
+    """A line that is not ready gets it when it is; statuses of connectors are replayed then anyway."""
+    if line.phase is Phase.READY or received.call.action != "StatusNotification":
+        key = f"{received.call.action}/{_latest_key(received)}"
+        line.put_status(key, item(Kind.STATUS, received, payload, asked=False))
+        turn.touched.add(line.key)
+
+
+def _latest_key(received: Received) -> str:
+    if received.row.category != "core":
+        return ""
+    head = read(received.call.payload, StatusHead)
+    return f"{integer(head.evseId) or 0}/{integer(head.connectorId) or 0}"

@@ -1,0 +1,165 @@
+"""Numbers and names that backoffices give to things: one table that says whose is what (ocpp-semantics 3).
+
+Every identifier is kept as text, an integer as its digits: ``"17"``. A mapping joins the id on the
+charger's socket with the id that one route uses; a route never sees any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+from routing.core.actions import Kind
+from routing.core.payloads import INT32_MAX
+from routing.core.rows import IdentifierRow
+
+REMEMBERED = timedelta(hours=24)
+"""How long a closed mapping still routes late reports, and its charger id is given to nobody else."""
+
+REMEMBERED_FOR_DELIVERY = timedelta(days=30)
+"""The same for what stands in messages of sessions: as long as those wait for a backoffice."""
+
+IN_SESSIONS = frozenset({Kind.RESERVATION, Kind.REMOTE_START})
+
+NAMES = frozenset({Kind.DER})
+"""Kinds whose ids are strings; all others are integers."""
+
+FROM_ONE = frozenset({Kind.REQUEST})
+"""Kinds that are mapped for everybody, Billing included, from 1 on: any two backoffices begin at 1."""
+
+
+class Mapping:
+    """One identifier of one route. ``closed`` is None while the thing exists."""
+
+    __slots__ = ("charger_id", "closed", "created", "kind", "route", "route_id")
+
+    def __init__(self, kind: Kind, charger_id: str, route: int, route_id: str, created: datetime) -> None:
+        self.kind = kind
+        self.charger_id = charger_id
+        self.route = route
+        self.route_id = route_id
+        self.created = created
+        self.closed: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether what it names still exists."""
+        return self.closed is None
+
+    def token(self) -> str:
+        """The charger's id as raw JSON. Names are UUIDs or what passed a schema: no quote is in them."""
+        return f'"{self.charger_id}"' if self.kind in NAMES else self.charger_id
+
+    def route_token(self) -> str:
+        """The route's id as raw JSON."""
+        return f'"{self.route_id}"' if self.kind in NAMES else self.route_id
+
+
+class Identifiers:
+    """All mappings of a charger that still matter: open ones, and closed ones as long as remembered."""
+
+    def __init__(self, charger: int, new_name: Callable[[], str]) -> None:
+        self._charger = charger
+        self._new_name = new_name
+        self._by_charger: dict[tuple[Kind, str], list[Mapping]] = {}
+        self._by_route: dict[tuple[Kind, int, str], Mapping] = {}
+
+    def restore(self, rows: Iterable[IdentifierRow]) -> None:
+        """Take over what the database knows, oldest first."""
+        for row in rows:
+            mapping = Mapping(Kind(row.kind), row.charger_id, row.route, row.route_id, row.created)
+            mapping.closed = row.closed
+            self._keep(mapping)
+
+    def named(self, kind: Kind, route: int, route_id: str) -> Mapping | None:
+        """The open mapping of what a route calls ``route_id``; None: it never made such a thing."""
+        mapping = self._by_route.get((kind, route, route_id))
+        return mapping if mapping is not None and mapping.is_open else None
+
+    def holders(self, kind: Kind, charger_id: str) -> list[Mapping]:
+        """Who knows this id of the charger: the open mappings, else those closed not long ago."""
+        known = self._by_charger.get((kind, charger_id))
+        if not known:
+            return []
+        return [m for m in known if m.is_open] or known[-1:]
+
+    def of(self, kind: Kind, route: int, charger_id: str) -> Mapping | None:
+        """How a route calls an id of the charger, None where that is not its own."""
+        return next((m for m in self.holders(kind, charger_id) if m.route == route), None)
+
+    def own(self, kind: Kind, route: int) -> list[Mapping]:
+        """What a route has open of one kind, oldest first."""
+        return [m for (k, r, _), m in self._by_route.items() if k is kind and r == route and m.is_open]
+
+    def is_free(self, kind: Kind, charger_id: str) -> bool:
+        """Whether nobody holds this id of the charger, nor has until not long ago."""
+        return not self._by_charger.get((kind, charger_id))
+
+    def open(self, kind: Kind, route: int, route_id: str, utc: datetime, *, keep: bool, band: int) -> Mapping:
+        """Map a route's id to one of the charger, the same as before where it is mapped already.
+
+        ``keep``: the id passes unchanged if it is free or was this route's own (Billing); else it gets the
+        lowest free one from ``band`` on, and names get a new name. Source: ocpp-semantics 3, rules 1 to 3.
+        """
+        self._forget_old(utc)
+        if (known := self.named(kind, route, route_id)) is not None:
+            return known
+        before = self._by_charger.get((kind, route_id), [])
+        mine = all(m.route == route and not m.is_open for m in before)
+        if keep and kind not in FROM_ONE and mine:
+            charger_id = route_id
+        elif kind in NAMES:
+            charger_id = self._new_name()
+        else:
+            charger_id = self._lowest_free(kind, 1 if kind in FROM_ONE else band)
+        return self.assign(kind, charger_id, route, route_id, utc)
+
+    def assign(self, kind: Kind, charger_id: str, route: int, route_id: str, utc: datetime) -> Mapping:
+        """Map an id that the charger itself has chosen (monitors), or that is known otherwise."""
+        mapping = Mapping(kind, charger_id, route, route_id, utc)
+        self._keep(mapping)
+        return mapping
+
+    def row(self, mapping: Mapping) -> IdentifierRow:
+        """The stored form of a mapping."""
+        return IdentifierRow(
+            charger=self._charger,
+            kind=mapping.kind.value,
+            charger_id=mapping.charger_id,
+            route=mapping.route,
+            route_id=mapping.route_id,
+            created=mapping.created,
+            closed=mapping.closed,
+        )
+
+    def _keep(self, mapping: Mapping) -> None:
+        known = self._by_charger.setdefault((mapping.kind, mapping.charger_id), [])
+        known[:] = [m for m in known if m.route != mapping.route]
+        known.append(mapping)
+        self._by_route.pop((mapping.kind, mapping.route, mapping.route_id), None)
+        self._by_route[mapping.kind, mapping.route, mapping.route_id] = mapping
+
+    def _lowest_free(self, kind: Kind, first: int) -> str:
+        number = first
+        while not self.is_free(kind, str(number)):
+            number += 1
+        return str(min(number, INT32_MAX))
+
+    def _forget_old(self, utc: datetime) -> None:
+        for key, known in list(self._by_charger.items()):
+            kept = [m for m in known if m.closed is None or utc - m.closed < remembered(m.kind)]
+            if len(kept) == len(known):
+                continue
+            for mapping in known:
+                name = (mapping.kind, mapping.route, mapping.route_id)
+                if mapping not in kept and self._by_route.get(name) is mapping:
+                    del self._by_route[name]
+            if kept:
+                self._by_charger[key] = kept
+            else:
+                del self._by_charger[key]
+
+
+def remembered(kind: Kind) -> timedelta:
+    """How long a closed mapping of this kind is remembered."""
+    return REMEMBERED_FOR_DELIVERY if kind in IN_SESSIONS else REMEMBERED
