@@ -10,9 +10,9 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.models import Organisation
-from backoffices.fields import EncryptedField
 from routing.changes import ConfigModel, ConfigQuerySet
 from routing.core.snapshot import OCPP_VERSIONS
+from routing.fields import EncryptedField
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser

@@ -255,6 +255,7 @@ class Runtime:
             writer=self._writer,
             dial=self._dial,
             load_deliveries=self._load_deliveries,
+            set_password=self._set_password,
         )
         live = self._live[charger] = Live(session, targets)
         return live
@@ -270,6 +271,9 @@ class Runtime:
 
     async def _load_deliveries(self, route: int, after: int, limit: int) -> Any:
         return await self._threads.run(loading.load_deliveries, route, after, limit)
+
+    async def _set_password(self, route: int, password: bytes) -> None:
+        await self._threads.run(loading.set_password, route, password)
 
     # -- the end of sessions -----------------------------------------------------------------------
 

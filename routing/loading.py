@@ -17,16 +17,19 @@ from urllib.parse import quote
 import msgspec
 from django.apps import apps
 from django.conf import settings
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, Max, OuterRef, Q, Window
 from django.db.models.functions import Now, RowNumber
 from django.utils import timezone
 
+from routing.core import identifiers
 from routing.core.decisions import DELIVERY_WINDOW, Memory
 from routing.core.options import OptionError, charger_options, route_options
 from routing.core.payloads import INT32_MAX
 from routing.core.rows import (
+    AlarmRow,
     DeliveryRow,
+    IdentifierRow,
     LatestRow,
     RouteTransactionRow,
     RouteTransactionState,
@@ -36,9 +39,11 @@ from routing.core.snapshot import ChargerSnapshot, Role, RouteSnapshot, Verdict
 from routing.core.transactions import PROXY_BAND, REMEMBERED
 from routing.links import DialTarget
 from routing.models import (
+    Alarm,
     ChargerSession,
     ConfigChange,
     Delivery,
+    Identifier,
     LatestValue,
     Message,
     Route,
@@ -81,7 +86,8 @@ def load_charger(charger: int) -> tuple[ChargerSnapshot, dict[int, DialTarget]] 
         return None
     routes = list(
         Route.objects.filter(charger_id=charger, enabled=True, backoffice__enabled=True)
-        .select_related("backoffice")
+        .select_related("backoffice", "preset")
+        .prefetch_related("overrides")
         .order_by("pk")
     )
     snapshots = tuple(_route_snapshot(route, row.identity) for route in routes)
@@ -104,6 +110,8 @@ def _route_snapshot(route: Route, identity: str) -> RouteSnapshot:
         role=Role(route.role),
         alias=route.alias or identity,
         permissions=_verdicts(route.permissions, whose),
+        preset=_verdicts(route.preset.permissions, f"preset of {whose}") if route.preset else {},
+        override_until=max((override.until for override in route.overrides.all()), default=None),
         options=_readable(route.options, route_options, whose),
         alias_key=_alias_key(backoffice.pk),
     )
@@ -157,7 +165,7 @@ def _target(route: Route, snapshot: RouteSnapshot) -> DialTarget:
         backoffice=backoffice.name,
         url=dial_url(backoffice.url, snapshot.alias),
         username=snapshot.alias if backoffice.username is None else backoffice.username,
-        password=_password(backoffice),
+        password=_password(route) if route.has_password else _password(backoffice),
         ping=snapshot.options.ping,
         allow_private=settings.PROXY_ALLOW_PRIVATE_UPSTREAMS,
     )
@@ -172,13 +180,30 @@ def dial_url(url: str, alias: str) -> str:
     return f"{path.rstrip('/')}/{encoded}{mark}{query}"
 
 
-def _password(backoffice: Any) -> bytes | None:
+def _password(row: Any) -> bytes | None:
+    """The password of a backoffice, or the one that it has set for the charger of a route."""
     try:
-        password: bytes | None = backoffice.password
+        password: bytes | None = row.password
     except ValueError as error:  # encrypted with a key that is gone; the backoffice will refuse, others go on
-        log.error("backoffice %s: its password can't be read, none is sent: %s", backoffice.name, error)
+        log.error("%s %s: its password can't be read, none is sent: %s", row._meta.model_name, row, error)
         return None
     return password
+
+
+def set_password(route: int, password: bytes) -> None:
+    """A backoffice has set another password for the charger: links of this route are dialled with it."""
+    with transaction.atomic():
+        row = (
+            Route.objects.select_related("backoffice")
+            .select_for_update(of=("self",))
+            .filter(pk=route)
+            .first()
+        )
+        if row is None:
+            return
+        row.previous_password = row.password if row.has_password else row.backoffice.password
+        row.password = password
+        row.save(update_fields=["password", "previous_password"])
 
 
 def config_changes(after: int) -> tuple[int, list[int | None]]:
@@ -212,7 +237,7 @@ def load_memory(charger: int) -> Memory:
     return Memory(
         latest=[
             LatestRow(charger=charger, kind=v.kind, key=v.key, payload=v.payload, at=v.at)
-            for v in LatestValue.objects.filter(charger_id=charger).order_by("at", "pk")
+            for v in LatestValue.objects.filter(charger_id=charger).exclude(payload="").order_by("at", "pk")
         ],
         transactions=transactions,
         route_transactions=_route_transactions(charger, [row.id for row in transactions]),
@@ -220,10 +245,40 @@ def load_memory(charger: int) -> Memory:
         more=more,
         last_seq=_last_seq(charger),
         last_proxy_transaction_id=_last_proxy_transaction_id(charger),
+        identifiers=_identifiers(charger),
+        alarms=_alarms(charger),
         registrations=dict(
             RouteState.objects.filter(route__charger_id=charger).values_list("route_id", "registration")
         ),
     )
+
+
+def _identifiers(charger: int) -> list[IdentifierRow]:
+    now = timezone.now()
+    kept = Q(closed=None) | Q(closed__gte=now - identifiers.REMEMBERED)
+    kept |= Q(
+        closed__gte=now - identifiers.REMEMBERED_FOR_DELIVERY,
+        kind__in=[k.value for k in identifiers.IN_SESSIONS],
+    )
+    return [
+        IdentifierRow(
+            charger=charger,
+            kind=row.kind,
+            charger_identifier=row.charger_identifier,
+            route=row.route_id,
+            route_identifier=row.route_identifier,
+            created=row.created,
+            closed=row.closed,
+        )
+        for row in Identifier.objects.filter(kept, charger_id=charger).order_by("created", "pk")
+    ]
+
+
+def _alarms(charger: int) -> list[AlarmRow]:
+    return [
+        AlarmRow(charger=charger, kind=row.kind, key=row.key, text=row.text, raised=row.raised)
+        for row in Alarm.objects.filter(charger_id=charger, cleared=None).order_by("raised", "pk")
+    ]
 
 
 def load_deliveries(route: int, after: int, limit: int) -> tuple[list[DeliveryRow], bool]:
@@ -290,6 +345,7 @@ def _delivery_row(row: Delivery) -> DeliveryRow:
         at=row.at,
         action=row.action,
         payload=row.payload,
+        edited=row.edited,
         transaction=row.transaction_id,
         attempts=row.attempts,
     )

@@ -10,15 +10,16 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import uuid4
 
 from django.db import DatabaseError
 
 from routing.bus import Attach, ChargerSocket
 from routing.core.decisions import (
+    ChangePassword,
     CloseCharger,
     CloseLink,
     Decision,
@@ -72,6 +73,10 @@ LoadDeliveries = Callable[[int, int, int], Awaitable[tuple[list[DeliveryRow], bo
 """``(route, after, limit)``: waiting deliveries in order, and whether there are more."""
 
 
+SetPassword = Callable[[int, bytes], Awaitable[None]]
+"""``(route, password)``: have this route dialled with another password from now on."""
+
+
 class ChargerAttachment:
     """One socket of the charger, as the edge holds it. Only the newest of a session counts."""
 
@@ -104,6 +109,7 @@ class Session:
         writer: RowWriter,
         dial: Dial,
         load_deliveries: LoadDeliveries,
+        set_password: SetPassword,
     ) -> None:
         self.charger = snapshot.key
         self.identity = snapshot.identity
@@ -114,11 +120,12 @@ class Session:
         self._writer = writer
         self._dial = dial
         self._load_deliveries = load_deliveries
+        self._set_password = set_password
         self._links: dict[int, Link] = {}
         self._attachment: ChargerAttachment | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = float("inf")
-        self._loads: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = False
 
     # -- the charger -----------------------------------------------------------------------------
@@ -199,7 +206,7 @@ class Session:
         self._attachment = None
         if self._timer is not None:
             self._timer.cancel()
-        for task in self._loads:
+        for task in self._tasks:
             task.cancel()
 
     def abandon(self) -> None:
@@ -217,7 +224,7 @@ class Session:
     @property
     def idle(self) -> bool:
         """Whether nothing is connected and nothing waited for."""
-        return self._attachment is None and self._machine.idle and not self._loads
+        return self._attachment is None and self._machine.idle and not self._tasks
 
     @property
     def link_count(self) -> int:
@@ -254,6 +261,8 @@ class Session:
                 case CloseCharger(code, reason):
                     if self._attachment is not None:
                         self._attachment.socket.close(code, reason)
+                case ChangePassword(route, password):
+                    self._start(self._change_password(route, password))
                 case Report(kind, text):
                     logger.info("%s: %s: %s", self.identity, kind, text)
         self._arm()
@@ -275,9 +284,21 @@ class Session:
         self._links[route] = self._dial(target, version, self)
 
     def _load(self, load: Load) -> None:
-        task = self._loop.create_task(self._load_and_feed(load))
-        self._loads.add(task)
-        task.add_done_callback(self._loads.discard)
+        self._start(self._load_and_feed(load))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _change_password(self, route: int, password: bytes) -> None:
+        """The link is dialled anew when the stored change of configuration is noticed."""
+        while True:
+            try:
+                return await self._set_password(route, password)
+            except DatabaseError as error:
+                logger.warning("%s: cannot store a new password, trying again: %s", self.identity, error)
+                await asyncio.sleep(1)
 
     async def _load_and_feed(self, load: Load) -> None:
         while True:

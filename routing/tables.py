@@ -23,10 +23,12 @@ from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from routing.core.rows import (
+    AlarmRow,
     ConnectorRow,
     DeliveryDone,
     DeliveryFailed,
     DeliveryRow,
+    IdentifierRow,
     LatestRow,
     MessageRow,
     RouteStateRow,
@@ -87,6 +89,13 @@ TABLES = (
         key=("charger", "evse_id", "connector_id"),
         renamed={"at": "updated_at"},
     ),
+    Table(
+        row=IdentifierRow,
+        model="routing.Identifier",
+        verb=Verb.PUT,
+        key=("charger", "kind", "charger_identifier", "route"),
+    ),
+    Table(row=AlarmRow, model="routing.Alarm", verb=Verb.PUT, key=("charger", "kind", "key")),
     Table(row=RouteStateRow, model="routing.RouteState", verb=Verb.PUT, key=("route",), without=("charger",)),
     Table(
         row=DeliveryRow,

@@ -1,8 +1,8 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-import backoffices.fields
 import backoffices.models
+import routing.fields
 
 
 class Migration(migrations.Migration):
@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                 ("name", models.CharField(max_length=100, unique=True)),
                 ("url", models.CharField(max_length=500, validators=[backoffices.models.validate_url])),
                 ("username", models.CharField(blank=True, max_length=255, null=True)),
-                ("password", backoffices.fields.EncryptedField(blank=True, editable=False, null=True)),
+                ("password", routing.fields.EncryptedField(blank=True, editable=False, null=True)),
                 (
                     "ocpp_versions",
                     models.JSONField(

@@ -14,13 +14,13 @@ import msgspec
 from django.db import models, transaction
 
 from accounts.models import Organisation
-from backoffices.fields import Unreadable
 from backoffices.models import Backoffice
 from chargers.credentials import hash_password, is_current
 from chargers.models import Charger
 from proxy_site.configuration.document import Document, Fault, Place, Refused
 from proxy_site.configuration.reading import Entry, Secret, Wanted, read, unknown_references
 from routing.core.snapshot import Role
+from routing.fields import Unreadable
 from routing.models import DefaultRoute, Delivery, Route
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from routing.core import actions, audit, calls, registration, replies, sessions, spans
+from routing.core import actions, audit, calls, hooks, registration, replies, sessions, spans
 from routing.core.actions import Queue
 from routing.core.dispatch import failed
 from routing.core.errors import Condition, read_code
@@ -266,6 +266,7 @@ def _boot_for_charger(state: State, turn: Turn, payload: str) -> str:
     if text(read(payload, BootAnswer).status) != "Accepted":
         return payload
     state.remember("boot_answer", "", payload, turn)
+    hooks.call(hooks.ACCEPTED, state, turn)
     return with_interval(state, payload)
 
 

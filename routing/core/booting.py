@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from routing.core import registration, replies
+from routing.core import hooks, registration, replies
 from routing.core.copies import item
 from routing.core.lines import Kind, Phase
 from routing.core.state import Received, State
@@ -25,3 +25,4 @@ def boot(state: State, turn: Turn, received: Received) -> None:
         replies.unanswered(state, turn, received, "", "Billing is away" if billing else "no Billing")
     else:
         replies.wait(state, received, answerer, state.snapshot.options.T_boot)
+    hooks.call(hooks.BOOTED, state, turn)

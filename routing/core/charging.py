@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from routing.core import sessions
+from routing.core import hooks, sessions
 from routing.core.copies import fan_out, is_announced, is_hidden_from, store_delivery
 from routing.core.lines import Line
 from routing.core.replies import EMPTY, reply, unanswered, wait
@@ -22,6 +22,7 @@ def start(state: State, turn: Turn, received: Received) -> None:
         return _join(state, turn, received, transaction, transaction.row.id_tag)
     turn.store(transaction.row)
     _expect_ids(state, turn, received)
+    hooks.call_for_session(hooks.BEGAN, state, turn, transaction)
     owner = state.lines.get(transaction.row.owner or -1)
     _ask_owner(state, turn, received, owner, transaction.row.id_tag, state.snapshot.options.T_start)
 
@@ -54,6 +55,7 @@ def stop(state: State, turn: Turn, received: Received) -> None:
     card = transaction.row.id_tag if transaction else ""
     if transaction is not None:
         turn.store(transaction.row)
+        hooks.call_for_session(hooks.ENDED, state, turn, transaction)
         owner = state.lines.get(transaction.row.owner or -1)
         return _ask_owner(state, turn, received, owner, card, state.snapshot.options.T_stop)
     billing = state.billing
@@ -73,6 +75,10 @@ def event(state: State, turn: Turn, received: Received) -> None:
     if transaction is not None:
         turn.store(transaction.row)
         _know_ids(state, turn, received)
+        if event.begins:
+            hooks.call_for_session(hooks.BEGAN, state, turn, transaction)
+        if event.ends:
+            hooks.call_for_session(hooks.ENDED, state, turn, transaction)
     if event.asks_owner:
         owner = state.lines.get(transaction.row.owner or -1) if transaction else state.billing
         return _ask_owner(state, turn, received, owner, event.card, state.snapshot.options.T_start)

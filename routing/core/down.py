@@ -27,6 +27,9 @@ SESSION_COMMANDS = frozenset(
 
 NOT_ITS_OWN = "{action} is allowed on what this backoffice has begun itself only"
 
+Check = Callable[[State, Turn, Line, Asked], str]
+"""The objection to a CALL, in words; "" for none."""
+
 Handler = Callable[[State, Turn, Line, Asked, Verdict], None]
 """What becomes of a CALL that may go on: it is answered, or the charger is asked (``calls.submit``)."""
 
@@ -45,8 +48,9 @@ def backoffice_call(state: State, turn: Turn, line: Line, call: Call) -> None:
         return _deny_early(state, turn, asked)
     if verdict is Verdict.DENY:
         return calls.deny(state, turn, asked, asked.rule)
-    if problem := guard.objection(call.action, call.payload):
-        return calls.deny(state, turn, asked, problem)
+    for check in CHECKS:
+        if objection := check(state, turn, line, asked):
+            return calls.deny(state, turn, asked, objection)
     HANDLERS.get(row.action, forward)(state, turn, line, asked, verdict)
 
 
@@ -117,6 +121,9 @@ def _of_own_session(state: State, turn: Turn, line: Line, asked: Asked, verdict:
         return calls.deny(state, turn, asked, NOT_ITS_OWN.format(action=asked.action))
     forward(state, turn, line, asked, Verdict.ALLOW)
 
+
+CHECKS: tuple[Check, ...] = (guard.check,)
+"""Why a CALL that the permissions let through is denied all the same."""
 
 HANDLERS: dict[str, Handler] = {
     "RemoteStopTransaction": _of_own_session,

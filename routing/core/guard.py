@@ -10,6 +10,10 @@ import re
 import msgspec
 
 from routing.core import payloads, spans
+from routing.core.gate import Asked
+from routing.core.lines import Line
+from routing.core.state import State
+from routing.core.turn import Turn
 
 MOVES_THE_CHARGER = re.compile(
     r"(url|uri|end.?point|back.?(end|office)|central.?system|csms|ocpp.*(server|host|addr|port|version|path|enable)"
@@ -48,6 +52,11 @@ NAMES = {
 """Where a CALL names what it changes."""
 
 ROOTS = frozenset({"CentralSystemRootCertificate", "CSMSRootCertificate"})
+
+
+def check(state: State, turn: Turn, line: Line, asked: Asked) -> str:
+    """Why this CALL would take the charger away, in words; "" when it would not."""
+    return objection(asked.action, asked.payload)
 
 
 def objection(action: str, payload: str) -> str:

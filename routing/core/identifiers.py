@@ -67,7 +67,9 @@ class Identifiers:
     def restore(self, rows: Iterable[IdentifierRow]) -> None:
         """Take over what the database knows, oldest first."""
         for row in rows:
-            mapping = Mapping(Kind(row.kind), row.charger_id, row.route, row.route_id, row.created)
+            mapping = Mapping(
+                Kind(row.kind), row.charger_identifier, row.route, row.route_identifier, row.created
+            )
             mapping.closed = row.closed
             self._keep(mapping)
 
@@ -125,9 +127,9 @@ class Identifiers:
         return IdentifierRow(
             charger=self._charger,
             kind=mapping.kind.value,
-            charger_id=mapping.charger_id,
+            charger_identifier=mapping.charger_id,
             route=mapping.route,
-            route_id=mapping.route_id,
+            route_identifier=mapping.route_id,
             created=mapping.created,
             closed=mapping.closed,
         )

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
-from routing.core import answers, audit, calls, dispatch, down, frames, registration, up
+from routing.core import answers, audit, calls, dispatch, down, frames, hooks, registration, up
 from routing.core.decisions import (
     DELIVERY_WINDOW,
     CloseCharger,
@@ -85,6 +85,7 @@ class Machine:
         for line in state.lines.values():
             registration.adopt_running(state, turn, line)
             registration.want(state, turn, line)
+        hooks.call(hooks.CONNECTED, state, turn)
         return self._end(turn)
 
     def _change_version(self, turn: Turn, ocpp_version: str) -> None:
@@ -174,6 +175,7 @@ class Machine:
         state.settle_at = NEVER
         calls.charger_lost(state, turn, "charger offline")
         state.wake_at(now + state.snapshot.options.offline_grace)
+        hooks.call(hooks.GONE, state, turn)
         return self._end(turn)
 
     # -- links -----------------------------------------------------------------------------------
@@ -215,6 +217,7 @@ class Machine:
         dispatch.down(self._state, turn, line)
         calls.asker_lost(self._state, turn, line.key)
         answers.link_lost(self._state, turn, line, why)
+        hooks.call_for_line(hooks.LOST, self._state, turn, line)
 
     def link_frame(self, route: int, text: str, now: float, utc: datetime) -> list[Decision]:
         """A text frame of a backoffice."""
@@ -291,6 +294,7 @@ class Machine:
             if state.online:
                 registration.adopt_running(state, turn, line)
                 registration.want(state, turn, line)
+        hooks.call(hooks.CONFIGURED, state, turn)
         return self._end(turn)
 
     def _line_for(self, turn: Turn, line: Line | None, route: RouteSnapshot) -> Line:
@@ -334,6 +338,10 @@ class Machine:
         calls.expire(state, turn)
         for line in state.lines.values():
             self._tick_line(turn, line)
+        for name, (when, timer) in list(state.timers.items()):
+            if now >= when:
+                state.cancel(name)
+                timer(state, turn)
         decisions = self._end(turn)
         self._set_deadline()
         return decisions
@@ -360,6 +368,8 @@ class Machine:
             state.wake_at(state.offline_since + state.snapshot.options.offline_grace)
         for waiting in state.waiting.values():
             state.wake_at(waiting.deadline)
+        for when, _ in state.timers.values():
+            state.wake_at(when)
         state.wake_at(calls.deadline(state))
         for line in state.lines.values():
             state.wake_at(line.deadline(heartbeats=state.online))

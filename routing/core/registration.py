@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from routing.core import hooks
 from routing.core.binding import is_hidden
 from routing.core.decisions import CloseLink, OpenLink
 from routing.core.dispatch import set_link
@@ -189,6 +190,7 @@ def ready(state: State, turn: Turn, line: Line) -> None:
     if not state.backlog_only:
         replay_statuses(state, turn, line)
     set_link(state, turn, line, "connected")
+    hooks.call_for_line(hooks.READY, state, turn, line)
 
 
 def replay_statuses(state: State, turn: Turn, line: Line) -> None:

@@ -161,16 +161,16 @@ class ConnectorRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class IdentifierRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """An identifier of one route (upsert by charger, kind, charger_id, route): routing.core.identifiers.
+    """An identifier of one route (upsert by charger, kind, charger_identifier, route).
 
     ``kind`` is a ``routing.core.actions.Kind``; ids are text. ``closed`` is None while the thing exists.
     """
 
     charger: int
     kind: str
-    charger_id: str
+    charger_identifier: str
     route: int
-    route_id: str
+    route_identifier: str
     created: datetime
     closed: datetime | None = None
 

@@ -41,10 +41,15 @@ class Ended(msgspec.Struct, frozen=True, gc=False):
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
-    """A TransactionEvent: whether it came before, and whether its answer may carry something."""
+    """A TransactionEvent: whether it came before, and whether its answer may carry something.
+
+    ``begins`` and ``ends``: the session does, with this event.
+    """
 
     card: str = ""
     asks_owner: bool = False
+    begins: bool = False
+    ends: bool = False
     repeated: bool = False
     answer: str | None = None
 
@@ -125,9 +130,15 @@ def event(state: State, turn: Turn, received: Received) -> Event:
     transaction = known or _begin(state, turn, received, head, number, card)
     received.transaction = transaction
     received.connector_id = transaction.row.connector_id
+    was_open = transaction.is_open
     _continue(transaction, turn, received, head, kind, card)
     _mark(transaction, mark)
-    return Event(card, asks_owner=bool(card) or kind in ("Started", "Ended"))
+    return Event(
+        card,
+        asks_owner=bool(card) or kind in ("Started", "Ended"),
+        begins=known is None,
+        ends=was_open and not transaction.is_open,
+    )
 
 
 def _came_before(known: Transaction, mark: EventMark) -> bool:

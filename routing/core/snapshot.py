@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 
 import msgspec
@@ -36,7 +37,9 @@ class RouteSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """One enabled route of a charger.
 
     ``key`` is the primary key of the Route row; ``alias`` the charger's identity toward this
-    backoffice; ``permissions`` only the changes to the role's preset, by action.
+    backoffice; ``permissions`` the route's own changes to its preset, and ``preset`` those of the
+    organisation's preset to the role's, by action (or action and qualifier, routing.core.policy).
+    ``override_until``: until when this backoffice may change how the charger connects, None for not.
     ``alias_key`` is the secret with which card tags are replaced under ``foreign_tx: alias``.
     """
 
@@ -45,6 +48,8 @@ class RouteSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     role: Role
     alias: str
     permissions: Mapping[str, Verdict] = {}
+    preset: Mapping[str, Verdict] = {}
+    override_until: datetime | None = None
     options: RouteOptions = RouteOptions()
     alias_key: bytes = b""
 

@@ -30,6 +30,9 @@ REPEAT_WINDOW = 600.0
 """Seconds in which an equal CALL with the same id is a repeat (ocpp-semantics 1.7)."""
 
 
+Timer = Callable[["State", Turn], None]
+
+
 class Received:
     """A CALL of the charger being handled. ``exchange`` joins it with its copies; ``number`` is the
     transaction id of 1.6 as the charger has written it."""
@@ -98,6 +101,7 @@ class State:
         "remote_starts",
         "settle_at",
         "snapshot",
+        "timers",
         "transactions",
         "version",
         "waiting",
@@ -136,12 +140,25 @@ class State:
         self.identifiers = Identifiers(snapshot.key, lambda: str(new_uuid()))
         self.identifiers.restore(memory.identifiers)
         self.alarms: dict[tuple[str, str], AlarmRow] = {(a.kind, a.key): a for a in memory.alarms}
+        self.timers: dict[str, tuple[float, Timer]] = {}
         self.next_deadline = NEVER
 
     def next_seq(self, utc: datetime) -> int:
         """A number above every earlier one of this charger, also over restarts."""
         self.last_seq = max(self.last_seq + 1, int(utc.timestamp() * 1_000_000))
         return self.last_seq
+
+    def call_at(self, name: str, when: float, timer: Timer) -> None:
+        """Have ``timer`` called at this monotonic time, in place of an earlier one of the same name.
+
+        Timers live in memory: what must outlast a restart is remembered as well.
+        """
+        self.timers[name] = (when, timer)
+        self.wake_at(when)
+
+    def cancel(self, name: str) -> None:
+        """Forget a timer."""
+        self.timers.pop(name, None)
 
     def wake_at(self, when: float) -> None:
         """Ask for a tick at this monotonic time at the latest."""

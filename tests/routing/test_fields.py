@@ -5,8 +5,8 @@ from cryptography.fernet import Fernet
 from django.core.exceptions import FieldError, ImproperlyConfigured
 from django.db import connection
 
-from backoffices.fields import Unreadable
 from backoffices.models import Backoffice
+from routing.fields import Unreadable
 
 pytestmark = pytest.mark.django_db
 

@@ -1,0 +1,65 @@
+"""Who takes note of what happens to a charger: modules of one subject each, called in this order.
+
+They may store, ask the charger (``calls.command``) and set timers; what the charger is answered is not
+theirs to decide. A module that is listed here is never imported by what calls it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from routing.core.lines import Line
+from routing.core.state import State
+from routing.core.transactions import Transaction
+from routing.core.turn import Turn
+
+Hook = Callable[[State, Turn], None]
+LineHook = Callable[[State, Turn, Line], None]
+SessionHook = Callable[[State, Turn, Transaction], None]
+
+CONNECTED: tuple[Hook, ...] = ()
+"""The charger has connected."""
+
+BOOTED: tuple[Hook, ...] = ()
+"""The charger has sent a BootNotification."""
+
+ACCEPTED: tuple[Hook, ...] = ()
+"""The charger has been told that its boot is accepted."""
+
+GONE: tuple[Hook, ...] = ()
+"""The charger's socket is closed."""
+
+CONFIGURED: tuple[Hook, ...] = ()
+"""The configuration has changed; ``state.snapshot`` is the new one."""
+
+READY: tuple[LineHook, ...] = ()
+"""A backoffice takes messages (again)."""
+
+LOST: tuple[LineHook, ...] = ()
+"""The link of a backoffice is gone, or its route is switched off."""
+
+BEGAN: tuple[SessionHook, ...] = ()
+"""A session has begun."""
+
+ENDED: tuple[SessionHook, ...] = ()
+"""A session has ended."""
+
+
+def call(hooks: tuple[Hook, ...], state: State, turn: Turn) -> None:
+    """Tell everybody."""
+    for hook in hooks:
+        hook(state, turn)
+
+
+def call_for_line(hooks: tuple[LineHook, ...], state: State, turn: Turn, line: Line) -> None:
+    """Tell everybody about a line."""
+    for hook in hooks:
+        hook(state, turn, line)
+
+
+def call_for_session(
+    hooks: tuple[SessionHook, ...], state: State, turn: Turn, transaction: Transaction
+) -> None:
+    """Tell everybody about a session."""
+    for hook in hooks:
+        hook(state, turn, transaction)

@@ -1,0 +1,211 @@
+"""Which charger is joined with which backoffice, and what that one may do."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+
+from accounts.models import Organisation
+from accounts.querysets import UnownedQuerySet
+from routing.changes import ConfigModel, ConfigQuerySet
+from routing.core.options import RouteOptions
+from routing.core.snapshot import Role
+from routing.fields import EncryptedField
+from routing.validation import option_problems, permission_problems
+
+ROLES = [
+    (Role.BILLING.value, "Billing"),
+    (Role.CONTROL.value, "Data & control"),
+    (Role.ENERGY.value, "Energy manager"),
+    (Role.SERVICE.value, "Service"),
+    (Role.OBSERVE.value, "Observe only"),
+]
+"""Roles as people read them."""
+
+
+def rule_errors(permissions: object, options: object) -> dict[str, list[str]]:
+    """What is wrong with permissions and options, by field, for ValidationError."""
+    found = {
+        "permissions": [str(problem) for problem in permission_problems(permissions)],
+        "options": [str(problem) for problem in option_problems(options, RouteOptions)],
+    }
+    return {field: problems for field, problems in found.items() if problems}
+
+
+class PermissionPresetQuerySet(ConfigQuerySet["PermissionPreset"]):
+    charger_path = "routes__charger"
+
+
+class PermissionPreset(ConfigModel):
+    """Permissions of an organisation's own making, for routes to share.
+
+    ``role``: the role whose preset it changes. ``permissions``: as those of a route.
+    """
+
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.CASCADE, related_name="permission_presets"
+    )
+    name = models.CharField(max_length=100)
+    role = models.CharField(max_length=16, choices=ROLES)
+    permissions = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = PermissionPresetQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["organisation", "name"]
+        constraints = [
+            models.UniqueConstraint(fields=["organisation", "name"], name="one_preset_per_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        if errors := rule_errors(self.permissions, {}):
+            raise ValidationError(errors)
+
+
+class RouteQuerySet(ConfigQuerySet["Route"]):
+    owner = "charger__organisation"
+
+    def using_identity(self, identity: str) -> Self:
+        """Routes whose backoffice knows the charger by this identity."""
+        return self.filter(Q(alias=identity) | Q(alias="", charger__identity=identity))
+
+
+class Route(ConfigModel):
+    """A charger and a backoffice joined.
+
+    ``alias``: the charger's identity toward this backoffice, empty for its own.
+    ``permissions``: changes to the preset (of the organisation, or else of the role), action to verdict.
+    ``options``: names and values of routing.core.options.RouteOptions.
+    ``password``: what this backoffice has set for this charger since, in place of its own, None before;
+    ``previous_password``: the one before that, still good where the new one is refused.
+    """
+
+    charger = models.ForeignKey("chargers.Charger", on_delete=models.CASCADE, related_name="routes")
+    backoffice = models.ForeignKey("backoffices.Backoffice", on_delete=models.CASCADE, related_name="routes")
+    role = models.CharField(max_length=16, choices=ROLES)
+    alias = models.CharField(max_length=255, blank=True)
+    enabled = models.BooleanField(default=True)
+    preset = models.ForeignKey(
+        PermissionPreset, on_delete=models.PROTECT, related_name="routes", null=True, blank=True
+    )
+    permissions = models.JSONField(default=dict, blank=True)
+    options = models.JSONField(default=dict, blank=True)
+    password = EncryptedField(null=True, blank=True, editable=False)
+    previous_password = EncryptedField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = RouteQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["charger", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["charger", "backoffice"],
+                name="one_route_per_backoffice",
+                violation_error_message="This charger already has a route to this backoffice.",
+            ),
+            models.UniqueConstraint(
+                fields=["charger"],
+                condition=Q(role=Role.BILLING.value, enabled=True),
+                name="one_enabled_billing_route",
+                violation_error_message="This charger already has an enabled billing route; "
+                "switch that one off first, or choose another role.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.charger} to {self.backoffice}"
+
+    def clean(self) -> None:
+        errors = rule_errors(self.permissions, self.options)
+        # Without its charger or backoffice the form complains about that first.
+        if self.charger_id and self.backoffice_id and (taken := self.taken_alias()):
+            errors["alias"] = [taken]
+        if errors:
+            raise ValidationError(errors)
+
+    @property
+    def has_password(self) -> bool:
+        """Whether this route has one of its own; asking does not open it."""
+        return self.__dict__.get("password") is not None
+
+    def taken_alias(self) -> str | None:
+        """Why this route's identity toward its backoffice can't be used, None if it is free."""
+        identity = self.alias or self.charger.identity
+        toward = Route.objects.filter(backoffice_id=self.backoffice_id).exclude(pk=self.pk)
+        other = toward.using_identity(identity).exclude(charger_id=self.charger_id).first()
+        if other is None:
+            return None
+        return (
+            f'route {self.backoffice} of {self.charger}: identity "{identity}" is already used toward '
+            f"{self.backoffice} by {other.charger}; choose another alias"
+        )
+
+
+class DefaultRoute(models.Model):
+    """A route that every adopted charger gets."""
+
+    backoffice = models.ForeignKey(
+        "backoffices.Backoffice", on_delete=models.CASCADE, related_name="default_routes"
+    )
+    role = models.CharField(max_length=16, choices=ROLES)
+    permissions = models.JSONField(default=dict, blank=True)
+    options = models.JSONField(default=dict, blank=True)
+
+    objects = UnownedQuerySet["DefaultRoute"].as_manager()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["backoffice"],
+                name="one_default_route_per_backoffice",
+                violation_error_message="There is already a default route to this backoffice.",
+            ),
+            models.UniqueConstraint(
+                fields=["role"],
+                condition=Q(role=Role.BILLING.value),
+                name="one_default_billing_route",
+                violation_error_message="There is already a default billing route.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.backoffice} ({self.get_role_display()})"
+
+    def clean(self) -> None:
+        if errors := rule_errors(self.permissions, self.options):
+            raise ValidationError(errors)
+
+
+class GuardOverrideQuerySet(ConfigQuerySet["GuardOverride"]):
+    owner = "route__charger__organisation"
+    charger_path = "route__charger"
+
+
+class GuardOverride(ConfigModel):
+    """Leave for one backoffice to change how one charger connects, for a while (ocpp-semantics 3.10).
+
+    ``by``: the name of who gave it, as text, since it outlives the account.
+    """
+
+    route = models.ForeignKey(Route, on_delete=models.CASCADE, related_name="overrides")
+    until = models.DateTimeField()
+    reason = models.CharField(max_length=255)
+    by = models.CharField(max_length=150, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = GuardOverrideQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-until"]
+
+    def __str__(self) -> str:
+        return f"{self.route} until {self.until:%Y-%m-%d %H:%M} UTC"
