@@ -9,9 +9,11 @@ import msgspec
 
 from routing.core.decisions import Memory
 from routing.core.rows import (
+    AlarmRow,
     DeliveryDone,
     DeliveryFailed,
     DeliveryRow,
+    IdentifierRow,
     LatestRow,
     MessageRow,
     RouteStateRow,
@@ -32,6 +34,8 @@ class Database:
         self.route_transactions: dict[tuple[UUID, int], RouteTransactionRow] = {}
         self.latest: dict[tuple[str, str], LatestRow] = {}
         self.route_states: dict[int, RouteStateRow] = {}
+        self.identifiers: dict[tuple[str, str, int], IdentifierRow] = {}
+        self.alarms: dict[tuple[str, str], AlarmRow] = {}
 
     def write(self, rows: Iterable[Row]) -> None:
         """Apply rows in order."""
@@ -58,6 +62,10 @@ class Database:
                     self.latest[row.kind, row.key] = row
                 case RouteStateRow():
                     self.route_states[row.route] = row
+                case IdentifierRow():
+                    self.identifiers[row.kind, row.charger_identifier, row.route] = row
+                case AlarmRow():
+                    self.alarms[row.kind, row.key] = row
 
     def waiting(self, route_: int, after: int = 0) -> list[DeliveryRow]:
         """Deliveries of a route, in order."""
@@ -70,12 +78,14 @@ class Database:
             int(t.charger_transaction_id or 0) for t in self.transactions.values() if t.ocpp_version == "1.6"
         ]
         return Memory(
-            latest=list(self.latest.values()),
+            latest=[row for row in self.latest.values() if row.payload],
             transactions=list(self.transactions.values()),
             route_transactions=list(self.route_transactions.values()),
             deliveries={r: self.waiting(r)[:window] for r in routes},
             more={r for r in routes if len(self.waiting(r)) > window},
             last_seq=max((s for _, s in self.deliveries), default=0),
             last_proxy_transaction_id=max((n for n in numbers if n >= 1_000_000_000), default=0),
+            identifiers=sorted(self.identifiers.values(), key=lambda row: row.created),
+            alarms=[row for row in self.alarms.values() if row.cleared is None],
             registrations={r: s.registration for r, s in self.route_states.items()},
         )

@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from routing.core.decisions import (
+    ChangePassword,
     CloseCharger,
     CloseLink,
     Decision,
@@ -199,6 +200,7 @@ class World:
         self.answered: dict[str, list[Any]] = {}
         self.reports: list[Report] = []
         self.closed: list[CloseCharger] = []
+        self.passwords: list[tuple[int, bytes]] = []
         self.commands: list[Any] = []
         self.obey: Callable[[World, Any], None] | None = World.accept
         self.closed_links: list[tuple[int, int, str]] = []
@@ -281,6 +283,8 @@ class World:
                 self.backoffices[key].wanted = ""
             case CloseCharger():
                 self.closed.append(decision)
+            case ChangePassword(key, password):
+                self.passwords.append((key, password))
             case Report():
                 self.reports.append(decision)
 
