@@ -1,11 +1,13 @@
 """Nothing a backoffice sends may change how or where the charger connects (ocpp-semantics 3.10).
 
-Keys and variables that would are refused for everybody, Billing included.
+Keys and variables that would are refused for everybody, Billing included, but for an override that a
+person has given to one route for an hour (``RouteSnapshot.override_until``).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import msgspec
 
@@ -32,8 +34,10 @@ NAMED = frozenset(
         "AdditionalRootCertificateCheck",
         "WebSocketPingInterval",
         "BasicAuthPassword",
+        "Identity",
         "OrganizationName",
         "AllowSecurityProfileDowngrade",
+        "CsmsUrl",
         "NetworkConfigurationPriority",
         "ActiveNetworkProfile",
         "NetworkProfileConnectionAttempts",
@@ -42,21 +46,39 @@ NAMED = frozenset(
         "RetryBackOffWaitMinimum",
         "MessageTimeout",
         "FileTransferProtocols",
+        "CstReconnectInterval",
+        "CstStaleTimeout",
     )
 )
+"""Names in small letters and digits alone: the standard's, and of vendors what the pattern does not find."""
 
-NAMES = {
-    "ChangeConfiguration": ("$.key",),
-    "SetVariables": ("$.setVariableData[].variable.name", "$.setVariableData[].component.name"),
-}
-"""Where a CALL names what it changes."""
+ATTEMPTS = frozenset({"transactionmessageattempts", "messageattempts"})
+FEWEST_ATTEMPTS = 3
+"""With fewer tries a charger throws away what is to be billed (ocpp-semantics 3.9)."""
 
 ROOTS = frozenset({"CentralSystemRootCertificate", "CSMSRootCertificate"})
+
+_UNPRINTABLE = re.compile(r"[^ -~]")
+_PUNCTUATION = re.compile(r"[^a-z0-9]+")
 
 
 def check(state: State, turn: Turn, line: Line, asked: Asked) -> str:
     """Why this CALL would take the charger away, in words; "" when it would not."""
-    return objection(asked.action, asked.payload)
+    return let_through(turn, line, asked, objection(asked.action, asked.payload))
+
+
+def let_through(turn: Turn, line: Line, asked: Asked, objection: str) -> str:
+    """The objection, or "" while a person lets this route do what the guard objects to."""
+    if objection and is_overridden(turn, line):
+        asked.rule = f"guard: overridden until {line.route.override_until:%H:%M} UTC"
+        return ""
+    return objection
+
+
+def is_overridden(turn: Turn, line: Line) -> bool:
+    """Whether a person lets this route change how the charger connects at present."""
+    until = line.route.override_until
+    return until is not None and turn.utc < until
 
 
 def objection(action: str, payload: str) -> str:
@@ -67,17 +89,52 @@ def objection(action: str, payload: str) -> str:
         kinds = _strings(payload, "$.certificateType")
         root = next((kind for kind in kinds if kind in ROOTS), None)
         return f"guard: {root} decides whom the charger trusts" if root else ""
-    names = (name for path in NAMES.get(action, ()) for name in _strings(payload, path))
-    return next((o for name in names if (o := _key_objection(name))), "")
-
-
-def _key_objection(key: str) -> str:
-    name = key.strip()
-    if name.lower() in NAMED or MOVES_THE_CHARGER.search(name):
-        return f'guard: "{name[:60]}" may change how or where the charger connects'
+    if action == "ChangeConfiguration":
+        return _first(key_objection(name) for name in _strings(payload, "$.key"))
+    if action == "SetVariables":
+        return _first(_item_objection(item) for item in spans.find(payload, "$.setVariableData[]"))
     return ""
+
+
+def key_objection(name: str, value: str | None = None) -> str:
+    """Why a 1.6 configuration key may not be written, in words; "" when it may be.
+
+    ``value``: what is to be written, None where only the name counts. What ocpp-semantics 3.9 calls
+    virtual is objected to as well: answer it before asking here.
+    """
+    if _UNPRINTABLE.search(name):
+        return f"guard: {name[:60]!a} is not written in ASCII: the charger may read another name"
+    plain = _PUNCTUATION.sub("", name.lower())
+    if plain in NAMED or MOVES_THE_CHARGER.search(name):
+        return f'guard: "{name.strip()[:60]}" may change how or where the charger connects'
+    if plain in ATTEMPTS and value is not None and not _is_enough(value):
+        return (
+            f'guard: with "{name.strip()}" below {FEWEST_ATTEMPTS} the charger discards what is to be billed'
+        )
+    return ""
+
+
+def variable_objection(component: str, variable: str, value: str | None = None) -> str:
+    """Why a 2.x variable may not be written, in words; "" when it may be. See ``key_objection``."""
+    return key_objection(component) or key_objection(variable, value)
+
+
+def _is_enough(value: str) -> bool:
+    return value.strip().isdecimal() and int(value.strip()[:9]) >= FEWEST_ATTEMPTS
+
+
+def _item_objection(item: str) -> str:
+    """The objection to one item of SetVariables, whichever of two names the charger reads."""
+    components = [*_strings(item, "$.component.name"), *_strings(item, "$.component.instance")] or [""]
+    variables = [*_strings(item, "$.variable.name"), *_strings(item, "$.variable.instance")] or [""]
+    return _first(variable_objection(c, v) for c in components for v in variables)
+
+
+def _first(objections: Iterator[str]) -> str:
+    return next(filter(None, objections), "")
 
 
 def _strings(payload: str, path: str) -> list[str]:
     """The strings at a path; of a key written twice both, for nobody knows which the charger reads."""
-    return [payloads.text(msgspec.Raw(token.encode())) for token in spans.find(payload, path)]
+    tokens = spans.find(payload, path)
+    return [payloads.text(msgspec.Raw(token.encode()), len(token)) for token in tokens]
