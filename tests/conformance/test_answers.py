@@ -66,7 +66,7 @@ def test_24_an_error_of_a_secondary_stays_its_own(version: str) -> None:
 
 @ALL
 def test_25_the_proxy_tells_the_time_itself(version: str) -> None:
-    """Given Billing answers heartbeats late, then the charger has the time at once, Billing its own rhythm."""
+    """Given Billing answers heartbeats late, then the charger has the time at once, Billing its rhythm."""
     world = World(version=version)
     world["billing"].interval = 300
     world.boot()
@@ -82,7 +82,7 @@ def test_25_the_proxy_tells_the_time_itself(version: str) -> None:
 
 @ALL
 def test_26_each_backoffice_has_its_own_interval(version: str) -> None:
-    """Given 300 s of Billing and 60 s of another, then the charger gets 300, the other a heartbeat each 60 s."""
+    """Given 300 s of Billing, 60 s of another, then the charger gets 300, the other its heartbeats."""
     world = World(version=version)
     world["billing"].interval, world["energy"].interval = 300, 60
     world.connect()

@@ -16,7 +16,7 @@ ALL = pytest.mark.parametrize("version", VERSIONS)
 
 @ALL
 def test_56_commands_of_two_backoffices_at_once(version: str) -> None:
-    """Given two CALLs under one message id, then the charger sees one at a time, each asker its own answer."""
+    """Given two CALLs under one message id, then the charger sees one at a time, each asker its own."""
     world = World(version=version)
     world.boot()
     world.obey = None
@@ -67,7 +67,7 @@ def test_56_commands_of_two_backoffices_at_once(version: str) -> None:
 )
 @settings(max_examples=150)
 def test_74_any_text_at_all(version: str, texts: list[tuple[str, str]]) -> None:
-    """Given any text of anybody, then nothing raises, and each readable CALL of the charger has one answer."""
+    """Given any text of anybody, then nothing raises, and each CALL of the charger has one answer."""
     world = World(version=version)
     world.boot()
     asked: dict[str, int] = {}

@@ -22,7 +22,7 @@ def status(world: World, connector: int, state: str, at: str) -> None:
 
 @ALL
 def test_50_a_backoffice_that_joins_during_a_session(version: str) -> None:
-    """Given a session and statuses, when a backoffice is added, then boot, statuses, start, before all else."""
+    """Given a session and statuses, when a backoffice is added, then boot, statuses, start come first."""
     world = World(version=version)
     world.boot()
     status(world, 1, "Charging" if version == "1.6" else "Occupied", "2026-01-01T00:00:01Z")

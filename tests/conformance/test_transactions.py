@@ -125,7 +125,7 @@ def test_37_the_same_start_four_times() -> None:
 
 
 def test_38_a_number_beyond_all_bounds() -> None:
-    """Given 9223372036854775807, then in a session each reads its own number, outside nobody reads that one."""
+    """Given 9223372036854775807, then in a session each reads its own number, outside nobody that one."""
     world = World(first_numbers=(17, 900))
     world.boot()
     begin(world)

@@ -19,7 +19,7 @@ def command(world: World, name: str, message_id: str = "7") -> None:
 
 @ALL
 def test_13_a_command_in_flight_is_not_repeated_on_the_next_connection(version: str) -> None:
-    """Given a CALL with the charger, when that reconnects, then the asker gets one CALLERROR and that is all."""
+    """Given a CALL with the charger, when that reconnects, then the asker gets one CALLERROR, no more."""
     world = World(version=version)
     world.boot()
     world.obey = None
