@@ -32,7 +32,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
     """A charger that may connect.
 
     ``charger``: primary key. ``subprotocol``: what the handshake answers, None for no header.
-    ``ping``: seconds, 0 for none.
+    ``ping``: seconds, 0 for none. ``compression``: whether it may compress what it sends.
     """
 
     charger: int
@@ -41,6 +41,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
     subprotocol: str | None
     remote_address: str
     ping: float
+    compression: bool = True
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -228,6 +229,7 @@ def _with_version(charger: Charger, attempt: Attempt) -> Admission | Refusal:
         subprotocol=choice.subprotocol,
         remote_address=attempt.remote_address,
         ping=options.ping,
+        compression=options.compression,
     )
 
 

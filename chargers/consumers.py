@@ -81,7 +81,7 @@ class ChargerConsumer(FastConsumer):
         if direct is None:
             self.socket = OverAsgi(self.send)
         else:
-            direct.start(self.frame, admission.ping)
+            direct.start(self.frame, admission.ping, inflates=admission.compression)
             self.socket = OverDirect(direct)
         return self.socket
 

@@ -22,6 +22,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 import daphne.server  # installs the reactor: before anything else of Twisted
+from autobahn.websocket.compress import PerMessageDeflateOffer, PerMessageDeflateOfferAccept
 from autobahn.websocket.types import ConnectionDeny
 from daphne.utils import parse_x_forwarded_for
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
@@ -99,6 +100,7 @@ class EdgeProtocol(WebSocketProtocol):
     inbox: Inbox
     receive_text: Callable[[str], None] | None = None
     ping_s: float | None = None
+    inflates = True
     failure = ""
 
     _denial: tuple[int, list[tuple[bytes, bytes]], bytes] | None = None
@@ -172,6 +174,18 @@ class EdgeProtocol(WebSocketProtocol):
             secure,
         )
         return address, "wss" if scheme in ("https", "wss") else "ws"
+
+    def perMessageCompressionAccept(self, offers: list[Any]) -> PerMessageDeflateOfferAccept | None:
+        """Let the peer compress what it sends; our own frames, mostly short, go as they are.
+
+        Source: RFC 7692; OCPP 2.0.1 part 4 section 3.4 (a CSMS has to). The peer is asked to begin anew
+        with each message, which spares both sides memory. What a message inflates to is limited.
+        """
+        offer = next((offer for offer in offers if isinstance(offer, PerMessageDeflateOffer)), None)
+        if offer is None or not self.inflates:
+            return None
+        anew = offer.accept_no_context_takeover
+        return PerMessageDeflateOfferAccept(offer, request_no_context_takeover=anew)  # type: ignore[no-untyped-call] # autobahn
 
     def onOpen(self) -> None:
         """The handshake is over: keep what frames need, let go of the rest."""
@@ -250,10 +264,14 @@ class EdgeProtocol(WebSocketProtocol):
 
     # Frames down
 
-    def start(self, receive: Callable[[str], None], ping_s: float) -> None:
-        """Hand text frames to ``receive`` from now on, and ping after ``ping_s`` idle seconds (0: never)."""
+    def start(self, receive: Callable[[str], None], ping_s: float, *, inflates: bool = True) -> None:
+        """Hand text frames to ``receive`` from now on, and ping after ``ping_s`` idle seconds (0: never).
+
+        ``inflates``: whether the peer may compress; to be said before the handshake is accepted.
+        """
         self.receive_text = receive
         self.ping_s = ping_s
+        self.inflates = inflates
 
     def send_text(self, text: str) -> None:
         """Send a text frame; nothing happens when the socket is not open."""

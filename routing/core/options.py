@@ -20,6 +20,7 @@ class ChargerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     ``pinned``: the only OCPP version to choose, None for the charger's preference.
     ``assume_subprotocol``: taken where the charger offers no subprotocol at all.
     ``ping``: seconds between pings to the charger, 0 for none.
+    ``compression``: whether the charger may compress its messages (permessage-deflate).
     ``offline_grace``: how long backoffices stay connected after the charger has gone.
     ``auth_offline``: what an unknown card gets while the owner of the decision is away.
     ``late_reject``: what happens when Billing refuses a session that began without it.
@@ -32,6 +33,7 @@ class ChargerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     assume_subprotocol: Literal["ocpp1.6", "ocpp2.0.1", "ocpp2.1"] | None = None
     short_ids: bool = False
     ping: float = 30
+    compression: bool = True
     offline_grace: float = 5
     T_auth: float = 8
     T_start: float = 8

@@ -7,6 +7,8 @@ import threading
 import pytest
 from channels.testing import ApplicationCommunicator
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from chargers.causes import Cause
 from chargers.consumers import ChargerConsumer
@@ -248,3 +250,39 @@ async def test_a_cancelled_consumer_lets_go_of_its_session(fake_bus: FakeBus):
     communicator.stop(exceptions=False)
     await communicator.wait(PATIENCE_S)
     assert attachment.detached.get_nowait() == 1006
+
+
+def test_a_charger_may_compress(edge: Edge, fake_bus: FakeBus, charger: Charger):
+    """RFC 7692; what it gets is not compressed, which is for the sender to say."""
+    with connect(
+        edge.url("/ocpp/CP-1"), subprotocols=[Subprotocol("ocpp1.6")], compression="deflate", proxy=None
+    ) as client:
+        attachment = fake_bus.newest()
+        assert client.protocol.extensions, "permessage-deflate was not agreed on"
+        for text in ('[2,"1","Heartbeat",{}]', "ä" * 100_000, "x"):
+            client.send(text)
+            assert attachment.frames.get(timeout=PATIENCE_S) == text
+        attachment.send('[3,"1",{}]')
+        assert client.recv(timeout=PATIENCE_S) == '[3,"1",{}]'
+
+
+def test_a_charger_that_may_not_compress(edge: Edge, fake_bus: FakeBus, charger: Charger):
+    charger.options = {"compression": False}
+    charger.save()
+    with connect(
+        edge.url("/ocpp/CP-1"), subprotocols=[Subprotocol("ocpp1.6")], compression="deflate", proxy=None
+    ) as client:
+        assert fake_bus.newest()
+        assert not client.protocol.extensions
+
+
+def test_little_that_inflates_to_much_is_cut_off(edge: Edge, fake_bus: FakeBus, charger: Charger):
+    with connect(
+        edge.url("/ocpp/CP-1"), subprotocols=[Subprotocol("ocpp1.6")], compression="deflate", proxy=None
+    ) as client:
+        attachment = fake_bus.newest()
+        client.send(" " * 50_000_000)
+        assert closing(client)[0] == 1009
+    assert attachment.detached.get(timeout=PATIENCE_S) == 1009
+    edge.until_finished()
+    assert record().cause == Cause.OVERSIZED_FRAME
