@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from routing.core import redaction
 from routing.core.gate import Asked, DownCall
 from routing.core.lines import Item, Line
 from routing.core.rows import Direction, MessageRow, Outcome
@@ -88,7 +89,7 @@ def asked(
             direction="down",
             action=call.action[:64],
             message_id=call.message_id[:64],
-            text=call.text,
+            text=redaction.frame(call.action, call.payload, call.text),
             answer=answer,
             outcome=outcome,
             error_code=code[:64],
@@ -148,7 +149,7 @@ def stray(
             direction=direction,
             action=action[:64],
             message_id=message_id[:64],
-            text=text,
+            text=redaction.loose(text) if outcome == "malformed" else text,
             answer=answer,
             outcome=outcome,
             error_code="",

@@ -1,0 +1,79 @@
+"""What of a frame the audit log must not hold: the values of secrets that a backoffice writes."""
+
+from __future__ import annotations
+
+import re
+
+from routing.core import actions, spans
+
+HIDDEN = '"***"'
+
+SECRET = re.compile(r"pass(w|phrase|code|key|$)|pw-|pwd|secret|auth.*key|key$|token|psk|pin$", re.IGNORECASE)
+"""Names of configuration keys and variables whose value nobody is to read."""
+
+MEMBERS = {
+    "SetNetworkProfile": (
+        "$.connectionData.basicAuthPassword",
+        "$.connectionData.apn.apnPassword",
+        "$.connectionData.apn.simPin",
+        "$.connectionData.vpn.password",
+        "$.connectionData.vpn.key",
+    )
+}
+"""Where a CALL has a secret in a place of its own."""
+
+_LOOSE_VALUE = re.compile(
+    r'("(?:value|attributeValue|\w*(?:password|secret))"\s*:\s*)(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[^,}\]"]++)',
+    re.IGNORECASE | re.DOTALL,
+)
+_LOOSE_SECRET = re.compile(rf"\\u|{SECRET.pattern.replace('$', '')}", re.IGNORECASE)
+
+
+def frame(action: str, payload: str, text: str) -> str:
+    """The frame of a backoffice's CALL as it may be kept: values of secrets are ``"***"``."""
+    if not actions.any_version(action):
+        return loose(text)
+    hidden = redacted(action, payload)
+    if hidden == payload:
+        return text
+    before, found, after = text.rpartition(payload)
+    return f"{before}{hidden}{after}" if found else loose(text)
+
+
+def redacted(action: str, payload: str) -> str:
+    """The payload with the values of secrets hidden; the same string where there is none."""
+    if action == "ChangeConfiguration":
+        return _hidden(payload, ("$.key",), "$.value")
+    if action == "SetVariables":
+        return _items(payload)
+    if action in MEMBERS:
+        return spans.patch(payload, dict.fromkeys(MEMBERS[action], HIDDEN))
+    return payload
+
+
+def loose(text: str) -> str:
+    """Text that is no frame one can trust, with whatever may be the value of a secret hidden."""
+    return _LOOSE_VALUE.sub(rf"\1{HIDDEN}", text) if _LOOSE_SECRET.search(text) else text
+
+
+def _items(payload: str) -> str:
+    """SetVariables item by item; where one of several lists is meant, all are looked at."""
+    for item in spans.find(payload, "$.setVariableData[]"):
+        names = ("$.component.name", "$.component.instance", "$.variable.name", "$.variable.instance")
+        hidden = _hidden(item, names, "$.attributeValue")
+        if hidden != item:
+            payload = payload.replace(item, hidden)
+    return payload
+
+
+def _hidden(payload: str, names: tuple[str, ...], value: str) -> str:
+    """The payload without the value, where any of the names is a secret's."""
+    found = (name for path in names for name in spans.find(payload, path))
+    if any(SECRET.search(_name(token)) for token in found):
+        return spans.patch(payload, {value: HIDDEN})
+    return payload
+
+
+def _name(token: str) -> str:
+    decoded = spans.value(f'{{"name":{token}}}', "$.name")
+    return decoded.strip() if isinstance(decoded, str) else token
