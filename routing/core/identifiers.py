@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
+import msgspec
+
 from routing.core.actions import Kind
-from routing.core.payloads import INT32_MAX
+from routing.core.frames import quote
+from routing.core.payloads import INT32_MAX, integer, text
 from routing.core.rows import IdentifierRow
 
 REMEMBERED = timedelta(hours=24)
@@ -25,7 +28,30 @@ NAMES = frozenset({Kind.DER})
 """Kinds whose ids are strings; all others are integers."""
 
 FROM_ONE = frozenset({Kind.REQUEST})
-"""Kinds that are mapped for everybody, Billing included, from 1 on: any two backoffices begin at 1."""
+"""Kinds that are mapped for everybody, Billing included, from 1 on: any two backoffices begin at 1.
+Each CALL gets a number of its own, also where a backoffice repeats one before its reports are through."""
+
+LONGEST_NAME = 36
+"""OCPP 2.1: an identifier that is a string has at most 36 characters."""
+
+
+def identifier(kind: Kind, token: str) -> str | None:
+    """An identifier as the maps keep it, from its raw JSON token; None where the token is none.
+
+    Numbers are read leniently (``"17"`` and ``17.0`` mean 17): whoever reads them so must not be
+    taken past the map by them.
+    """
+    raw = msgspec.Raw(token.encode("utf-8", "surrogatepass"))
+    if kind in NAMES:
+        name = text(raw, LONGEST_NAME + 1)
+        return name if 0 < len(name) <= LONGEST_NAME and name.isprintable() else None
+    number = integer(raw)
+    return None if number is None else str(number)
+
+
+def raw_token(kind: Kind, value: str) -> str:
+    """An identifier as raw JSON."""
+    return quote(value) if kind in NAMES else value
 
 
 class Mapping:
@@ -47,12 +73,12 @@ class Mapping:
         return self.closed is None
 
     def token(self) -> str:
-        """The charger's id as raw JSON. Names are UUIDs or what passed a schema: no quote is in them."""
-        return f'"{self.charger_id}"' if self.kind in NAMES else self.charger_id
+        """The charger's id as raw JSON."""
+        return raw_token(self.kind, self.charger_id)
 
     def route_token(self) -> str:
         """The route's id as raw JSON."""
-        return f'"{self.route_id}"' if self.kind in NAMES else self.route_id
+        return raw_token(self.kind, self.route_id)
 
 
 class Identifiers:
@@ -78,6 +104,16 @@ class Identifiers:
         mapping = self._by_route.get((kind, route, route_id))
         return mapping if mapping is not None and mapping.is_open else None
 
+    def meant(self, kind: Kind, route: int, route_id: str) -> Mapping | None:
+        """What a route means by ``route_id``: what it has open, else what it had not long ago.
+
+        The charger may still have a thing that is closed here: its answer to a CALL was lost.
+        """
+        mapping = self._by_route.get((kind, route, route_id))
+        if mapping is None or mapping.is_open or self.of(kind, route, mapping.charger_id) is mapping:
+            return mapping
+        return None
+
     def holders(self, kind: Kind, charger_id: str) -> list[Mapping]:
         """Who knows this id of the charger: the open mappings, else those closed not long ago."""
         known = self._by_charger.get((kind, charger_id))
@@ -98,17 +134,19 @@ class Identifiers:
         return not self._by_charger.get((kind, charger_id))
 
     def open(self, kind: Kind, route: int, route_id: str, utc: datetime, *, keep: bool, band: int) -> Mapping:
-        """Map a route's id to one of the charger, the same as before where it is mapped already.
+        """Map a route's id to one of the charger, the same as before where it is mapped already
+        (but for requests: ``FROM_ONE``).
 
         ``keep``: the id passes unchanged if it is free or was this route's own (Billing); else it gets the
         lowest free one from ``band`` on, and names get a new name. Source: ocpp-semantics 3, rules 1 to 3.
         """
         self._forget_old(utc)
-        if (known := self.named(kind, route, route_id)) is not None:
+        known = None if kind in FROM_ONE else self.named(kind, route, route_id)
+        if known is not None:
             return known
         before = self._by_charger.get((kind, route_id), [])
         mine = all(m.route == route and not m.is_open for m in before)
-        if keep and kind not in FROM_ONE and mine:
+        if keep and kind not in FROM_ONE and mine and _fits(kind, route_id):
             charger_id = route_id
         elif kind in NAMES:
             charger_id = self._new_name()
@@ -136,10 +174,18 @@ class Identifiers:
 
     def _keep(self, mapping: Mapping) -> None:
         known = self._by_charger.setdefault((mapping.kind, mapping.charger_id), [])
+        for older in known:
+            if older.route == mapping.route:
+                self._forget_name(older)
         known[:] = [m for m in known if m.route != mapping.route]
         known.append(mapping)
         self._by_route.pop((mapping.kind, mapping.route, mapping.route_id), None)
         self._by_route[mapping.kind, mapping.route, mapping.route_id] = mapping
+
+    def _forget_name(self, mapping: Mapping) -> None:
+        name = (mapping.kind, mapping.route, mapping.route_id)
+        if self._by_route.get(name) is mapping:
+            del self._by_route[name]
 
     def _lowest_free(self, kind: Kind, first: int) -> str:
         number = first
@@ -153,9 +199,8 @@ class Identifiers:
             if len(kept) == len(known):
                 continue
             for mapping in known:
-                name = (mapping.kind, mapping.route, mapping.route_id)
-                if mapping not in kept and self._by_route.get(name) is mapping:
-                    del self._by_route[name]
+                if mapping not in kept:
+                    self._forget_name(mapping)
             if kept:
                 self._by_charger[key] = kept
             else:
@@ -165,3 +210,8 @@ class Identifiers:
 def remembered(kind: Kind) -> timedelta:
     """How long a closed mapping of this kind is remembered."""
     return REMEMBERED_FOR_DELIVERY if kind in IN_SESSIONS else REMEMBERED
+
+
+def _fits(kind: Kind, value: str) -> bool:
+    """Whether an id can stand on a charger's socket as it is."""
+    return kind in NAMES or 0 <= int(value) <= INT32_MAX

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -90,6 +90,15 @@ def patch(payload: str, edits: Mapping[Path, str | None]) -> str:
         elif span[1]:
             payload = f"{payload[: span[0]]}{token}{payload[span[1] :]}"
     return payload
+
+
+def patch_each(payload: str, path: Path, tokens: Sequence[str]) -> str:
+    """The payload with the tokens that ``find`` returns for ``path`` replaced one by one, in their order.
+
+    Raises ValueError when ``path`` is not a path.
+    """
+    spans = _spans(payload, _plan(path))
+    return _replaced(payload, ((*span, token) for span, token in zip(spans, tokens, strict=False)))
 
 
 def insert(payload: str, path: Path, token: str) -> str:
