@@ -86,7 +86,7 @@ def load_charger(charger: int) -> tuple[ChargerSnapshot, dict[int, DialTarget]] 
         return None
     routes = list(
         Route.objects.filter(charger_id=charger, enabled=True, backoffice__enabled=True)
-        .select_related("backoffice", "preset")
+        .select_related("backoffice", "preset__organisation")
         .prefetch_related("overrides")
         .order_by("pk")
     )
@@ -111,6 +111,7 @@ def _route_snapshot(route: Route, identity: str) -> RouteSnapshot:
         alias=route.alias or identity,
         permissions=_verdicts(route.permissions, whose),
         preset=_verdicts(route.preset.permissions, f"preset of {whose}") if route.preset else {},
+        preset_name=f"{route.preset.name} ({route.preset.organisation})" if route.preset else "",
         override_until=max((override.until for override in route.overrides.all()), default=None),
         options=_readable(route.options, route_options, whose),
         alias_key=_alias_key(backoffice.pk),

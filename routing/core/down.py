@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from routing.core import actions, calls, guard, policy, remote_starts, rewriting
+from routing.core import actions, calls, guard, policy, rates, remote_starts, rewriting
 from routing.core.actions import Down
 from routing.core.errors import Condition
 from routing.core.frames import Call
@@ -43,7 +43,7 @@ def backoffice_call(state: State, turn: Turn, line: Line, call: Call) -> None:
     asked = _asked(state, turn, line, call, row)
     if row is None:
         return _unknown(state, turn, call, asked)
-    verdict, asked.rule = policy.decide(row, line.route)
+    verdict, asked.rule = policy.decide(row, line.route, call.payload)
     if verdict is not Verdict.DENY and _is_too_early(line, row):
         return _deny_early(state, turn, asked)
     if verdict is Verdict.DENY:
@@ -117,7 +117,7 @@ def _of_own_session(state: State, turn: Turn, line: Line, asked: Asked, verdict:
     """A session may be ended by who began it, and by whom the permissions let end any."""
     transaction = rewriting.named_transaction(state, line, asked.row, asked.payload)
     own = transaction is not None and transaction.row.owner == line.key
-    if verdict is Verdict.OWN and not own and line.route.role is not Role.BILLING:
+    if verdict is Verdict.OWN and not own:
         return calls.deny(state, turn, asked, NOT_ITS_OWN.format(action=asked.action))
     forward(state, turn, line, asked, Verdict.ALLOW)
 
@@ -132,8 +132,8 @@ def _guarded(state: State, turn: Turn, line: Line, asked: Asked) -> str:
     return guard.check(state, turn, line, asked)
 
 
-CHECKS: tuple[Check, ...] = (_guarded,)
-"""Why a CALL that the permissions let through is denied all the same."""
+CHECKS: tuple[Check, ...] = (_guarded, rates.check)
+"""Why a CALL that the permissions let through is denied all the same; the rates last, for they count."""
 
 HANDLERS: dict[str, Handler] = {
     "RemoteStopTransaction": _of_own_session,

@@ -3,15 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
+
+from routing.core import patterns
 
 OptionsT = TypeVar("OptionsT", bound=msgspec.Struct)
 
 
 class OptionError(ValueError):
     """An option with an unknown name or a value of the wrong kind."""
+
+
+class AuthRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Cards that fit are for a backoffice (by name) to decide about (ocpp-semantics 5.1).
+
+    ``match``: how ``value`` is compared, without regard to case: with the beginning of the card, with all
+    of it, as a regular expression for all of it, or with its type (2.x, as in ``"eMAID"``).
+    """
+
+    match: Literal["prefix", "exact", "regex", "type"]
+    value: str
+    backoffice: str
+
+    def __post_init__(self) -> None:
+        problem = "is empty" if not self.value else ""
+        if self.match == "regex":
+            problem = problem or patterns.problem(self.value)
+        if problem:
+            raise ValueError(f'"{self.value[:60]}" {problem}')
 
 
 class ChargerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -22,8 +43,13 @@ class ChargerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     ``ping``: seconds between pings to the charger, 0 for none.
     ``compression``: whether the charger may compress its messages (permessage-deflate).
     ``offline_grace``: how long backoffices stay connected after the charger has gone.
+    ``authorization``: who decides about a card; ``auth_then``: who does after "local", for other cards.
+    ``auth_rules``: for "prefix" and "list", the first that fits counts; Billing decides about the rest.
+    ``authorizers``: for "first_accept" and "all_accept", backoffices by name, the first counts most; empty
+    for Billing and all routes that may start sessions.
+    ``free_id_tag``: the card that backoffices are told of under "free", None for the one presented.
     ``auth_offline``: what an unknown card gets while the owner of the decision is away.
-    ``late_reject``: what happens when Billing refuses a session that began without it.
+    ``late_reject``: what happens when the owner refuses a session that began without it.
     ``pin_interval``: heartbeat interval told to the charger, None for Billing's.
     ``id_band``: where the numbers begin that the charger gets for things of other backoffices than Billing.
     ``standalone``: accept a boot that Billing has never accepted while Billing is away.
@@ -41,6 +67,13 @@ class ChargerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     T_boot: float = 15
     T_cmd: float = 45
     T_cmd_queue: float = 20
+    authorization: Literal["primary", "prefix", "list", "first_accept", "all_accept", "local", "free"] = (
+        "primary"
+    )
+    auth_then: Literal["primary", "prefix", "list", "first_accept", "all_accept", "free"] = "primary"
+    auth_rules: tuple[AuthRule, ...] = ()
+    authorizers: tuple[str, ...] = ()
+    free_id_tag: Annotated[str, msgspec.Meta(min_length=1, max_length=20)] | None = None
     auth_offline: Literal["accept", "reject"] = "reject"
     auth_cache_ttl: float = 86400
     late_reject: Literal["stop", "ignore"] = "stop"
@@ -53,9 +86,12 @@ class RouteOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Options of one route; times in seconds (ocpp-semantics 1.8, 2.5, 3.1, 4.2, 5.4).
 
     ``foreign_tx``: what the backoffice sees of sessions that others own; None for the role's
-    default (alias for observe, full for the rest).
+    default (alias for observe, full for the rest). ``foreign_tag``: the card it is told of under alias,
+    None for one that is made of the card. ``hide_cost``: cost and tariff of sessions of others stay hidden.
     ``retry_attempts`` and ``retry_interval``: how often and how long apart a delivery is repeated
     (the interval is multiplied by the number of attempts made) before it is a dead letter.
+    ``trigger_limit`` and ``reset_limit``: boots that the backoffice may ask for, and resets, in
+    10 minutes (routing.core.rates); 0 for none at all, None for any number.
     """
 
     T_up: float = 30
@@ -63,10 +99,14 @@ class RouteOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     adopt_running_tx: bool = True
     unknown_tx: Literal["minus_one", "strip", "skip"] = "minus_one"
     foreign_tx: Literal["full", "alias", "hidden"] | None = None
+    foreign_tag: Annotated[str, msgspec.Meta(min_length=1, max_length=20)] | None = None
+    hide_cost: bool = False
     deny_style: Literal["status", "callerror"] = "status"
     ping: float = 30
     retry_attempts: int = 3
     retry_interval: float = 60
+    trigger_limit: int | None = 3
+    reset_limit: int | None = 3
 
 
 def charger_options(values: Mapping[str, Any]) -> ChargerOptions:

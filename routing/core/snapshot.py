@@ -38,7 +38,8 @@ class RouteSnapshot(msgspec.Struct, frozen=True, kw_only=True):
 
     ``key`` is the primary key of the Route row; ``alias`` the charger's identity toward this
     backoffice; ``permissions`` the route's own changes to its preset, and ``preset`` those of the
-    organisation's preset to the role's, by action (or action and qualifier, routing.core.policy).
+    organisation's preset to the role's, by action (or action and qualifier, routing.core.policy);
+    ``preset_name`` is how people know that one.
     ``override_until``: until when this backoffice may change how the charger connects, None for not.
     ``alias_key`` is the secret with which card tags are replaced under ``foreign_tx: alias``.
     """
@@ -49,18 +50,31 @@ class RouteSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     alias: str
     permissions: Mapping[str, Verdict] = {}
     preset: Mapping[str, Verdict] = {}
+    preset_name: str = ""
     override_until: datetime | None = None
     options: RouteOptions = RouteOptions()
     alias_key: bytes = b""
 
 
+class CardRule(msgspec.Struct, frozen=True, gc=False):
+    """A card that the proxy knows itself. ``group``: its parentIdTag or groupIdToken, "" for none."""
+
+    blocked: bool = False
+    expires_at: datetime | None = None
+    group: str = ""
+
+
 class ChargerSnapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """A charger with its enabled routes. ``key`` is the primary key of the Charger row."""
+    """A charger with its enabled routes. ``key`` is the primary key of the Charger row.
+
+    ``cards`` are those of its organisation, by their number in capitals; one mapping for all its chargers.
+    """
 
     key: int
     identity: str
     options: ChargerOptions = ChargerOptions()
     routes: tuple[RouteSnapshot, ...] = ()
+    cards: Mapping[str, CardRule] = {}
 
     @property
     def billing(self) -> RouteSnapshot | None:

@@ -178,12 +178,29 @@ class Up(msgspec.Struct, frozen=True, gc=False):
     fallback_composed: Compose | None = None
 
 
+class Qualifier(msgspec.Struct, frozen=True, gc=False):
+    """What a permission may name besides the action, as in ``Reset:Hard`` (routing.core.policy).
+
+    ``what``: in words. ``paths``: where it stands in the payload; several are joined by a dot. ``items``:
+    the elements that each have one, and are decided one by one; the paths then start at the element.
+    ``known``: the values there are, none where any text or number may stand. ``absent``: what a payload
+    without it means.
+    """
+
+    what: str
+    paths: tuple[str, ...]
+    known: tuple[str, ...] = ()
+    absent: str = ""
+    items: str = ""
+
+
 class Down(msgspec.Struct, frozen=True, gc=False):
     """What happens to a CALL of a backoffice toward the charger.
 
     ``denial``: raw JSON payload of the action's own negative answer; ``denial_items`` where the answer
     has one result per item of the request. With neither a CALLERROR with ``denial_error`` says no.
-    ``to_charger`` is rewritten in the CALL, ``to_asker`` in the charger's answer.
+    ``to_charger`` is rewritten in the CALL, ``to_asker`` in the charger's answer. ``qualifier``: what
+    permissions may tell apart, None where they are for the action as a whole.
     """
 
     action: str
@@ -195,6 +212,7 @@ class Down(msgspec.Struct, frozen=True, gc=False):
     to_asker: tuple[Rewrite, ...] = ()
     priority_class: Literal["safety", "normal"] = "normal"
     denial_items: PerItem | None = None
+    qualifier: Qualifier | None = None
 
 
 class Both(msgspec.Struct, frozen=True, gc=False):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from routing.core.actions import columns as to
+from routing.core.actions import qualifiers as by
 from routing.core.actions.denials import status
 from routing.core.actions.types import Answer, Both, Down, Kind, Queue, Rewrite, Up, by_name
 from routing.core.errors import Condition
@@ -45,21 +46,21 @@ UP = (
 
 DATA_TRANSFER = Both(
     Up("DataTransfer", "data-transfer", to.VENDOR_DATA, Answer.BILLING, Queue.NEVER, fallback=REJECTED),
-    Down("DataTransfer", "data-transfer", to.BILLING_ONLY, status("UnknownVendorId")),
+    Down("DataTransfer", "data-transfer", to.BILLING_ONLY, status("UnknownVendorId"), qualifier=by.VENDOR),
 )
 
 DOWN = (
     Down("CancelReservation", "reservation", to.OWN_OF_CONTROL, REJECTED,
          to_charger=(Rewrite("$.reservationId", Kind.RESERVATION, "deny"),)),
     Down("CertificateSigned", "security", to.BILLING_GUARDED, REJECTED),
-    Down("ChangeAvailability", "control", to.BILLING_OR_SERVICE, REJECTED),
-    Down("ChangeConfiguration", "configuration", to.CONFIGURATION, REJECTED,
+    Down("ChangeAvailability", "control", to.BILLING_OR_SERVICE, REJECTED, qualifier=by.CONNECTOR),
+    Down("ChangeConfiguration", "configuration", to.CONFIGURATION, REJECTED, qualifier=by.KEY,
          to_charger=(Rewrite("$.key", Kind.SETTING), Rewrite("$.value", Kind.SETTING))),
     Down("ClearCache", "authorization", to.BILLING_ONLY, REJECTED),
     Down("ClearChargingProfile", "smart-charging", to.OWN_PROFILES, status("Unknown"),
          to_charger=(Rewrite("$.id", Kind.PROFILE, "deny"), Rewrite("$.stackLevel", Kind.STACK_LEVEL))),
     Down("DeleteCertificate", "security", to.BILLING_GUARDED, status("Failed")),
-    Down("ExtendedTriggerMessage", "trigger", to.TRIGGERS, REJECTED),
+    Down("ExtendedTriggerMessage", "trigger", to.TRIGGERS, REJECTED, qualifier=by.EXTENDED_TRIGGER_16),
     Down("GetCompositeSchedule", "smart-charging", to.READ_SCHEDULE, REJECTED),
     # Never denied by a preset; where a route's own permission does, no empty list pretends to be one.
     Down("GetConfiguration", "configuration", to.ALL_ALLOWED,
@@ -68,30 +69,31 @@ DOWN = (
     Down("GetInstalledCertificateIds", "security", to.BILLING_ONLY, status("NotFound")),
     Down("GetLocalListVersion", "local-list", to.OWN_LIST_VERSION, '{"listVersion":-1}',
          to_asker=(Rewrite("$.listVersion", Kind.LIST_VERSION),)),
-    Down("GetLog", "diagnostics", to.BILLING_OR_SERVICE, REJECTED,
+    Down("GetLog", "diagnostics", to.BILLING_OR_SERVICE, REJECTED, qualifier=by.LOG_16,
          to_charger=(REQUEST_ID, Rewrite("$.log.remoteLocation", Kind.URL))),
-    Down("InstallCertificate", "security", to.BILLING_GUARDED, REJECTED),
-    Down("RemoteStartTransaction", "control", to.START, REJECTED,
+    Down("InstallCertificate", "security", to.BILLING_GUARDED, REJECTED, qualifier=by.ROOT_16),
+    Down("RemoteStartTransaction", "control", to.START, REJECTED, qualifier=by.START_PROFILE_16,
          to_charger=(Rewrite("$.chargingProfile.chargingProfileId", Kind.PROFILE, "new"),
                      Rewrite("$.chargingProfile.stackLevel", Kind.STACK_LEVEL),
                      # 1.6 errata 3.41: it must not be there, since the transaction is yet to come.
                      Rewrite("$.chargingProfile.transactionId", Kind.ABSENT, "delete"))),
     Down("RemoteStopTransaction", "control", to.STOP, REJECTED, priority_class="safety",
          to_charger=(Rewrite("$.transactionId", Kind.TRANSACTION, "deny"),)),
-    Down("ReserveNow", "reservation", to.BILLING_ONLY, REJECTED,
+    Down("ReserveNow", "reservation", to.BILLING_ONLY, REJECTED, qualifier=by.CONNECTOR,
          to_charger=(Rewrite("$.reservationId", Kind.RESERVATION, "new"),)),
-    Down("Reset", "control", to.BILLING_OR_SERVICE, REJECTED),
+    Down("Reset", "control", to.BILLING_OR_SERVICE, REJECTED, qualifier=by.RESET_16),
     Down("SendLocalList", "local-list", to.BILLING_ONLY, NOT_SUPPORTED,
          to_charger=(Rewrite("$.listVersion", Kind.LIST_VERSION), Rewrite("$.updateType", Kind.LOCAL_LIST),
                      Rewrite("$.localAuthorizationList[]", Kind.LOCAL_LIST))),
-    Down("SetChargingProfile", "smart-charging", to.PROFILES, REJECTED,
+    Down("SetChargingProfile", "smart-charging", to.PROFILES, REJECTED, qualifier=by.PROFILE_16,
          to_charger=(Rewrite("$.csChargingProfiles.chargingProfileId", Kind.PROFILE, "new"),
                      Rewrite("$.csChargingProfiles.stackLevel", Kind.STACK_LEVEL),
                      Rewrite("$.csChargingProfiles.transactionId", Kind.TRANSACTION, "deny"))),
     Down("SignedUpdateFirmware", "firmware", to.FIRMWARE, REJECTED,
          to_charger=(REQUEST_ID, FIRMWARE_LOCATION)),
-    Down("TriggerMessage", "trigger", to.TRIGGERS, REJECTED),
-    Down("UnlockConnector", "control", to.BILLING_OR_SERVICE, NOT_SUPPORTED, priority_class="safety"),
+    Down("TriggerMessage", "trigger", to.TRIGGERS, REJECTED, qualifier=by.TRIGGER_16),
+    Down("UnlockConnector", "control", to.BILLING_OR_SERVICE, NOT_SUPPORTED, priority_class="safety",
+         qualifier=by.CONNECTOR),
     # The response has no status: this is what a charger with secure updates says (whitepaper L01.FR.20).
     Down("UpdateFirmware", "firmware", to.FIRMWARE, denial_error=Condition.NOT_SUPPORTED,
          to_charger=(LOCATION,)),
