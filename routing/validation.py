@@ -71,6 +71,19 @@ def option_problems(options: object, kind: type[msgspec.Struct]) -> Iterator[Pro
             yield Problem(str(name), f"{shown(name)} is not an option{hint}")
         elif not _fits(value, types[name]):
             yield Problem(name, f"{shown(value)} does not fit; expected {expectation(types[name])}")
+        elif sentence := _refusal(name, value, kind):
+            yield Problem(name, sentence)
+
+
+def _refusal(name: str, value: object, kind: type[msgspec.Struct]) -> str:
+    """Why the core does not take a value of the right type, "" when it does."""
+    try:
+        msgspec.convert({name: value}, kind)
+    except msgspec.ValidationError as error:
+        sentence, _, path = str(error).partition(" - at `$.")
+        inside = path.rstrip("`").removeprefix(name)
+        return f"{inside} {sentence[:1].lower()}{sentence[1:]}".strip()
+    return ""
 
 
 def expectation(kind: Any) -> str:
@@ -80,11 +93,16 @@ def expectation(kind: Any) -> str:
         int: "a whole number, 0 or more",
         float: "a number, 0 or more",
         NoneType: "null",
+        str: "text",
     }
     if kind in words:
         return words[kind]
     if get_origin(kind) is Literal:
         return "one of " + ", ".join(f'"{value}"' for value in get_args(kind))
+    if get_origin(kind) is tuple:
+        return f"a list of {expectation(get_args(kind)[0])}"
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return "entries with " + ", ".join(kind.__struct_fields__)
     return " or ".join(expectation(part) for part in get_args(kind))
 
 
@@ -93,6 +111,8 @@ def _fits(value: Any, kind: Any) -> bool:
         return any(_fits(value, part) for part in get_args(kind))
     if get_origin(kind) is Literal:
         return value in get_args(kind)
+    if get_origin(kind) is tuple:
+        return isinstance(value, list | tuple)
     if kind in (int, float):
         # true is an int to Python, and neither a time nor a count to anybody else
         number = isinstance(value, int | kind) and not isinstance(value, bool)

@@ -53,6 +53,21 @@ class ChargerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     ``pin_interval``: heartbeat interval told to the charger, None for Billing's.
     ``id_band``: where the numbers begin that the charger gets for things of other backoffices than Billing.
     ``standalone``: accept a boot that Billing has never accepted while Billing is away.
+    ``hold_rejected``: keep an earlier acceptance for 15 minutes when Billing rejects the charger.
+    ``decouple_boot``: accept every boot at once; what Billing says to it stays between it and the proxy.
+    ``on_primary_loss``: without Billing the charger stays, or is closed after ``offline_grace``.
+    ``clock_source``: whose time the charger gets in the answer to its boot.
+    ``smart_charging``: who may have which charging profiles (routing.core.charging_profiles.purposes).
+    ``billing_stack_levels``: under ``banded`` the highest stackLevel of Billing's; those above it, up to
+    ``max_stack_level`` where the charger does not say how many it has, are the energy owner's.
+    ``max_current`` and ``max_power``: the tenant's own limit of the charger in A per phase and in W, None
+    for none; ``voltage`` (to neutral, V) and ``phases`` join the two.
+    ``energy_ttl``: how long the profiles of an energy manager outlive its link, if they have no end.
+    ``file_hosts``: hosts (or "*.suffix") that firmware and logs may come from and go to, empty for any.
+    ``data_vendors``: vendorIds that backoffices may send DataTransfer with, empty for all that do not look
+    like a way to move the charger.
+    ``protected_certificates``: serial numbers or hashes of certificates that no backoffice may delete.
+    ``pki``: who may have a certificate of the charger itself signed.
     """
 
     pinned: Literal["1.6", "2.0.1", "2.1"] | None = None
@@ -79,7 +94,23 @@ class ChargerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     late_reject: Literal["stop", "ignore"] = "stop"
     pin_interval: int | None = None
     standalone: bool = False
+    hold_rejected: bool = True
+    decouple_boot: bool = False
+    on_primary_loss: Literal["hold", "drop"] = "hold"
+    clock_source: Literal["backoffice", "proxy"] = "backoffice"
     id_band: int = 1_000_000
+    smart_charging: Literal["split", "banded"] = "split"
+    billing_stack_levels: Annotated[int, msgspec.Meta(ge=0)] = 3
+    max_stack_level: Annotated[int, msgspec.Meta(ge=0)] = 8
+    max_current: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    max_power: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    voltage: Annotated[float, msgspec.Meta(gt=0)] = 230
+    phases: Literal[1, 2, 3] = 3
+    energy_ttl: Annotated[float, msgspec.Meta(ge=0)] = 900
+    file_hosts: tuple[str, ...] = ()
+    data_vendors: tuple[str, ...] = ()
+    protected_certificates: tuple[str, ...] = ()
+    pki: Literal["billing", "none"] = "billing"
 
 
 class RouteOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -91,6 +91,34 @@ def test_what_is_accepted_is_accepted_by_the_core(options, kind):
             RouteOptions,
             'foreign_tx: "hide" does not fit; expected one of "full", "alias", "hidden" or null',
         ),
+        (
+            {"auth_rules": "DE"},
+            ChargerOptions,
+            'auth_rules: "DE" does not fit; expected a list of entries with match, value, backoffice',
+        ),
+        (
+            {"auth_rules": [{"match": "regex", "value": "(a+)+", "backoffice": "energy"}]},
+            ChargerOptions,
+            'auth_rules: [0] "(a+)+" repeats a group, which may take for ever; '
+            "repeat single characters or classes",
+        ),
+        (
+            {"auth_rules": [{"match": "prefix", "backoffice": "energy"}]},
+            ChargerOptions,
+            "auth_rules: [0] object missing required field `value`",
+        ),
+        (
+            {"authorizers": "energy"},
+            ChargerOptions,
+            'authorizers: "energy" does not fit; expected a list of text',
+        ),
+        ({"authorizers": [1]}, ChargerOptions, "authorizers: [0] expected `str`, got `int`"),
+        ({"free_id_tag": 5}, ChargerOptions, "free_id_tag: 5 does not fit; expected text or null"),
+        (
+            {"free_id_tag": "X" * 21},
+            ChargerOptions,
+            "free_id_tag: expected `str` of length <= 20",
+        ),
         (5, RouteOptions, "5 are not options; expected names with values, like ping: 30"),
     ],
     ids=str,
