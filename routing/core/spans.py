@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -120,6 +120,15 @@ def insert(payload: str, path: Path, token: str) -> str:
             comma = "," if children else ""
             additions.append((end, end, f'{comma}"{key}":{token}'))
     return _replaced(payload, additions)
+
+
+def rewrite(payload: str, path: Path, change: Callable[[str], str]) -> str:
+    """The payload with each token at ``path`` replaced by what ``change`` makes of it, one by one.
+
+    Raises ValueError when ``path`` is not a path, and what ``change`` raises.
+    """
+    hits = _spans(payload, _plan(path))
+    return _replaced(payload, [(start, end, change(payload[start:end])) for start, end in hits])
 
 
 def deeper_than(text: str, depth: int) -> bool:

@@ -340,3 +340,16 @@ def test_text_that_is_not_json_raises_nothing(payload: str) -> None:
 def test_depth_counts_objects_and_arrays_not_strings(text: str, depth: int) -> None:
     assert not spans.deeper_than(text, depth)
     assert depth == 0 or spans.deeper_than(text, depth - 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "after"),
+    [
+        ('{"a":[1, 2 ,{}]}', "$.a[]", '{"a":[<1>, <2> ,<{}>]}'),
+        ('{"a":1,"a":"x"}', "$.a", '{"a":<1>,"a":<"x">}'),
+        ('{"a":{"b":1.10}}', "$.a.b", '{"a":{"b":<1.10>}}'),
+        ('{"a":1}', "$.b[]", '{"a":1}'),
+    ],
+)
+def test_each_token_is_rewritten_on_its_own(text: str, path: str, after: str) -> None:
+    assert spans.rewrite(text, path, lambda token: f"<{token}>") == after
