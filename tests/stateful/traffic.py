@@ -1,7 +1,7 @@
-"""Random traffic, outages, silence, kills and slow disks: what must hold does, whatever the order.
+"""Random traffic, outages, silence, kills and slow disks around the machine, and what must hold in it.
 
-``MACHINE_EXAMPLES`` sets how many runs are tried (200 by default, always the same ones); set, each
-test run tries others.
+``MACHINE_EXAMPLES`` sets how many runs are tried of each kind (always the same ones by default); set,
+each test run tries others. Every frame that the proxy sends is judged by the schemas.
 """
 
 from __future__ import annotations
@@ -18,15 +18,21 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from routing.core.options import ChargerOptions
 from routing.core.snapshot import Role
 from tests.routing.core.harness import BOOT, BOOT_2, Backoffice, World, event, meter, route, start, stop
+from tests.routing.core.schemas import judge
 
 EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "0"))
-PROFILE = settings(
-    max_examples=EXAMPLES or 200,
-    stateful_step_count=40,
-    deadline=None,
-    derandomize=not EXAMPLES,
-    suppress_health_check=list(HealthCheck),
-)
+
+
+def profile(examples: int, steps: int = 40) -> settings:
+    """So many runs of so many steps, unless the environment asks for other runs."""
+    return settings(
+        max_examples=EXAMPLES or examples,
+        stateful_step_count=steps,
+        deadline=None,
+        derandomize=not EXAMPLES,
+        suppress_health_check=list(HealthCheck),
+    )
+
 
 NAMES = ("billing", "energy", "watcher")
 NUMBERS = {"billing": range(1000, 2000), "energy": range(2000, 3000), "watcher": range(3000, 4000)}
@@ -45,6 +51,7 @@ class Peer(Backoffice):
         self.given: dict[int, str] = {}
         self.unanswered: dict[str, float] = {}
         self.asked: dict[str, int] = {}
+        self.actions: dict[str, str] = {}
         self.mode = "answer"
         self.behave = Peer.act
 
@@ -56,7 +63,15 @@ class Peer(Backoffice):
             self.unanswered[frame[1]] = self.world.now
         elif frame[1] in self.asked:
             self.asked[frame[1]] += 1
+        judge(self.world.version, text, self.actions.get(frame[1], "") if frame[0] == 3 else "")
         super().take(text)
+
+    def ask(self, message_id: str, action: str, payload: Any) -> None:
+        """Send a CALL and count its answers."""
+        self.asked[message_id] = 0
+        self.actions[message_id] = action
+        judge(self.world.version, json.dumps([2, message_id, action, payload]))
+        self.call(action, payload, message_id)
 
     def act(self, message_id: str, action: str, payload: Any) -> None:
         """Do as the mode says: answer, hold, ignore or refuse."""
@@ -103,7 +118,7 @@ class Traffic(RuleBasedStateMachine):
         self.running: dict[int, tuple[Any, Any]] = {}
         self.waiting: tuple[str, str, Any, str] | None = None
         self.obedient = True
-        self.commands: dict[str, float] = {}
+        self.commands: dict[str, tuple[float, str, Any]] = {}
         self.connected = False
         self.reconnect(boots=True)
 
@@ -116,16 +131,29 @@ class Traffic(RuleBasedStateMachine):
     # -- the charger -----------------------------------------------------------------------------------
 
     def obey(self, _: World, frame: Any) -> None:
-        young = [m for m, at in self.commands.items() if self.world.now < at + T_CMD]
+        young = [m for m, (at, _, _) in self.commands.items() if self.world.now < at + T_CMD]
         assert young == [], f"{frame} while {young} are outstanding"
-        self.commands[frame[1]] = self.world.now
+        judge(self.version, json.dumps(frame))
+        self.commands[frame[1]] = (self.world.now, frame[2], frame[3])
         if self.obedient:
             self.answer_command(frame[1])
 
     def answer_command(self, message_id: str) -> None:
         """The charger answers what it was asked."""
-        del self.commands[message_id]
-        self.world.frame(json.dumps([3, message_id, {"status": "Accepted"}]))
+        _, action, payload = self.commands.pop(message_id)
+        answer = json.dumps([3, message_id, self.result(action, payload)])
+        judge(self.version, answer, action)
+        self.world.frame(answer)
+
+    def result(self, action: str, payload: Any) -> Any:
+        """What the charger answers to a command."""
+        match action:
+            case "GetConfiguration":
+                return {"unknownKey": payload.get("key", [])}
+            case "GetVariables":
+                items = payload["getVariableData"]
+                return {"getVariableResult": [{"attributeStatus": "UnknownVariable", **i} for i in items]}
+        return {"status": "Accepted"}
 
     def say(self, action: str, payload: Any, mark: str = "") -> None:
         """Send a CALL; messages of sessions have a ``mark`` and are repeated until they are answered."""
@@ -133,6 +161,7 @@ class Traffic(RuleBasedStateMachine):
         if mark and mark not in self.said:
             self.said.append(mark)
         self.waiting = (message_id, action, payload, mark)
+        judge(self.version, json.dumps([2, message_id, action, payload]))
         self.world.call(action, payload, message_id)
         self.hear()
 
@@ -142,6 +171,7 @@ class Traffic(RuleBasedStateMachine):
             return
         _, action, payload, mark = self.waiting
         self.waiting = None
+        judge(self.version, json.dumps(answer), action)
         self.answered(action, payload, mark, answer)
 
     def answered(self, action: str, payload: Any, mark: str, answer: Any) -> None:
@@ -264,10 +294,12 @@ class Traffic(RuleBasedStateMachine):
     @rule(name=names)
     def command(self, name: str) -> None:
         if self.peer(name).up:
-            message_id = f"b{next(self.marks)}"
-            self.peer(name).asked[message_id] = 0
-            action = "GetConfiguration" if self.version == "1.6" else "GetVariables"
-            self.peer(name).call(action, {}, message_id)
+            variable = {"component": {"name": "A"}, "variable": {"name": "B"}}
+            if self.version == "1.6":
+                self.peer(name).ask(f"b{next(self.marks)}", "GetConfiguration", {"key": ["A"]})
+            else:
+                asked = {"getVariableData": [variable]}
+                self.peer(name).ask(f"b{next(self.marks)}", "GetVariables", asked)
 
     @rule(obedient=st.booleans())
     def obedience(self, obedient: bool) -> None:
@@ -289,7 +321,7 @@ class Traffic(RuleBasedStateMachine):
         self.say("BootNotification", json.loads(BOOT if self.version == "1.6" else BOOT_2))
 
     @precondition(lambda self: self.free)
-    @rule(connector=connectors, state=st.sampled_from(["Available", "Charging"]))
+    @rule(connector=connectors, state=st.sampled_from(["Available", "Faulted"]))
     def status(self, connector: int, state: str) -> None:
         payload = {"connectorId": connector, "errorCode": "NoError", "status": state}
         if self.version != "1.6":
@@ -393,7 +425,7 @@ class Traffic16(Traffic):
 
 
 class Traffic201(Traffic):
-    """Sessions of 2.0.1, whose events carry the charger's own id and a running number."""
+    """Sessions of 2.x, whose events carry the charger's own id and a running number."""
 
     version = "2.0.1"
 
@@ -424,7 +456,7 @@ class Traffic201(Traffic):
         self.say("TransactionEvent", payload, f"{session}{seq_no}")
 
 
-TestTraffic16 = Traffic16.TestCase
-TestTraffic16.settings = PROFILE
-TestTraffic201 = Traffic201.TestCase
-TestTraffic201.settings = settings(PROFILE, max_examples=max(1, PROFILE.max_examples // 4))
+class Traffic21(Traffic201):
+    """The same on 2.1."""
+
+    version = "2.1"
