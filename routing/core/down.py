@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from routing.core import actions, calls, guard, policy, rates, remote_starts, rewriting
+from routing.core import (
+    actions,
+    calls,
+    certificates,
+    guard,
+    policy,
+    rates,
+    registration,
+    remote_starts,
+    reports,
+    rewriting,
+)
 from routing.core.actions import Down
 from routing.core.errors import Condition
 from routing.core.frames import Call
@@ -41,9 +52,13 @@ def backoffice_call(state: State, turn: Turn, line: Line, call: Call) -> None:
     """Take a CALL of a backoffice: deny it, answer it, or ask the charger."""
     row = actions.down(state.version, call.action)
     asked = _asked(state, turn, line, call, row)
+    if registration.shuts_out(line, call.action):
+        return calls.keep_silent(state, turn, asked)
     if row is None:
         return _unknown(state, turn, call, asked)
     verdict, asked.rule = policy.decide(row, line.route, call.payload)
+    if verdict is Verdict.DENY and guard.opens(turn, line, asked):
+        verdict = Verdict.GUARD
     if verdict is not Verdict.DENY and _is_too_early(line, row):
         return _deny_early(state, turn, asked)
     if verdict is Verdict.DENY:
@@ -142,6 +157,9 @@ HANDLERS: dict[str, Handler] = {
 """Actions that are not simply forwarded."""
 
 OBSERVERS: dict[str, tuple[Observer, ...]] = {
+    "CertificateSigned": (certificates.note_signed,),
+    "CancelReservation": (reports.cancelled,),
+    "RequestBatterySwap": (reports.note_swap,),
     "RemoteStartTransaction": (remote_starts.note,),
     "RequestStartTransaction": (remote_starts.note,),
 }

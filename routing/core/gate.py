@@ -6,6 +6,7 @@ priorities and limits: ocpp-semantics 7.2.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -20,12 +21,16 @@ WAITING_PER_ROUTE = 20
 AGED = 10.0
 """Seconds after which a CALL of a lower class is served next."""
 
+SENT_REMEMBERED = 64
+"""Message ids that the charger was sent: a late answer to one of these is no answer to another."""
+
 
 class Asked:
     """A CALL of a backoffice, as it stands on that one's own socket until it is answered.
 
     ``message_id`` and its token ``raw_id`` are the asker's; ``payload`` is what the asker wrote, ``text``
     its frame. ``rule`` says in words what was decided. ``withdrawn``: the asker is not there any more.
+    ``overridden``: the guard objects, and a person lets this route do it.
     """
 
     __slots__ = (
@@ -33,6 +38,7 @@ class Asked:
         "at",
         "exchange",
         "message_id",
+        "overridden",
         "payload",
         "priority",
         "queued_at",
@@ -71,6 +77,7 @@ class Asked:
         self.text = text
         self.rule = ""
         self.withdrawn = False
+        self.overridden = False
 
 
 class Reply(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -154,11 +161,12 @@ class DownCall:
 class Gate:
     """CALLs that wait for the charger, and the one it is answering."""
 
-    __slots__ = ("outstanding", "queue")
+    __slots__ = ("outstanding", "queue", "sent_ids")
 
     def __init__(self) -> None:
         self.queue: list[DownCall] = []
         self.outstanding: DownCall | None = None
+        self.sent_ids: deque[str] = deque(maxlen=SENT_REMEMBERED)
 
     def submit(self, call: DownCall) -> bool:
         """Queue a CALL; False when this asker has too many waiting already."""

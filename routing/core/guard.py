@@ -7,13 +7,17 @@ person has given to one route for an hour (``RouteSnapshot.override_until``).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 
 import msgspec
 
-from routing.core import payloads, spans
+from routing.core import certificates, spans
+from routing.core.actions import Kind
 from routing.core.gate import Asked
+from routing.core.hosts import host_of, is_listed
 from routing.core.lines import Line
+from routing.core.payloads import integer, strings
+from routing.core.snapshot import Role
 from routing.core.state import State
 from routing.core.turn import Turn
 
@@ -56,7 +60,25 @@ ATTEMPTS = frozenset({"transactionmessageattempts", "messageattempts"})
 FEWEST_ATTEMPTS = 3
 """With fewer tries a charger throws away what is to be billed (ocpp-semantics 3.9)."""
 
-ROOTS = frozenset({"CentralSystemRootCertificate", "CSMSRootCertificate"})
+STANDARD = frozenset(
+    {
+        ("iso15118ctrlr", "contractcertificateinstallationenabled"),
+        ("iso15118ctrlr", "organizationname"),
+        ("iso15118ctrlr", "v2gcertificateinstallationenabled"),
+        ("securityctrlr", "certsigningrepeattimes"),
+        ("securityctrlr", "certsigningwaitminimum"),
+        ("tokenreader", "enabled"),
+        ("webpaymentsctrlr", "sharedsecret"),
+        ("webpaymentsctrlr", "urltemplate"),
+    }
+)
+"""Variables of the standard that are found by the pattern and move nothing."""
+
+STANDARD_KEYS = frozenset({"certsigningrepeattimes", "certsigningwaitminimum"})
+"""The same of 1.6 with the security extension."""
+
+PLUG_AND_CHARGE = "org.openchargealliance.iso15118pnc"
+"""Its DataTransfer is about certificates by nature ("Using ISO 15118 Plug & Charge with OCPP 1.6")."""
 
 _UNPRINTABLE = re.compile(r"[^ -~]")
 _PUNCTUATION = re.compile(r"[^a-z0-9]+")
@@ -64,15 +86,23 @@ _PUNCTUATION = re.compile(r"[^a-z0-9]+")
 
 def check(state: State, turn: Turn, line: Line, asked: Asked) -> str:
     """Why this CALL would take the charger away, in words; "" when it would not."""
-    return let_through(turn, line, asked, objection(asked.action, asked.payload))
+    rule = RULES.get(asked.action)
+    return let_through(turn, line, asked, rule(state, line, asked)) if rule is not None else ""
 
 
 def let_through(turn: Turn, line: Line, asked: Asked, objection: str) -> str:
     """The objection, or "" while a person lets this route do what the guard objects to."""
     if objection and is_overridden(turn, line):
+        asked.overridden = True
         asked.rule = f"guard: overridden until {line.route.override_until:%H:%M} UTC"
         return ""
     return objection
+
+
+def opens(turn: Turn, line: Line, asked: Asked) -> bool:
+    """Whether an override lets through what every preset denies because of the guard."""
+    name = "SetNetworkProfile"
+    return asked.action == name and is_overridden(turn, line) and name not in line.route.permissions
 
 
 def is_overridden(turn: Turn, line: Line) -> bool:
@@ -81,19 +111,7 @@ def is_overridden(turn: Turn, line: Line) -> bool:
     return until is not None and turn.utc < until
 
 
-def objection(action: str, payload: str) -> str:
-    """Why this CALL would take the charger away, in words; "" when it would not."""
-    if action == "SetNetworkProfile":
-        return "guard: a network profile changes where the charger connects"
-    if action == "InstallCertificate":
-        kinds = _strings(payload, "$.certificateType")
-        root = next((kind for kind in kinds if kind in ROOTS), None)
-        return f"guard: {root} decides whom the charger trusts" if root else ""
-    if action == "ChangeConfiguration":
-        return _first(key_objection(name) for name in _strings(payload, "$.key"))
-    if action == "SetVariables":
-        return _first(_item_objection(item) for item in spans.find(payload, "$.setVariableData[]"))
-    return ""
+# -- keys and variables ------------------------------------------------------------------------------
 
 
 def key_objection(name: str, value: str | None = None) -> str:
@@ -102,39 +120,129 @@ def key_objection(name: str, value: str | None = None) -> str:
     ``value``: what is to be written, None where only the name counts. What ocpp-semantics 3.9 calls
     virtual is objected to as well: answer it before asking here.
     """
-    if _UNPRINTABLE.search(name):
-        return f"guard: {name[:60]!a} is not written in ASCII: the charger may read another name"
-    plain = _PUNCTUATION.sub("", name.lower())
-    if plain in NAMED or MOVES_THE_CHARGER.search(name):
-        return f'guard: "{name.strip()[:60]}" may change how or where the charger connects'
-    if plain in ATTEMPTS and value is not None and not _is_enough(value):
-        return (
-            f'guard: with "{name.strip()}" below {FEWEST_ATTEMPTS} the charger discards what is to be billed'
-        )
-    return ""
+    return "" if _plain(name) in STANDARD_KEYS else _name_objection(name) or _value_objection(name, value)
 
 
 def variable_objection(component: str, variable: str, value: str | None = None) -> str:
     """Why a 2.x variable may not be written, in words; "" when it may be. See ``key_objection``."""
-    return key_objection(component) or key_objection(variable, value)
+    if (_plain(component), _plain(variable)) in STANDARD:
+        return ""
+    return _name_objection(component) or _name_objection(variable) or _value_objection(variable, value)
 
 
-def _is_enough(value: str) -> bool:
-    return value.strip().isdecimal() and int(value.strip()[:9]) >= FEWEST_ATTEMPTS
+def _plain(name: str) -> str:
+    return _PUNCTUATION.sub("", name.lower()) if name.isascii() else name
+
+
+def _name_objection(name: str) -> str:
+    if _UNPRINTABLE.search(name):
+        return f"guard: {name[:60]!a} is not written in ASCII: the charger may read another name"
+    if _plain(name) in NAMED or MOVES_THE_CHARGER.search(name):
+        return f'guard: "{name.strip()[:60]}" may change how or where the charger connects'
+    return ""
+
+
+def _value_objection(name: str, value: str | None) -> str:
+    if value is None or _plain(name) not in ATTEMPTS:
+        return ""
+    number = value.strip()
+    if number.isascii() and number.isdecimal() and int(number[:9]) >= FEWEST_ATTEMPTS:
+        return ""
+    return f"guard: with fewer than {FEWEST_ATTEMPTS} attempts the charger discards what is to be billed"
+
+
+def _of_key(state: State, line: Line, asked: Asked) -> str:
+    values: list[str | None] = [*strings(asked.payload, "$.value")]
+    return _first(key_objection(k, v) for k in strings(asked.payload, "$.key") for v in values or [None])
+
+
+def _of_variables(state: State, line: Line, asked: Asked) -> str:
+    """The first objection to an item of SetVariables, whichever of two names the charger reads."""
+    return _first(_item_objection(item) for item in spans.find(asked.payload, "$.setVariableData[]"))
 
 
 def _item_objection(item: str) -> str:
-    """The objection to one item of SetVariables, whichever of two names the charger reads."""
-    components = [*_strings(item, "$.component.name"), *_strings(item, "$.component.instance")] or [""]
-    variables = [*_strings(item, "$.variable.name"), *_strings(item, "$.variable.instance")] or [""]
-    return _first(variable_objection(c, v) for c in components for v in variables)
+    components = [*strings(item, "$.component.name"), *strings(item, "$.component.instance")] or [""]
+    variables = [*strings(item, "$.variable.name"), *strings(item, "$.variable.instance")] or [""]
+    values: list[str | None] = [*strings(item, "$.attributeValue")]
+    pairs = ((c, v) for c in components for v in variables)
+    return _first(variable_objection(c, v, value) for c, v in pairs for value in values or [None])
 
 
-def _first(objections: Iterator[str]) -> str:
+# -- other ways ---------------------------------------------------------------------------------------
+
+
+def _of_network_profile(state: State, line: Line, asked: Asked) -> str:
+    return "guard: a network profile changes where the charger connects"
+
+
+def _of_file(state: State, line: Line, asked: Asked) -> str:
+    """Files go to listed hosts and come from them, and nobody can make two readers see two hosts."""
+    allowed = state.snapshot.options.file_hosts
+    if not allowed:
+        return ""
+    paths = (rewrite.path for rewrite in asked.row.to_charger if rewrite.kind is Kind.URL)
+    refused = next(
+        (url for p in paths for url in strings(asked.payload, p) if not is_listed(url, allowed)), None
+    )
+    return "" if refused is None else f"guard: host {host_of(refused)[:60]!r} is not in file_hosts"
+
+
+def _of_vendor(state: State, line: Line, asked: Asked) -> str:
+    """Vendors let a charger be moved by DataTransfer too."""
+    allowed = state.snapshot.options.data_vendors
+    for vendor in strings(asked.payload, "$.vendorId"):
+        if allowed and vendor not in allowed:
+            return f"guard: vendor {vendor[:60]!a} is not in data_vendors"
+        if not allowed and vendor != PLUG_AND_CHARGE:
+            names = [vendor, *strings(asked.payload, "$.messageId")]
+            if objection := _first(_name_objection(name) for name in names):
+                return objection
+    return ""
+
+
+def _of_availability(state: State, line: Line, asked: Asked) -> str:
+    """Only Billing may lock all drivers out at once."""
+    if line.route.role is Role.BILLING:
+        return ""
+    path = "$.connectorId" if state.version == "1.6" else "$.evse.id"
+    numbers = [integer(msgspec.Raw(token.encode())) for token in spans.find(asked.payload, path)]
+    names_one = numbers and all(number is not None and number > 0 for number in numbers)
+    wanted = strings(asked.payload, "$.type" if state.version == "1.6" else "$.operationalStatus")
+    if names_one or all(_plain(word) == "operative" for word in wanted):
+        return ""
+    return "guard: only Billing may take the whole charger out of service"
+
+
+def _of_installing(state: State, line: Line, asked: Asked) -> str:
+    return certificates.install_objection(line, asked.payload)
+
+
+def _of_deleting(state: State, line: Line, asked: Asked) -> str:
+    return certificates.delete_objection(state, line, asked.payload)
+
+
+def _of_signing(state: State, line: Line, asked: Asked) -> str:
+    return certificates.signed_objection(state, line, asked.payload)
+
+
+def _first(objections: Iterable[str]) -> str:
     return next(filter(None, objections), "")
 
 
-def _strings(payload: str, path: str) -> list[str]:
-    """The strings at a path; of a key written twice both, for nobody knows which the charger reads."""
-    tokens = spans.find(payload, path)
-    return [payloads.text(msgspec.Raw(token.encode()), len(token)) for token in tokens]
+RULES: dict[str, Callable[[State, Line, Asked], str]] = {
+    "CertificateSigned": _of_signing,
+    "ChangeAvailability": _of_availability,
+    "ChangeConfiguration": _of_key,
+    "DataTransfer": _of_vendor,
+    "DeleteCertificate": _of_deleting,
+    "GetDiagnostics": _of_file,
+    "GetLog": _of_file,
+    "InstallCertificate": _of_installing,
+    "PublishFirmware": _of_file,
+    "SetNetworkProfile": _of_network_profile,
+    "SetVariables": _of_variables,
+    "SignedUpdateFirmware": _of_file,
+    "UpdateFirmware": _of_file,
+}
+"""What is looked at before a CALL may go on."""

@@ -10,6 +10,8 @@ from typing import TypeVar
 
 import msgspec
 
+from routing.core import spans
+
 INT32_MAX = 2_147_483_647
 
 LARGEST = 10**31
@@ -59,6 +61,7 @@ class Token(msgspec.Struct, gc=False):
     """A 2.x IdTokenType."""
 
     idToken: Lenient = msgspec.UNSET
+    type: Lenient = msgspec.UNSET
 
 
 class Evse(msgspec.Struct, gc=False):
@@ -104,10 +107,11 @@ class VerdictHead(msgspec.Struct, gc=False):
 
 
 class BootAnswer(msgspec.Struct, gc=False):
-    """The answer to BootNotification."""
+    """The answer to BootNotification, and to Heartbeat."""
 
     status: Lenient = msgspec.UNSET
     interval: Lenient = msgspec.UNSET
+    currentTime: Lenient = msgspec.UNSET
 
 
 class AuthorizeHead(msgspec.Struct, gc=False):
@@ -193,6 +197,15 @@ def text(raw: Lenient, limit: int = 255) -> str:
     """A string, also where it was written as a number; "" where there is none."""
     value = scalar(raw)
     return "" if value is None or isinstance(value, bool) else str(value)[:limit]
+
+
+def strings(payload: str, path: spans.Path) -> list[str]:
+    """The texts at a path; what is none stands there as it was written.
+
+    Of a key written twice both come, for nobody knows which of them the charger reads.
+    """
+    tokens = spans.find(payload, path)
+    return [text(msgspec.Raw(token.encode()), len(token)) or token for token in tokens]
 
 
 def is_charger_id(number: int | None) -> bool:

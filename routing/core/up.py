@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from routing.core import actions, audit, authorizing, booting, charging, frames, reports, sessions
+from routing.core import (
+    actions,
+    audit,
+    authorizing,
+    booting,
+    certificates,
+    charging,
+    frames,
+    reports,
+    sessions,
+)
 from routing.core.actions import Answer
 from routing.core.copies import fan_out
 from routing.core.errors import Condition, error_code
@@ -31,6 +41,8 @@ def charger_call(state: State, turn: Turn, call: Call) -> None:
         relay(state, turn, received)
     else:
         handle(state, turn, received)
+    for observer in OBSERVERS.get(call.action, ()):
+        observer(state, turn, received)
 
 
 def charger_send(state: State, turn: Turn, send: Send) -> None:
@@ -72,6 +84,10 @@ def _answerer(state: State, turn: Turn, received: Received) -> Line | None:
         return None
     transaction = received.transaction
     owner = state.lines.get(transaction.row.owner) if transaction and transaction.row.owner else None
+    if received.row.answer is Answer.OWNER and transaction is None:
+        is_held, owner = reports.holder(state, received)
+        if is_held and owner is None:
+            return None
     if received.row.answer is Answer.ENERGY_OWNER:
         owner = next((line for line in state.lines.values() if line.route.role is Role.ENERGY), None)
     line = owner or state.billing
@@ -171,9 +187,17 @@ def _meter(state: State, turn: Turn, received: Received) -> None:
     relay(state, turn, received)
 
 
+def _sign(state: State, turn: Turn, received: Received) -> None:
+    if certificates.is_unsigned(state, received):
+        return reply(state, turn, received, '{"status":"Rejected"}', "proxy: nobody signs it (option pki)")
+    certificates.note_request(state, turn, received)
+    relay(state, turn, received)
+
+
 HANDLERS: dict[str, Callable[[State, Turn, Received], None]] = {
     "Heartbeat": _heartbeat,
     "BootNotification": booting.boot,
+    "SignCertificate": _sign,
     "StatusNotification": _status,
     "FirmwareStatusNotification": _latest("firmware"),
     "DiagnosticsStatusNotification": _latest("diagnostics"),
@@ -183,3 +207,13 @@ HANDLERS: dict[str, Callable[[State, Turn, Received], None]] = {
     "MeterValues": _meter,
     "TransactionEvent": charging.event,
 }
+
+OBSERVERS: dict[str, tuple[Callable[[State, Turn, Received], None], ...]] = {
+    **dict.fromkeys(reports.IN_PARTS, (reports.part_ended,)),
+    **dict.fromkeys(reports.STATUSES, (reports.status_ended,)),
+    "BatterySwap": (reports.swap_ended,),
+    "ReservationStatusUpdate": (reports.reservation_ended,),
+    "StartTransaction": (reports.reservation_ended,),
+    "TransactionEvent": (reports.reservation_ended,),
+}
+"""Who takes note of what a message means for what it names, when everybody has got his copy."""

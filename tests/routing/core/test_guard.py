@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
+from typing import Any
 
+import msgspec
 import pytest
 
-from routing.core.guard import objection
+from routing.core import actions, guard
+from routing.core.gate import Asked
+from routing.core.guard import key_objection, variable_objection
+from routing.core.options import ChargerOptions
+from routing.core.snapshot import Role, Verdict
+from routing.core.turn import Turn
+from tests.routing.core.harness import BILLING, ENERGY, EPOCH, World, route
 
 MOVES = [
     "AuthorizationKey",
@@ -26,6 +35,11 @@ MOVES = [
     "Cst_ChargeBoxId",
     "Cst_WiFiSSID",
     "Cst_WiFiPASS",
+    "Cst_ReconnectInterval",
+    "Cst_StaleTimeout",
+    "PW-Something",
+    "Security Profile",
+    "web_socket_ping_interval",
     "BasicAuthPassword",
     "OrganizationName",
     "AllowSecurityProfileDowngrade",
@@ -51,6 +65,8 @@ MOVES = [
 ]
 
 HARMLESS = [
+    "CertSigningWaitMinimum",
+    "CertSigningRepeatTimes",
     "AllowOfflineTxForUnknownId",
     "AuthorizationCacheEnabled",
     "AuthorizeRemoteTxRequests",
@@ -96,26 +112,84 @@ HARMLESS = [
 ]
 
 
-def variables(*names: tuple[str, str]) -> str:
-    return json.dumps(
-        {"setVariableData": [{"component": {"name": c}, "variable": {"name": v}} for c, v in names]}
-    )
+def objection(
+    action: str, payload: Any, role: Role = Role.BILLING, version: str = "1.6", **options: Any
+) -> str:
+    """What the guard says to a CALL; the payload as text or as what the text stands for."""
+    world = World(route(1, "billing", Role.BILLING), route(2, "asker", role), version=version)
+    world.options = ChargerOptions(**options)
+    world.machine = world._machine()
+    world.connect()
+    state, turn = world.machine._state, Turn(world.now, world.utc)
+    line = state.lines[1 if role is Role.BILLING else 2]
+    row = actions.down(version, action)
+    assert row is not None
+    text = payload if isinstance(payload, str) else json.dumps(payload)
+    asked = Asked(
+        row, text, route=line.key, exchange=1, at=turn.utc, queued_at=0, priority=1, message_id="m",
+        raw_id='"m"', text="",
+    )  # fmt: skip
+    return guard.check(state, turn, line, asked)
+
+
+def variables(*names: tuple[str, str]) -> dict[str, Any]:
+    return {"setVariableData": [{"component": {"name": c}, "variable": {"name": v}} for c, v in names]}
+
+
+MOVES_IT = "may change how or where the charger connects"
 
 
 @pytest.mark.parametrize("key", MOVES)
 def test_keys_that_move_the_charger(key: str) -> None:
     for name in (key, key.lower(), key.upper(), f" {key} "):
-        assert "may change how or where the charger connects" in objection(
-            "ChangeConfiguration", json.dumps({"key": name})
-        )
-        assert objection("SetVariables", variables(("Any", "Fine"), ("Any", name)))
-    assert objection("SetVariables", variables((key, "Any")))
+        assert MOVES_IT in key_objection(name)
+        assert MOVES_IT in variable_objection("Any", name)
+    assert MOVES_IT in variable_objection(key, "Any")
 
 
 @pytest.mark.parametrize("key", HARMLESS)
 def test_keys_of_the_standard_pass(key: str) -> None:
-    assert objection("ChangeConfiguration", json.dumps({"key": key})) == ""
-    assert objection("SetVariables", variables((key, "Fine"), ("Fine", key))) == ""
+    assert key_objection(key) == ""
+    if not key.startswith("Cert"):  # of 2.x only in its component
+        assert variable_objection(key, "Fine") == variable_objection("Fine", key) == ""
+
+
+@pytest.mark.parametrize(
+    ("component", "variable"),
+    [
+        ("SecurityCtrlr", "CertSigningWaitMinimum"),
+        ("securityctrlr", " certsigningrepeattimes"),
+        ("ISO15118Ctrlr", "V2GCertificateInstallationEnabled"),
+        ("ISO15118Ctrlr", "OrganizationName"),
+        ("OCPPCommCtrlr", "MessageAttempts"),
+        ("OCPPCommCtrlr", "OfflineThreshold"),
+        ("AuthCtrlr", "LocalPreAuthorize"),
+    ],
+)
+def test_variables_of_the_standard_pass(component: str, variable: str) -> None:
+    assert variable_objection(component, variable) == ""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "\u0410uthorizationKey",
+        "Authorization\u212aey",
+        "Service\uff35RL",
+        "Service\u200bURL",
+        "Authorization\u00a0Key",
+        "Authorization\x00Key",
+        "ServiceU\tRL",
+        "ServiceUR\nL",
+        "HeartbeatInterval\u0301",
+        "\ud800",
+    ],
+    ids=ascii,
+)
+def test_names_that_are_not_ascii_are_refused(name: str) -> None:
+    assert key_objection(name).startswith("guard: ")
+    assert variable_objection("SecurityCtrlr", name).startswith("guard: ")
+    assert variable_objection(name, "Fine").isascii()
 
 
 @pytest.mark.parametrize(
@@ -124,6 +198,9 @@ def test_keys_of_the_standard_pass(key: str) -> None:
         '{"key":"AuthorizationKey","key":"HeartbeatInterval"}',
         '{"key":"HeartbeatInterval","key":"AuthorizationKey"}',
         '{"key":"Authorization\\u004bey"}',
+        '{"\\u006bey":"AuthorizationKey"}',
+        '{"key":["ServiceURL"]}',
+        '{"key":"%sServiceURL"}' % (" " * 1000),
     ],
 )
 def test_no_way_of_writing_a_key_gets_around(payload: str) -> None:
@@ -138,17 +215,62 @@ def test_what_has_no_name_is_no_matter_of_the_guard(payload: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "objected"),
+    "item",
     [
-        ("CentralSystemRootCertificate", True),
-        ("CSMSRootCertificate", True),
-        ("ManufacturerRootCertificate", False),
-        ("V2GRootCertificate", False),
-        (None, False),
+        '{"component":{"name":"A"},"variable":{"name":"Fine","instance":"BackendUrl"}}',
+        '{"component":{"name":"A","instance":"Modem"},"variable":{"name":"Fine"}}',
+        '{"component":{"name":"A"},"variable":{"name":"CsmsUrl","name":"Fine"}}',
+        '{"component":{"name":"A"},"variable":{"name":"Fine"},"variable":{"name":"CsmsUrl"}}',
+        '{"variable":{"name":"CsmsUrl"}}',
+        '{"component":{"name":"NetworkConfiguration"}}',
     ],
 )
-def test_root_certificates(kind: str | None, objected: bool) -> None:
-    assert bool(objection("InstallCertificate", json.dumps({"certificateType": kind}))) is objected
+def test_no_item_gets_around(item: str) -> None:
+    fine = '{"component":{"name":"A"},"variable":{"name":"Fine"},"attributeValue":"1"}'
+    for items in (item, f"{item},{fine}", f"{fine},{item}"):
+        assert objection("SetVariables", f'{{"setVariableData":[{items}]}}', version="2.0.1")
+    assert objection(
+        "SetVariables", f'{{"setVariableData":[{fine}],"setVariableData":[{item}]}}', version="2.1"
+    )
+    assert objection("SetVariables", f'{{"setVariableData":[{fine}]}}', version="2.1") == ""
+
+
+@pytest.mark.parametrize("value", ["0", "1", "2", "", " 2", "-3", "3.0", "0x3", "three", "١٢", "null", "2e1"])
+def test_too_few_attempts_throw_money_away(value: str) -> None:
+    assert "attempts" in key_objection("transactionmessageattempts ", value)
+    assert "attempts" in variable_objection("OCPPCommCtrlr", "MessageAttempts", value)
+    assert objection("ChangeConfiguration", {"key": "TransactionMessageAttempts", "value": value})
+    assert key_objection("ResetRetries", value) == ""
+
+
+@pytest.mark.parametrize("value", ["3", " 10 ", "99999999999999999999"])
+def test_enough_attempts_pass(value: str) -> None:
+    assert key_objection("TransactionMessageAttempts", value) == ""
+    assert variable_objection("OCPPCommCtrlr", "MessageAttempts", value) == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "role", "objected"),
+    [
+        ("CentralSystemRootCertificate", Role.BILLING, True),
+        ("CSMSRootCertificate", Role.BILLING, True),
+        ("csmsrootcertificate", Role.BILLING, True),
+        ("CSMSRootCertificate ", Role.BILLING, True),
+        ("CSMSRoot\u0421ertificate", Role.BILLING, True),
+        (["CSMSRootCertificate"], Role.BILLING, True),
+        (None, Role.BILLING, True),
+        ("SomethingNew", Role.BILLING, True),
+        ("ManufacturerRootCertificate", Role.BILLING, False),
+        ("ManufacturerRootCertificate", Role.SERVICE, True),
+        ("V2GRootCertificate", Role.BILLING, False),
+        ("V2GRootCertificate", Role.SERVICE, False),
+        ("MORootCertificate", Role.SERVICE, False),
+        ("OEMRootCertificate", Role.BILLING, False),
+    ],
+)
+@pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
+def test_root_certificates(kind: object, role: Role, objected: bool, version: str) -> None:
+    assert bool(objection("InstallCertificate", {"certificateType": kind}, role, version)) is objected
 
 
 def test_a_root_certificate_beside_a_harmless_one() -> None:
@@ -156,14 +278,223 @@ def test_a_root_certificate_beside_a_harmless_one() -> None:
     assert objection("InstallCertificate", payload)
 
 
-def test_network_profiles_are_always_refused() -> None:
-    assert objection("SetNetworkProfile", "{}")
+HASHES = {
+    "hashAlgorithm": "SHA256",
+    "issuerNameHash": "aa" * 32,
+    "issuerKeyHash": "bb" * 32,
+    "serialNumber": "1A2B",
+}
 
 
-@pytest.mark.parametrize("action", ["Reset", "GetConfiguration", "TriggerMessage", "SetChargingProfile", ""])
+@pytest.mark.parametrize("entry", ["1a2b", "001A2B", "1A:2B", "0x1a2b", "AA" * 32, "bb" * 32])
+def test_the_root_that_knows_the_proxy_stays(entry: str) -> None:
+    payload = {"certificateHashData": HASHES}
+    assert objection("DeleteCertificate", payload) == ""
+    assert "knows the proxy" in objection("DeleteCertificate", payload, protected_certificates=(entry,))
+    other = {"certificateHashData": {**HASHES, "serialNumber": "1A2C"}}
+    assert objection("DeleteCertificate", other, protected_certificates=("1a2b", "")) == ""
+
+
+@pytest.mark.parametrize("payload", [{"certificateHashData": HASHES}, {}])
+def test_only_billing_deletes_certificates(payload: Any) -> None:
+    assert objection("DeleteCertificate", payload, Role.SERVICE)
+
+
+FILES = [
+    ("1.6", "GetDiagnostics", "location"),
+    ("1.6", "UpdateFirmware", "location"),
+    ("1.6", "SignedUpdateFirmware", "firmware.location"),
+    ("1.6", "GetLog", "log.remoteLocation"),
+    ("2.0.1", "UpdateFirmware", "firmware.location"),
+    ("2.0.1", "PublishFirmware", "location"),
+    ("2.1", "GetLog", "log.remoteLocation"),
+]
+
+
+@pytest.mark.parametrize(("version", "action", "path"), FILES, ids=[f"{v} {a}" for v, a, _ in FILES])
+def test_files_go_to_listed_hosts_only(version: str, action: str, path: str) -> None:
+    def asked(url: object, **options: Any) -> str:
+        outer, _, inner = path.partition(".")
+        return objection(action, {outer: {inner: url} if inner else url}, version=version, **options)
+
+    listed: dict[str, Any] = {"file_hosts": ("files.example.com",)}
+    assert asked("https://evil.example/x") == ""
+    assert asked("https://files.example.com/x", **listed) == ""
+    for url in (
+        "https://evil.example/",
+        "https://files.example.com@evil.example/",
+        ["https://files.example.com/"],
+        7,
+    ):
+        assert "is not in file_hosts" in asked(url, **listed)
+    assert objection(action, {}, version=version, **listed) == ""
+    assert "s3cret" not in asked("ftp://u:s3cret@evil.example/", **listed)
+
+
+@pytest.mark.parametrize(
+    ("payload", "vendors", "objected"),
+    [
+        ({"vendorId": "com.example"}, (), False),
+        ({"vendorId": "com.example", "messageId": "Blink"}, (), False),
+        ({"vendorId": "com.example.backend"}, (), True),
+        ({"vendorId": "com.example", "messageId": "SetServerUrl"}, (), True),
+        ({"vendorId": "com.example", "messageId": "SetServerUrl"}, ("com.example",), False),
+        ({"vendorId": "Com.Example"}, ("com.example",), True),
+        ({"vendorId": "other"}, ("com.example",), True),
+        ({"vendorId": "org.openchargealliance.iso15118pnc", "messageId": "CertificateSigned"}, (), False),
+        ({}, ("com.example",), False),
+    ],
+)
+def test_vendors_that_may_move_a_charger(payload: Any, vendors: tuple[str, ...], objected: bool) -> None:
+    assert bool(objection("DataTransfer", payload, data_vendors=vendors)) is objected
+
+
+@pytest.mark.parametrize(
+    ("version", "payload", "objected"),
+    [
+        ("1.6", {"connectorId": 0, "type": "Inoperative"}, True),
+        ("1.6", {"connectorId": "0", "type": "inoperative "}, True),
+        ("1.6", {"type": "Inoperative"}, True),
+        ("1.6", {"connectorId": -1, "type": "Inoperative"}, True),
+        ("1.6", {"connectorId": None, "type": "Inoperative"}, True),
+        ("1.6", {"connectorId": 0, "type": "Operative"}, False),
+        ("1.6", {"connectorId": 1, "type": "Inoperative"}, False),
+        ("2.0.1", {"operationalStatus": "Inoperative"}, True),
+        ("2.1", {"operationalStatus": "Inoperative", "evse": {"id": 0}}, True),
+        ("2.1", {"operationalStatus": "Inoperative", "evse": {"id": 1}}, False),
+        ("2.1", {"operationalStatus": "Operative"}, False),
+    ],
+)
+def test_only_billing_closes_the_whole_charger(version: str, payload: Any, objected: bool) -> None:
+    assert bool(objection("ChangeAvailability", payload, Role.SERVICE, version)) is objected
+    assert objection("ChangeAvailability", payload, Role.BILLING, version) == ""
+
+
+def test_a_connector_written_twice() -> None:
+    payload = '{"connectorId":1,"connectorId":0,"type":"Inoperative"}'
+    assert objection("ChangeAvailability", payload, Role.SERVICE)
+
+
+@pytest.mark.parametrize("action", ["Reset", "GetConfiguration", "TriggerMessage", "SetChargingProfile"])
 def test_other_actions_pass(action: str) -> None:
     assert objection(action, '{"key":"AuthorizationKey"}') == ""
 
 
 def test_a_long_name_is_shortened_in_the_words() -> None:
-    assert len(objection("ChangeConfiguration", json.dumps({"key": "url" * 500}))) < 200
+    assert len(key_objection("url" * 500)) < 200
+
+
+# -- certificates of the charger ----------------------------------------------------------------------
+
+
+def signed(world: World, kind: str | None = None, backoffice: str = "billing") -> Any:
+    """A backoffice sends a certificate; what it is answered."""
+    payload = {"certificateChain": "PEM", **({"certificateType": kind} if kind else {})}
+    world[backoffice].call("CertificateSigned", payload)
+    return world[backoffice].answers[-1][2]["status"]
+
+
+@pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
+def test_a_certificate_follows_a_request_once(version: str) -> None:
+    world = World(version=version)
+    world.boot()
+    assert signed(world) == "Rejected"
+    world.call("SignCertificate", {"csr": "PEM"})
+    assert signed(world) == "Accepted"
+    assert signed(world) == "Rejected"
+    assert [frame[2] for frame in world.commands] == ["CertificateSigned"]
+
+
+def test_a_certificate_that_the_charger_refuses_may_be_sent_again() -> None:
+    world = World()
+    world.boot()
+    world.call("SignCertificate", {"csr": "PEM"})
+    world.obey = lambda world, frame: world.frame(json.dumps([3, frame[1], {"status": "Rejected"}]))
+    assert signed(world) == "Rejected"
+    world.obey = World.accept
+    assert signed(world) == "Accepted"
+
+
+def test_a_request_outlasts_a_restart() -> None:
+    world = World()
+    world.boot()
+    world.call("SignCertificate", {"csr": "PEM"})
+    world.restart()
+    world.boot()
+    assert signed(world) == "Accepted"
+
+
+def test_a_certificate_of_another_kind_was_not_asked_for() -> None:
+    world = World(version="2.0.1")
+    world.boot()
+    world.call("SignCertificate", {"csr": "PEM", "certificateType": "V2GCertificate"})
+    assert signed(world) == signed(world, "ChargingStationCertificate") == "Rejected"
+    assert signed(world, "V2GCertificate") == "Accepted"
+
+
+def test_nobody_but_billing_answers_a_request() -> None:
+    world = World(BILLING, route(2, "energy", Role.CONTROL, {"CertificateSigned": Verdict.ALLOW}))
+    world.boot()
+    world.call("SignCertificate", {"csr": "PEM"})
+    assert signed(world, backoffice="energy") == "Rejected"
+
+
+def test_without_a_signer_nothing_is_asked_and_nothing_taken() -> None:
+    world = World(version="2.1", options=ChargerOptions(pki="none"))
+    world.boot()
+    assert world.call("SignCertificate", {"csr": "PEM"})[2] == {"status": "Rejected"}
+    assert world["billing"].payloads("SignCertificate") == []
+    assert signed(world) == "Rejected"
+    assert world.call("SignCertificate", {"csr": "x", "certificateType": "V2GCertificate"})[2] == {}
+    assert signed(world, "V2GCertificate") == "Accepted"
+
+
+# -- a person lets a route do it ------------------------------------------------------------------------
+
+
+def overridden(role: Role = Role.BILLING, version: str = "1.6", **permissions: Verdict) -> World:
+    """A world in which billing may change how the charger connects for an hour."""
+    one = msgspec.structs.replace(
+        route(1, "billing", role, permissions), override_until=EPOCH + timedelta(hours=1)
+    )
+    world = World(one, ENERGY, version=version)
+    world.boot()
+    return world
+
+
+PROFILE = {"configurationSlot": 1, "connectionData": {"ocppCsmsUrl": "wss://other"}}
+
+
+@pytest.mark.parametrize("version", ["2.0.1", "2.1"])
+def test_an_override_lets_one_route_through_for_its_time(version: str) -> None:
+    world = overridden(version=version)
+    world["energy"].call("SetNetworkProfile", PROFILE)
+    assert world.commands == []
+    world["billing"].call("SetNetworkProfile", PROFILE, "b1")
+    assert [frame[2:] for frame in world.commands] == [["SetNetworkProfile", PROFILE]]
+    assert world["billing"].answers == [[3, "b1", {"status": "Accepted"}]]
+    row = next(row for row in world.database.messages if row.message_id == "b1")
+    assert row.rule == "guard: overridden until 01:00 UTC"
+    world.wait(3600)
+    world["billing"].call("SetNetworkProfile", PROFILE, "b2")
+    assert world["billing"].answers[-1][2]["status"] == "Rejected"
+    assert len(world.commands) == 1
+
+
+def test_an_override_is_none_of_the_permissions() -> None:
+    world = overridden(version="2.0.1", SetNetworkProfile=Verdict.DENY)
+    world["billing"].call("SetNetworkProfile", PROFILE)
+    assert world.commands == []
+    world = overridden(Role.OBSERVE)
+    world["billing"].call("InstallCertificate", {"certificateType": "CentralSystemRootCertificate"})
+    assert world.commands == []
+
+
+def test_an_override_that_is_over_when_the_route_is_changed() -> None:
+    world = overridden()
+    install = {"certificateType": "CentralSystemRootCertificate", "certificate": "PEM"}
+    world["billing"].call("InstallCertificate", install)
+    assert len(world.commands) == 1
+    world.configure(BILLING, ENERGY)
+    world["billing"].call("InstallCertificate", install)
+    assert len(world.commands) == 1
