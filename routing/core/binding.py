@@ -13,8 +13,11 @@ from typing import Any
 import msgspec
 
 from routing.core import actions, spans
-from routing.core.actions import Kind
+from routing.core.actions import Kind, Rewrite
+from routing.core.identifiers import identifier
 from routing.core.lines import Item, Line
+from routing.core.reports import is_no_reservation
+from routing.core.rewriting import route_id
 from routing.core.snapshot import Role, RouteSnapshot
 from routing.core.state import State
 from routing.core.transactions import UNKNOWN_ID, Transaction
@@ -45,6 +48,8 @@ def bind(state: State, line: Line, item: Item) -> str | None:
                 edits[rewrite.path] = None
             case Kind.TRANSACTION if not _number(edits, rewrite.path, line, item, transaction):
                 return None
+            case Kind.RESERVATION | Kind.REMOTE_START:
+                _own_id(edits, rewrite, state, line, item.payload)
             case Kind.ID_TAG if seen == "alias":
                 _alias(edits, rewrite.path, line.route, item.payload)
             case Kind.ID_TOKEN_TYPE if seen == "alias":
@@ -72,6 +77,23 @@ def _number(
     strip = unknown == "strip" and item.action != "StopTransaction"
     edits[path] = None if strip else UNKNOWN_ID
     return unknown != "skip"
+
+
+def _own_id(edits: dict[str, str | None], rewrite: Rewrite, state: State, line: Line, payload: str) -> None:
+    """Write what this route calls a reservation or remote start; others do not get to know of it.
+
+    0 and -1 are what chargers write where there is no reservation (ocpp-semantics 3.3).
+    """
+    tokens = spans.find(payload, rewrite.path)
+    if not tokens:
+        return
+    named = identifier(rewrite.kind, tokens[-1])
+    if named is None or (rewrite.kind is Kind.RESERVATION and is_no_reservation(state, named)):
+        edits[rewrite.path] = None
+        return
+    mine = route_id(state, line, rewrite.kind, named)
+    if mine != named or len(tokens) > 1:
+        edits[rewrite.path] = mine
 
 
 def _alias(edits: dict[str, str | None], path: str, route: RouteSnapshot, payload: str) -> None:

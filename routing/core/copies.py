@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from routing.core import reports
+from routing.core import monitoring, reports, streams
 from routing.core.actions import Queue, Receives, Up
 from routing.core.binding import is_hidden
 from routing.core.lines import Item, Kind, Line, Phase
@@ -20,7 +20,12 @@ Editor = Callable[[State, Turn, Line, Received], str | None]
 Here identifiers are written that do not depend on the moment of sending; ``binding`` writes the others.
 """
 
-EDITORS: dict[str, Editor] = {}
+EDITORS: dict[str, Editor] = {
+    "BatterySwap": reports.swap,
+    "NotifyEvent": monitoring.own_events,
+    "NotifyMonitoringReport": monitoring.own_report,
+    "OpenPeriodicEventStream": streams.opening,
+}
 """Actions of which a route may get something else than the whole; for the rest see ``_payload_for``."""
 
 
@@ -47,12 +52,13 @@ def fan_out(state: State, turn: Turn, received: Received, answerer: Line | None)
 
 def _payload_for(state: State, turn: Turn, line: Line, received: Received, *, asked: bool) -> str | None:
     sees = received.row.receives.get(line.route.role, Receives.NO)
-    if not asked and sees is not Receives.YES and sees is not Receives.FILTERED:
+    is_owned = sees is not Receives.YES and reports.is_owned(received.row)
+    if not asked and not is_owned and sees is not Receives.YES and sees is not Receives.FILTERED:
         return None
     editor = EDITORS.get(received.call.action)
     if editor is not None:
         return editor(state, turn, line, received)
-    if asked or sees is Receives.YES:
+    if sees is Receives.YES or (asked and not is_owned):
         return received.call.payload
     return reports.own_part(state, turn, line, received)
 

@@ -9,12 +9,14 @@ from routing.core import (
     calls,
     certificates,
     guard,
+    monitoring,
     policy,
     rates,
     registration,
     remote_starts,
     reports,
     rewriting,
+    streams,
 )
 from routing.core.actions import Down
 from routing.core.errors import Condition
@@ -153,6 +155,9 @@ CHECKS: tuple[Check, ...] = (_guarded, rates.check)
 HANDLERS: dict[str, Handler] = {
     "RemoteStopTransaction": _of_own_session,
     "RequestStopTransaction": _of_own_session,
+    "SetVariableMonitoring": monitoring.set_monitors,
+    "ClearVariableMonitoring": monitoring.clear_monitors,
+    "GetPeriodicEventStream": streams.list_streams,
 }
 """Actions that are not simply forwarded."""
 
@@ -162,5 +167,6 @@ OBSERVERS: dict[str, tuple[Observer, ...]] = {
     "RequestBatterySwap": (reports.note_swap,),
     "RemoteStartTransaction": (remote_starts.note,),
     "RequestStartTransaction": (remote_starts.note,),
+    "SetMonitoringBase": (monitoring.base_was_set,),
 }
 """Who takes note of the answers to what is."""

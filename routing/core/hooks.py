@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from routing.core import remote_starts
 from routing.core.lines import Line
 from routing.core.state import State
 from routing.core.transactions import Transaction
@@ -41,7 +42,7 @@ LOST: tuple[LineHook, ...] = ()
 BEGAN: tuple[SessionHook, ...] = ()
 """A session has begun."""
 
-ENDED: tuple[SessionHook, ...] = ()
+ENDED: tuple[SessionHook, ...] = (remote_starts.ended,)
 """A session has ended."""
 
 

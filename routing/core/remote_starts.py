@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from routing.core import rewriting, spans
+from routing.core.actions import Kind
 from routing.core.calls import is_accepted
 from routing.core.gate import DownCall, Reply
 from routing.core.payloads import RemoteStartHead, Token, integer, read, text
 from routing.core.state import RemoteStart, State
+from routing.core.transactions import Transaction
 from routing.core.turn import Turn
 
 CONNECTION_TIMEOUT = 120.0
 """Seconds for which a remote start may wait for its car."""
+
+NEVER_BEGAN = timedelta(hours=24)
+"""After this time a remote start without a session will have none."""
+
+REMOTE_START_ID = "$.transactionInfo.remoteStartId"
 
 
 def note(state: State, turn: Turn, call: DownCall, reply: Reply) -> None:
     """The charger will start: the next session with this card on a fitting place is the asker's."""
     if call.route is None or reply.payload is None or not is_accepted(reply):
         return
+    _forget_what_never_began(state, turn, call.route)
     head = read(call.payload, RemoteStartHead)
     card = text(head.idToken.idToken) if isinstance(head.idToken, Token) else text(head.idTag)
     place = integer(head.connectorId) if state.version == "1.6" else integer(head.evseId)
     state.remote_starts.append(RemoteStart(call.route, card, place, turn.now + CONNECTION_TIMEOUT))
+
+
+def _forget_what_never_began(state: State, turn: Turn, route: int) -> None:
+    for mapping in state.identifiers.own(Kind.REMOTE_START, route):
+        if turn.utc - mapping.created > NEVER_BEGAN:
+            rewriting.close(state, turn, mapping)
+
+
+def owner_of(state: State, remote_start_id: int | str) -> int | None:
+    """The route that has asked for the start that the charger reports under this id (2.x)."""
+    holders = state.identifiers.holders(Kind.REMOTE_START, str(remote_start_id))
+    return holders[-1].route if holders else None
+
+
+def ended(state: State, turn: Turn, transaction: Transaction) -> None:
+    """A session has ended: so has the remote start from which it came."""
+    for payload in (transaction.row.start_payload, transaction.row.last_payload):
+        if spans.find(payload, REMOTE_START_ID):
+            rewriting.close_named(state, turn, Kind.REMOTE_START, payload, REMOTE_START_ID)

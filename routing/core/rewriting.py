@@ -237,16 +237,17 @@ class Own(NamedTuple):
 
 
 def own(state: State, line: Line, rewrite: Rewrite, payload: str) -> Own:
-    """Only what is a route's own of the array that a path such as ``$.messageInfo[].id`` goes through.
+    """Only what is a route's own of the arrays that a path such as ``$.messageInfo[].id`` goes through.
 
     An array of which nothing is left goes as a whole. Of what cannot be read, only Billing sees something.
     """
-    array, _, rest = rewrite.path.rpartition("[]")
+    array, _, rest = rewrite.path.partition("[]")
     tokens = spans.find(payload, array)
     if not tokens:
         return Own(payload)
     items = spans.find(tokens[-1], "$[]")
-    written = [_own_item(state, line, rewrite.kind, f"${rest}", item) for item in items]
+    inner = Rewrite(f"${rest}", rewrite.kind, rewrite.unknown)
+    written = [_own_item(state, line, inner, item) for item in items]
     kept = [item for item in written if item is not None]
     if kept == items and len(tokens) == 1 and (kept or line.route.role is Role.BILLING):
         return Own(payload, len(kept))
@@ -254,8 +255,12 @@ def own(state: State, line: Line, rewrite: Rewrite, payload: str) -> Own:
     return Own(spans.patch(payload, {array: token}), len(kept), len(items) - len(kept))
 
 
-def _own_item(state: State, line: Line, kind: Kind, path: str, item: str) -> str | None:
+def _own_item(state: State, line: Line, rewrite: Rewrite, item: str) -> str | None:
     """One element of an array with the route's own id, None where it is not the route's."""
+    kind, path = rewrite.kind, rewrite.path
+    if "[]" in path:
+        inner = own(state, line, rewrite, item)
+        return inner.payload if inner.kept or not inner.dropped else None
     tokens = [item] if path == "$" else spans.find(item, path)
     named = identifier(kind, tokens[-1]) if tokens else None
     if named is None:

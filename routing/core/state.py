@@ -10,6 +10,7 @@ import msgspec
 
 from routing.core.actions import Up
 from routing.core.authorization import AuthorizationCache
+from routing.core.ballots import Ballot
 from routing.core.decisions import Memory, Report
 from routing.core.frames import Call
 from routing.core.gate import Gate
@@ -51,9 +52,12 @@ class Received:
 
 
 class Waiting:
-    """A CALL of the charger that a backoffice answers. ``card`` is the tag it is about, if any."""
+    """A CALL of the charger that a backoffice answers. ``card`` is the tag it is about, if any.
 
-    __slots__ = ("card", "deadline", "generation", "received", "route")
+    Where several are asked, ``ballot`` counts their answers, and ``route`` is 0.
+    """
+
+    __slots__ = ("ballot", "card", "deadline", "generation", "received", "route")
 
     def __init__(self, received: Received, route: int, deadline: float, generation: int, card: str) -> None:
         self.received = received
@@ -61,6 +65,7 @@ class Waiting:
         self.deadline = deadline
         self.generation = generation
         self.card = card
+        self.ballot: Ballot | None = None
 
 
 class RemoteStart:
@@ -77,7 +82,9 @@ class RemoteStart:
 
 class State:
     """The state of one session. ``generation`` counts the charger's connections, so that what
-    belongs to an old socket is never written to a new one."""
+    belongs to an old socket is never written to a new one. ``used_answers``: whose answers the charger
+    got last (2.1), by its own message id the route and that one's message id. ``waits_for_billing``:
+    Billing has told the charger to wait, so that it sends nothing to anybody."""
 
     __slots__ = (
         "alarms",
@@ -103,8 +110,11 @@ class State:
         "snapshot",
         "timers",
         "transactions",
+        "triggered",
+        "used_answers",
         "version",
         "waiting",
+        "waits_for_billing",
     )
 
     def __init__(
@@ -123,11 +133,14 @@ class State:
         self.settle_at = NEVER
         self.backlog_only = False
         self.booted_at = -NEVER
+        self.waits_for_billing = False
         self.lines: dict[int, Line] = {}
         self.waiting: dict[int, Waiting] = {}
         self.answered: dict[str, tuple[str, str, float]] = {}
+        self.used_answers: dict[str, tuple[int, str]] = {}
         self.garbage: list[float] = []
         self.remote_starts: list[RemoteStart] = []
+        self.triggered: dict[str, int] = {}
         self.gate = Gate()
         self.gates: dict[int, list[str]] = {}
         self.last_gate = 0
@@ -174,6 +187,10 @@ class State:
     def is_reachable(self) -> bool:
         """Whether the charger is there, or may be back within its grace."""
         return self.online or self.offline_since != NEVER
+
+    def hears(self, waiting: Waiting) -> bool:
+        """Whether the socket on which the charger has asked is still there."""
+        return self.online and waiting.generation == self.generation
 
     @property
     def boots(self) -> bool:
@@ -238,19 +255,6 @@ class State:
             self.remote_starts = [r for r in self.remote_starts if r.until > now]
         for start in self.remote_starts:
             fits = start.connector_id is None or connector_id is None or start.connector_id == connector_id
-            if start.card == card and fits:
+            if start.card.upper() == card.upper() and fits:
                 return start
         return None
-
-    def owner_for(
-        self, card: str, connector_id: int | None, now: float, *, begins: bool = False
-    ) -> Line | None:
-        """The line that decides about a card: who has asked for the start, else Billing.
-
-        ``begins``: a session does, so that the next one with this card is nobody's wish any more.
-        """
-        start = self.remote_start_for(card, connector_id, now)
-        if begins and start is not None:
-            self.remote_starts.remove(start)
-        line = self.lines.get(start.route) if start else None
-        return line or self.billing
