@@ -44,14 +44,28 @@ def role_problem(role: object) -> str | None:
     return None if role in roles else f"{shown(role)} is not a role ({', '.join(roles)})"
 
 
+def preset_problem(name: str, preset_role: str, role: str) -> str | None:
+    """Why a route of this role can't use this preset, None if it can."""
+    if preset_role == role:
+        return None
+    return (
+        f"preset {shown(name)} is for routes with role {preset_role}, this one has role {role}; "
+        "choose another preset or role"
+    )
+
+
 def permission_problems(permissions: object) -> Iterator[Problem]:
-    """What is wrong with the permissions of a route: actions of a backoffice, each with a verdict."""
+    """What is wrong with the permissions of a route or preset.
+
+    They name actions of a backoffice, or a part of one (routing.core.policy), each with a verdict.
+    """
     if not isinstance(permissions, Mapping):
         yield Problem(
             "", f"{shown(permissions)} are not permissions; expected actions with verdicts, like Reset: deny"
         )
         return
     verdicts = [v.value for v in Verdict]
+    yield from _written_twice(permissions)
     for action, verdict in permissions.items():
         if sentence := _action_problem(action):
             yield Problem(str(action), sentence)
@@ -120,10 +134,49 @@ def _fits(value: Any, kind: Any) -> bool:
     return type(value) is kind
 
 
-def _action_problem(action: object) -> str | None:
-    if any(actions.down(version, str(action)) for version in OCPP_VERSIONS):
-        return None
-    if actions.any_version(str(action)):
+def _written_twice(permissions: Mapping[object, object]) -> Iterator[Problem]:
+    """Keys that only differ in what is not looked at: case and spaces of what is behind the colon."""
+    seen: dict[str, str] = {}
+    for key in map(str, permissions):
+        name, colon, part = key.partition(":")
+        first = seen.setdefault(f"{name}{colon}{part.strip().casefold()}", key)
+        if first != key:
+            yield Problem(key, f"{shown(key)} says the same as {shown(first)}; keep one of them")
+
+
+def _action_problem(key: object) -> str | None:
+    action, colon, part = str(key).partition(":")
+    rows = [row for version in OCPP_VERSIONS if (row := actions.down(version, action))]
+    if rows:
+        return _part_problem(action, part.strip(), rows) if colon else None
+    if actions.any_version(action):
         return f"{shown(action)} is sent by chargers; permissions are for what a backoffice sends"
     down = {name for v in OCPP_VERSIONS for name in actions.names(v) if actions.down(v, name)}
     return f"{shown(action)} is not an action of OCPP {', '.join(OCPP_VERSIONS)}{did_you_mean(action, down)}"
+
+
+def _part_problem(action: str, part: str, rows: Iterable[actions.Down]) -> str | None:
+    """What is wrong with the part of an action that a permission names behind the colon."""
+    qualifiers = [row.qualifier for row in rows if row.qualifier]
+    if not qualifiers:
+        return f"{action} is permitted as a whole; leave out what is behind it"
+    what = qualifiers[-1].what
+    if not part or "*" in part[:-1]:
+        return f"behind {action}: stands one {what}, or the beginning of some and *"
+    return _value_problem(part, what, qualifiers)
+
+
+def _value_problem(part: str, what: str, qualifiers: Iterable[actions.Qualifier]) -> str | None:
+    known = list(dict.fromkeys(value for qualifier in qualifiers for value in qualifier.known))
+    if known and not any(_is_meant(part, value) for value in known):
+        return f"{shown(part)} is not a {what} ({', '.join(known)}){did_you_mean(part, known)}"
+    if any(q.is_number for q in qualifiers) and not (part.isdecimal() or part == "*"):
+        return f"{shown(part)} is not a number; expected the number of one ({what})"
+    if any(len(q.paths) > 1 for q in qualifiers) and not part.endswith("*") and "." not in part:
+        return f"{shown(part)} is not a {what}, as in OCPPCommCtrlr.HeartbeatInterval"
+    return None
+
+
+def _is_meant(part: str, value: str) -> bool:
+    part, value = part.casefold(), value.casefold()
+    return value.startswith(part[:-1]) if part.endswith("*") else part == value

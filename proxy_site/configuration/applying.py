@@ -18,10 +18,18 @@ from backoffices.models import Backoffice
 from chargers.credentials import hash_password, is_current
 from chargers.models import Charger
 from proxy_site.configuration.document import Document, Fault, Place, Refused
-from proxy_site.configuration.reading import Entry, Secret, Wanted, read, unknown_references
+from proxy_site.configuration.presets import preset_faults
+from proxy_site.configuration.reading import (
+    Entry,
+    Secret,
+    Wanted,
+    preset_key,
+    read,
+    unknown_references,
+)
 from routing.core.snapshot import Role
 from routing.fields import Unreadable
-from routing.models import DefaultRoute, Delivery, Route
+from routing.models import DefaultRoute, Delivery, PermissionPreset, Route
 
 
 def apply(name: str, content: bytes | str, *, prune: bool = False, dry_run: bool = False) -> list[str]:
@@ -49,16 +57,21 @@ class _Application:
         self.prune = prune
         self.changes: list[str] = []
         self.organisations = {row.name: row for row in Organisation.objects.all()}
+        self.presets = {
+            preset_key(row.name, row.organisation.name): row
+            for row in PermissionPreset.objects.select_related("organisation")
+        }
         self.backoffices = {row.name: row for row in Backoffice.objects.all()}
         self.chargers = {row.identity: row for row in Charger.objects.all()}
         self.routes: dict[tuple[str, str], Route] = {
             (row.charger.identity, row.backoffice.name): row
-            for row in Route.objects.select_related("charger", "backoffice")
+            for row in Route.objects.select_related("charger", "backoffice", "preset__organisation")
         }
 
     def run(self) -> list[str]:
         self._check()
         self._organisations()
+        self._presets()
         self._backoffices()
         self._remove_routes()
         self._chargers()
@@ -77,6 +90,7 @@ class _Application:
         )
         faults = [*self.document.faults, *(Fault(place, sentence) for place, sentence in unknown)]
         faults += self._billing_twice() + self._identities_twice()
+        faults += preset_faults(self.wanted, self.presets, self.routes, prune=self.prune)
         if faults:
             raise Refused(self.document.name, faults)
 
@@ -125,6 +139,16 @@ class _Application:
                 self.organisations[name] = Organisation.objects.create(name=name)
                 self.changes.append(f"create organisation {name}")
 
+    def _presets(self) -> None:
+        for entry in self.wanted.presets.values():
+            row = self.presets.get(entry.key)
+            values = self._with_organisation(entry)
+            if row is not None:
+                self._change(row, f"preset {entry.key}", values, [])
+                continue
+            self.presets[entry.key] = PermissionPreset.objects.create(**values)
+            self.changes.append(f"create preset {entry.key} ({entry.values['role']})")
+
     def _backoffices(self) -> None:
         for entry in self.wanted.backoffices.values():
             row = self.backoffices.get(entry.key)
@@ -165,11 +189,12 @@ class _Application:
         created = []
         for identity, entry in named:
             row = self.routes.get((identity, entry.key))
-            if row is not None:
-                self._change(row, f"route {identity} to {entry.key}", entry.values, [])
-                continue
             charger, backoffice = self.chargers[identity], self.backoffices[entry.key]
-            created.append(Route(charger=charger, backoffice=backoffice, **entry.values))
+            values = self._with_preset(entry, charger)
+            if row is not None:
+                self._change(row, f"route {identity} to {entry.key}", values, [])
+                continue
+            created.append(Route(charger=charger, backoffice=backoffice, **values))
             self.changes.append(f"create route {identity} to {entry.key} ({entry.values['role']})")
         Route.objects.bulk_create(created)
 
@@ -205,6 +230,7 @@ class _Application:
             return
         self._remove("charger", self.chargers, self.wanted.chargers)
         self._remove("backoffice", self.backoffices, self.wanted.backoffices)
+        self._remove("preset", self.presets, self.wanted.presets)
         self._remove("organisation", self.organisations, self.wanted.organisations)
 
     def _remove(self, kind: str, there: dict[str, Any], named: Iterable[str]) -> None:
@@ -215,6 +241,11 @@ class _Application:
     def _with_organisation(self, entry: Entry) -> dict[str, Any]:
         name = entry.values["organisation"]
         return entry.values | {"organisation": self.organisations[name] if name is not None else None}
+
+    def _with_preset(self, entry: Entry, charger: Charger) -> dict[str, Any]:
+        name = entry.values["preset"]
+        key = preset_key(name, charger.organisation.name) if name and charger.organisation else ""
+        return entry.values | {"preset": self.presets[key] if key else None}
 
     def _change(self, row: models.Model, subject: str, values: dict[str, Any], also: list[str]) -> None:
         """Save ``row`` if any of its fields differs; ``also`` says what was changed in it before."""

@@ -11,16 +11,21 @@ import yaml
 from accounts.models import Organisation
 from backoffices.models import Backoffice
 from chargers.models import Charger
-from routing.models import DefaultRoute, Route
+from routing.models import DefaultRoute, PermissionPreset, Route
 
 NOT_EXPORTED = "# password: one is set; it is never exported, and apply leaves it alone"
 
 
 def export() -> str:
     """All organisations, backoffices, default routes and chargers, as YAML."""
-    chargers = Charger.objects.select_related("organisation").prefetch_related("routes__backoffice")
+    chargers = Charger.objects.select_related("organisation").prefetch_related(
+        "routes__backoffice", "routes__preset"
+    )
     sections = [
         _section("organisations", (_dump({"name": row.name}) for row in Organisation.objects.all())),
+        _section(
+            "presets", (_preset(row) for row in PermissionPreset.objects.select_related("organisation"))
+        ),
         _section("backoffices", (_backoffice(b) for b in Backoffice.objects.select_related("organisation"))),
         _section(
             "default_routes",
@@ -34,6 +39,11 @@ def export() -> str:
 def _section(name: str, entries: Iterable[str]) -> str:
     items = ["  - " + indent(entry, "    ").lstrip() for entry in entries]
     return f"{name}:\n{''.join(items)}" if items else ""
+
+
+def _preset(row: PermissionPreset) -> str:
+    values = {"name": row.name, "organisation": row.organisation.name, "role": row.role}
+    return _dump(_but_defaults({**values, "permissions": row.permissions}))
 
 
 def _backoffice(row: Backoffice) -> str:
@@ -62,7 +72,8 @@ def _charger(row: Charger) -> str:
 
 
 def _route(row: Route) -> dict[str, Any]:
-    return _but_defaults({**_any_route(row), "identity": row.alias, "enabled": row.enabled})
+    preset = row.preset.name if row.preset else None
+    return _but_defaults({**_any_route(row), "preset": preset, "identity": row.alias, "enabled": row.enabled})
 
 
 def _any_route(row: Route | DefaultRoute) -> dict[str, Any]:

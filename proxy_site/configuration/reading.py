@@ -18,7 +18,7 @@ from chargers.models import Charger
 from proxy_site.configuration.document import Document, Item, Place
 from routing.core.options import ChargerOptions, RouteOptions
 from routing.core.snapshot import OCPP_VERSIONS
-from routing.models import Route
+from routing.models import PermissionPreset, Route
 from routing.validation import (
     Problem,
     did_you_mean,
@@ -28,8 +28,15 @@ from routing.validation import (
     shown,
 )
 
-SECTIONS = {"organisations": False, "backoffices": False, "default_routes": False, "chargers": False}
+SECTIONS = {
+    "organisations": False,
+    "presets": False,
+    "backoffices": False,
+    "default_routes": False,
+    "chargers": False,
+}
 ORGANISATION = {"name": True}
+PRESET = {"name": True, "organisation": True, "role": True, "permissions": False}
 BACKOFFICE = {
     "name": True,
     "organisation": False,
@@ -49,7 +56,7 @@ CHARGER = {
     "routes": False,
 }
 DEFAULT_ROUTE = {"backoffice": True, "role": True, "permissions": False, "options": False}
-ROUTE = {**DEFAULT_ROUTE, "identity": False, "enabled": False}
+ROUTE = {**DEFAULT_ROUTE, "preset": False, "identity": False, "enabled": False}
 
 
 @dataclass(frozen=True, repr=False)
@@ -66,9 +73,10 @@ class Secret:
 
 @dataclass
 class Entry:
-    """One organisation, backoffice, charger or route.
+    """One organisation, preset, backoffice, charger or route.
 
-    ``key``: its name, identity, or (of routes) the name of the backoffice. ``values``: by the
+    ``key``: its name, identity, or (of routes) the name of the backoffice; of presets the name with the
+    organisation's. ``values``: by the
     names of the model's fields, organisations by name; what the file leaves out has its default.
     ``has_password`` tells a password of null from one that is not mentioned.
     """
@@ -87,12 +95,15 @@ class Wanted:
     """What a file asks for. ``default_routes`` is None where the file does not mention them."""
 
     organisations: dict[str, Entry]
+    presets: dict[str, Entry]
     backoffices: dict[str, Entry]
     default_routes: dict[str, Entry] | None
     chargers: dict[str, Entry]
 
     def names_nothing(self) -> bool:
-        return not (self.organisations or self.backoffices or self.default_routes or self.chargers)
+        return not (
+            self.organisations or self.presets or self.backoffices or self.default_routes or self.chargers
+        )
 
 
 def read(name: str, content: bytes | str) -> tuple[Document, Wanted]:
@@ -113,6 +124,7 @@ class _Reader:
         defaults = sections.get("default_routes")
         return Wanted(
             organisations=self._entries(sections.get("organisations"), self._organisation),
+            presets=self._entries(sections.get("presets"), self._preset),
             backoffices=self._entries(sections.get("backoffices"), self._backoffice),
             default_routes=None if defaults is None else self._routes(defaults, self._default_route),
             chargers=self._entries(sections.get("chargers"), self._charger),
@@ -144,6 +156,19 @@ class _Reader:
         row = self.document.mapping(item, ORGANISATION)
         name = self._text(row, "name", Organisation)
         return self._entry(item, row, name, {"name": name})
+
+    def _preset(self, item: Item) -> Entry:
+        row = self.document.mapping(item, PRESET)
+        name, organisation = self._text(row, "name", PermissionPreset), self._reference(row, "organisation")
+        if "organisation" in row and organisation is None:
+            self.document.fault(row["organisation"].place, "a preset belongs to an organisation; name one")
+        values = {
+            "name": name,
+            "organisation": organisation,
+            "role": self._role(row.get("role")),
+            "permissions": self._checked(row, "permissions", permission_problems),
+        }
+        return self._entry(item, row, preset_key(name, organisation), values)
 
     def _backoffice(self, item: Item) -> Entry:
         row = self.document.mapping(item, BACKOFFICE)
@@ -178,6 +203,7 @@ class _Reader:
     def _route(self, item: Item) -> Entry:
         row = self.document.mapping(item, ROUTE)
         entry = self._any_route(item, row)
+        entry.values["preset"] = self._reference(row, "preset")
         entry.values["alias"] = self._text(row, "identity", Route, "alias")
         entry.values["enabled"] = self._enabled(row)
         return entry
@@ -277,13 +303,18 @@ class _Reader:
         return secret
 
 
+def preset_key(name: str, organisation: str | None) -> str:
+    """How a preset is told from those of other organisations, also to people; "" without a name."""
+    return f"{name} ({organisation})" if name and organisation else ""
+
+
 def unknown_references(
     wanted: Wanted, *, organisations: set[str], backoffices: set[str]
 ) -> Iterator[tuple[Place, str]]:
     """Names that neither the file nor (as given) the database has, with their places."""
     organisations = organisations | set(wanted.organisations)
     backoffices = backoffices | set(wanted.backoffices)
-    for entry in [*wanted.backoffices.values(), *wanted.chargers.values()]:
+    for entry in [*wanted.presets.values(), *wanted.backoffices.values(), *wanted.chargers.values()]:
         name = entry.values["organisation"]
         if name is not None and name not in organisations:
             yield entry.places["organisation"], _unknown(name, "organisation", organisations)

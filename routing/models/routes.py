@@ -14,7 +14,7 @@ from routing.changes import ConfigModel, ConfigQuerySet
 from routing.core.options import RouteOptions
 from routing.core.snapshot import Role
 from routing.fields import EncryptedField
-from routing.validation import option_problems, permission_problems
+from routing.validation import option_problems, permission_problems, preset_problem
 
 ROLES = [
     (Role.BILLING.value, "Billing"),
@@ -65,7 +65,13 @@ class PermissionPreset(ConfigModel):
         return self.name
 
     def clean(self) -> None:
-        if errors := rule_errors(self.permissions, {}):
+        errors = rule_errors(self.permissions, {})
+        routes = self.routes.all() if self.pk else Route.objects.none()
+        if routes.exclude(role=self.role).exists():
+            errors["role"] = ["Routes with another role use this preset; give them another one first."]
+        if routes.exclude(charger__organisation=self.organisation_id).exists():
+            errors["organisation"] = ["Chargers of another organisation use this preset."]
+        if errors:
             raise ValidationError(errors)
 
 
@@ -128,6 +134,8 @@ class Route(ConfigModel):
         # Without its charger or backoffice the form complains about that first.
         if self.charger_id and self.backoffice_id and (taken := self.taken_alias()):
             errors["alias"] = [taken]
+        if self.charger_id and self.preset and (unfit := self.unfit_preset()):
+            errors["preset"] = [unfit]
         if errors:
             raise ValidationError(errors)
 
@@ -135,6 +143,14 @@ class Route(ConfigModel):
     def has_password(self) -> bool:
         """Whether this route has one of its own; asking does not open it."""
         return self.__dict__.get("password") is not None
+
+    def unfit_preset(self) -> str | None:
+        """Why this route can't use its preset, None if it can."""
+        if self.preset is None:
+            return None
+        if self.preset.organisation_id != self.charger.organisation_id:
+            return f'preset "{self.preset}" belongs to another organisation than {self.charger}'
+        return preset_problem(self.preset.name, self.preset.role, self.role)
 
     def taken_alias(self) -> str | None:
         """Why this route's identity toward its backoffice can't be used, None if it is free."""

@@ -10,6 +10,7 @@ from proxy_site.configuration import reading
 from proxy_site.configuration.applying import apply
 from routing.core.options import ChargerOptions, RouteOptions
 from routing.core.snapshot import Role, Verdict
+from routing.validation import permission_problems
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
 
@@ -37,6 +38,7 @@ def test_each_option_is_documented_with_its_default(heading, options):
     ("heading", "keys"),
     [
         ("organisations", reading.ORGANISATION),
+        ("presets", reading.PRESET),
         ("backoffices", reading.BACKOFFICE),
         ("chargers", reading.CHARGER),
     ],
@@ -47,8 +49,14 @@ def test_each_key_is_documented(heading, keys):
 
 def test_each_key_of_a_route_is_documented_and_each_role_and_verdict():
     documented = set(rows("routes of a charger, and default_routes"))
-    words = {role.value for role in Role} | {verdict.value for verdict in Verdict}
-    assert documented == set(reading.ROUTE) | words
+    assert documented == set(reading.ROUTE) | {role.value for role in Role}
+    assert {verdict.value for verdict in Verdict} <= set(rows("Permissions"))
+
+
+def test_what_the_page_says_of_permissions_can_be_written():
+    examples = {name: "allow" for name in rows("Permissions") if name not in set(Verdict)}
+    assert "Reset:Hard" in examples
+    assert [str(problem) for problem in permission_problems(examples)] == []
 
 
 @pytest.mark.django_db

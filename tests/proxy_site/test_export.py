@@ -10,7 +10,7 @@ from chargers.credentials import hash_password
 from chargers.models import Charger
 from proxy_site.configuration.applying import apply
 from proxy_site.configuration.exporting import export
-from routing.models import DefaultRoute, Route
+from routing.models import DefaultRoute, PermissionPreset, Route
 
 pytestmark = pytest.mark.django_db
 
@@ -19,6 +19,12 @@ pytestmark = pytest.mark.django_db
 def everything():
     """A row of every kind, each with every key that can be exported."""
     organisation = Organisation.objects.create(name="Säulen: & Söhne")
+    preset = PermissionPreset.objects.create(
+        organisation=organisation, name="null", role="control", permissions={"Reset:Hard": "deny"}
+    )
+    PermissionPreset.objects.create(
+        organisation=Organisation.objects.create(name="B"), name="null", role="energy"
+    )
     backoffice = Backoffice.objects.create(
         name="energy", organisation=organisation, url="wss://e/{identity}", username="0123",
         password=b"topsecret", ocpp_versions=["1.6", "2.1"], enabled=False,
@@ -31,7 +37,7 @@ def everything():
     )  # fmt: skip
     Charger.objects.create(identity="yes")
     Route.objects.create(
-        charger=charger, backoffice=backoffice, role="control", alias="null", enabled=False,
+        charger=charger, backoffice=backoffice, role="control", alias="null", enabled=False, preset=preset,
         permissions={"Reset": "deny"}, options={"foreign_tx": "alias"},
     )  # fmt: skip
     Route.objects.create(charger=charger, backoffice=billing, role="billing")
@@ -45,7 +51,7 @@ def test_apply_takes_it_without_a_change(everything):
 
 def test_it_makes_the_same_elsewhere(everything):
     text = export()
-    for model in (DefaultRoute, Route, Charger, Backoffice, Organisation):
+    for model in (DefaultRoute, Route, PermissionPreset, Charger, Backoffice, Organisation):
         model.objects.all().delete()
     apply("export", text)
     without_secrets = "\n".join(line for line in text.splitlines() if "password" not in line)
@@ -73,5 +79,5 @@ def test_nothing_configured_is_still_yaml():
 
 def test_queries_do_not_grow_with_rows(everything, django_assert_num_queries):
     Charger.objects.bulk_create(Charger(identity=f"CP-{n}") for n in range(50))
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(8):
         export()

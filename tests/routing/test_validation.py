@@ -139,3 +139,70 @@ def test_roles(role):
 
 def test_what_is_no_role():
     assert role_problem("billling") == '"billling" is not a role (billing, control, energy, service, observe)'
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "Reset:Hard",
+        "Reset:immediate",
+        "Reset:*",
+        "ChangeConfiguration:LightIntensity",
+        "ChangeConfiguration:Station-*",
+        "SetVariables:SmartChargingCtrlr.LimitChangeSignificance",
+        "GetVariables:Smart*",
+        "SetChargingProfile:TxProfile",
+        "SetChargingProfile:Tx*",
+        "RequestStartTransaction:PriorityCharging",
+        "UnlockConnector:2",
+        "ChangeAvailability:0",
+        "TriggerMessage:MeterValues",
+        "TriggerMessage:TransactionEvent",
+        "DataTransfer:com.example",
+    ],
+)
+def test_parts_of_actions_that_are_accepted(key):
+    assert sentences(permission_problems({key: "deny"})) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        (
+            "Rest:Hard",
+            '"Rest" is not an action of OCPP 1.6, 2.0.1, 2.1; did you mean "Reset"?',
+        ),
+        (
+            "MeterValues:1",
+            '"MeterValues" is sent by chargers; permissions are for what a backoffice sends',
+        ),
+        ("ClearCache:1", "ClearCache is permitted as a whole; leave out what is behind it"),
+        (
+            "SetChargingProfile:TxProfil",
+            '"TxProfil" is not a purpose of the profile (ChargePointMaxProfile, TxDefaultProfile, TxProfile, '
+            "ChargingStationExternalConstraints, ChargingStationMaxProfile, PriorityCharging, "
+            'LocalGeneration); did you mean "TxProfile"?',
+        ),
+        ("Reset:", "behind Reset: stands one kind of reset, or the beginning of some and *"),
+        ("Reset: ", "behind Reset: stands one kind of reset, or the beginning of some and *"),
+        (
+            "ChangeConfiguration:*Url",
+            "behind ChangeConfiguration: stands one configuration key, or the beginning of some and *",
+        ),
+        ("UnlockConnector:two", '"two" is not a number; expected the number of one (EVSE)'),
+        (
+            "SetVariables:HeartbeatInterval",
+            '"HeartbeatInterval" is not a component.variable, as in OCPPCommCtrlr.HeartbeatInterval',
+        ),
+    ],
+)
+def test_parts_of_actions_that_are_not(key, expected):
+    assert sentences(permission_problems({key: "deny"})) == [f"{key}: {expected}"]
+
+
+def test_a_part_of_an_action_stands_once():
+    permissions = {"ChangeConfiguration:A": "deny", "ChangeConfiguration: a": "allow", "Reset": "deny"}
+    assert sentences(permission_problems(permissions)) == [
+        'ChangeConfiguration: a: "ChangeConfiguration: a" says the same as "ChangeConfiguration:A"; '
+        "keep one of them"
+    ]

@@ -17,10 +17,10 @@ GET_VARIABLE = Qualifier(
 )
 VENDOR = Qualifier("vendor id", ("$.vendorId",))
 
-CONNECTOR = Qualifier("connector", ("$.connectorId",))
-EVSE = Qualifier("EVSE", ("$.evseId",))
+CONNECTOR = Qualifier("connector", ("$.connectorId",), is_number=True)
+EVSE = Qualifier("EVSE", ("$.evseId",), is_number=True)
 # 2.x: without an EVSE the station as a whole is meant, which 1.6 calls connector 0.
-EVSE_OR_ALL = Qualifier("EVSE, 0 for the whole station", ("$.evse.id",), absent="0")
+EVSE_OR_ALL = Qualifier("EVSE (0: the whole station)", ("$.evse.id",), is_number=True, absent="0")
 
 RESET_16 = Qualifier("kind of reset", ("$.type",), ("Hard", "Soft"))
 RESET_2 = Qualifier("kind of reset", ("$.type",), ("Immediate", "OnIdle", "ImmediateAndResume"))
