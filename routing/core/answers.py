@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from routing.core import actions, audit, calls, hooks, registration, replies, sessions, spans
+from routing.core import (
+    acceptance,
+    actions,
+    audit,
+    authorizing,
+    calls,
+    clocks,
+    frames,
+    ownership,
+    registration,
+    replies,
+    sessions,
+    spans,
+)
 from routing.core.actions import Queue
 from routing.core.dispatch import failed
 from routing.core.errors import Condition, read_code
-from routing.core.fallback import with_interval
-from routing.core.frames import CallError, CallResult
-from routing.core.lines import Item, Kind, Line
-from routing.core.payloads import BootAnswer, EventHead, TagInfo, Token, VerdictHead, integer, read, text
+from routing.core.frames import CallError, CallResult, CallResultError
+from routing.core.lines import Item, Kind, Line, Phase
+from routing.core.payloads import BootAnswer, EventHead, Token, VerdictHead, integer, read, text
 from routing.core.rows import DeliveryDone
-from routing.core.state import Received, State, Waiting
+from routing.core.state import ANSWERS_REMEMBERED, Received, State, Waiting
 from routing.core.transactions import Transaction
 from routing.core.turn import Turn
 
@@ -37,13 +49,27 @@ def call_result(state: State, turn: Turn, line: Line, frame: CallResult) -> None
         turn.store(DeliveryDone(charger=state.snapshot.key, route=line.key, seq=item.seq))
     elif item.kind is Kind.BOOT:
         relayed = any(_is_heard(state, one) for one in waiting)
-        registration.boot_answered(state, turn, line, frame.payload, relayed=relayed)
+        _boot_answered(state, turn, line, frame.payload, relayed=relayed)
+    elif item.kind is Kind.HEARTBEAT:
+        clocks.check(state, turn, line, frame.payload)
     if item.action == "StartTransaction":
         _learn_number(state, turn, line, item, frame.payload)
+    elif item.action == "Authorize":
+        authorizing.vote(state, turn, line, item.exchange, frame.payload)
     for one in waiting:
         _answer_charger(state, turn, one, frame.payload)
+        if state.version == "2.1":
+            _remember_use(state, one, frame.message_id)
     if not waiting and item.action in STARTS:
         _late_verdict(state, turn, line, item, frame.payload)
+
+
+def _boot_answered(state: State, turn: Turn, line: Line, answer: str, *, relayed: bool) -> None:
+    clocks.check(state, turn, line, answer)
+    if line is state.billing:
+        acceptance.billing_answers(state, turn, answer)
+        relayed = relayed and not acceptance.is_held(state, turn)
+    registration.boot_answered(state, turn, line, answer, relayed=relayed)
 
 
 def call_error(state: State, turn: Turn, line: Line, frame: CallError) -> None:
@@ -70,12 +96,16 @@ def link_lost(state: State, turn: Turn, line: Line, why: str) -> None:
         if waiting.route == line.key:
             del state.waiting[exchange]
             _give_up(state, turn, waiting, why)
+    authorizing.line_lost(state, turn, line)
 
 
 def expire(state: State, turn: Turn) -> None:
     """Answer for backoffices that are late."""
     for exchange, waiting in list(state.waiting.items()):
         if waiting.deadline <= turn.now:
+            if waiting.ballot is not None:
+                authorizing.close(state, turn, waiting, waiting.ballot)
+                continue
             del state.waiting[exchange]
             _give_up(state, turn, waiting, "the owner is late")
 
@@ -89,6 +119,8 @@ def _give_up(state: State, turn: Turn, waiting: Waiting, why: str) -> None:
     if (line := state.lines.get(waiting.route)) is not None:
         line.withdraw(waiting.received.exchange)
     if _is_heard(state, waiting):
+        if waiting.received.call.action == "BootNotification":
+            return acceptance.answer_here(state, turn, waiting.received, why)
         replies.unanswered(state, turn, waiting.received, waiting.card, why)
     else:
         audit.charger_call(state, turn, waiting.received, "", why, outcome="lost")
@@ -129,16 +161,9 @@ def _problem(item: Item, payload: str) -> str:
             return "the answer has no transactionId"
     if item.kind is Kind.BOOT and not text(read(payload, BootAnswer).status):
         return "the answer has no status"
-    if item.action == "Authorize" and not _status(payload):
+    if item.action == "Authorize" and not authorizing.verdict_of(payload):
         return "the answer has no verdict"
     return ""
-
-
-def _status(payload: str) -> str:
-    """The verdict about the card in an answer, "" where there is none."""
-    head = read(payload, VerdictHead)
-    info = head.idTagInfo or head.idTokenInfo
-    return text(info.status) if isinstance(info, TagInfo) else ""
 
 
 def _no_answer(
@@ -161,6 +186,8 @@ def _no_answer(
         registration.boot_failed(state, turn, line, f"refuses the boot: {error}", unsupported=unsupported)
     elif condition is Condition.SECURITY and item.kind is not Kind.RELAY:
         registration.boot_first(state, turn, line, item)
+    if item.action == "Authorize":
+        authorizing.vote(state, turn, line, item.exchange, "")
     for one in waiting:
         _give_up(state, turn, one, f"{line.route.backoffice} answers {error}"[:200])
 
@@ -220,12 +247,12 @@ def _late_verdict(state: State, turn: Turn, line: Line, item: Item, payload: str
     if _card_of_event(item) not in ("", transaction.row.id_tag):
         return  # somebody else's card at a charger that is in use
     options = state.snapshot.options
-    learnt = state.authorizations.learn(transaction.row.id_tag, payload, options, turn.utc)
-    if learnt is None:
-        return
-    turn.store(learnt)
-    status = _status(payload)
-    if status not in TOLERATED and transaction.is_open and options.late_reject == "stop":
+    if ownership.judged_here(state, transaction.row.id_tag, turn) is not None:
+        return  # the proxy has decided, and nobody else is asked
+    learnt = state.authorizations.learn(transaction.row.id_tag, payload, options, turn.utc, by=line.key)
+    turn.rows += learnt
+    status = authorizing.verdict_of(payload)
+    if learnt and status not in TOLERATED and transaction.is_open and options.late_reject == "stop":
         calls.stop_transaction(
             state, turn, transaction, f"late_reject: {line.route.backoffice} says {status}"
         )
@@ -238,36 +265,70 @@ def _card_of_event(item: Item) -> str:
 
 def _answer_charger(state: State, turn: Turn, waiting: Waiting, payload: str) -> None:
     received = waiting.received
-    answer = _for_charger(state, turn, received, waiting, payload)
+    if not _is_heard(state, waiting) and received.call.action == "BootNotification":
+        answer, rule = payload, ""  # the socket that has asked is told nothing
+    elif received.call.action == "BootNotification":
+        answer, rule = acceptance.for_charger(state, turn, received, payload)
+    else:
+        answer, rule = _for_charger(state, turn, received, waiting, payload), ""
     if _is_heard(state, waiting):
         backoffice = state.lines[waiting.route].route.backoffice
-        replies.reply(state, turn, received, answer, f"answered by {backoffice}")
+        replies.reply(state, turn, received, answer, rule or f"answered by {backoffice}")
     else:
         audit.charger_call(state, turn, received, "", "the charger has reconnected meanwhile", outcome="lost")
 
 
+def _remember_use(state: State, waiting: Waiting, message_id: str) -> None:
+    """Whose answer the charger got: it may complain about it (OCPP 2.1 part 4, CALLRESULTERROR)."""
+    used = state.used_answers
+    used.pop(waiting.received.call.message_id, None)
+    used[waiting.received.call.message_id] = (waiting.route, message_id)
+    if len(used) > ANSWERS_REMEMBERED:
+        del used[next(iter(used))]
+
+
+def charger_complains(state: State, turn: Turn, frame: CallResultError) -> None:
+    """The charger cannot use an answer (2.1): told to the backoffice whose answer it was, and recorded."""
+    route, message_id = state.used_answers.pop(frame.message_id, (None, ""))
+    line = state.lines.get(route) if route is not None else None
+    sent = ""
+    if line is not None and line.phase is not Phase.DOWN:
+        details = frame.details if frame.details[:1] == "{" else "{}"
+        sent = frames.call_result_error(frames.quote(message_id), frame.code, frame.description, details)
+        turn.send(line.key, sent)
+        audit.stray(
+            state,
+            turn,
+            line.key,
+            "up",
+            sent,
+            "sent",
+            "the charger's complaint about an answer",
+            message_id=message_id,
+        )
+    rule = "the charger complains about an answer" + ("" if sent else " that no backoffice gave")
+    audit.stray(
+        state,
+        turn,
+        None,
+        "up",
+        frame.text,
+        "sent" if sent else "unsolicited",
+        rule,
+        message_id=frame.message_id,
+    )
+
+
 def _for_charger(state: State, turn: Turn, received: Received, waiting: Waiting, payload: str) -> str:
     """An owner's answer with the identifiers of the charger's socket."""
-    match received.call.action:
-        case "BootNotification":
-            return _boot_for_charger(state, turn, payload)
-        case "TransactionEvent" if received.transaction is not None:
-            sessions.remember_answer(received.transaction, received.call, payload)
-    if waiting.card and received.call.action != "StopTransaction":
-        learnt = state.authorizations.learn(waiting.card, payload, state.snapshot.options, turn.utc)
-        if learnt is not None:
-            turn.store(learnt)
+    payload = "{}" if payload == "null" else payload
+    if waiting.card:
+        payload = authorizing.taken(state, turn, waiting, payload)
+    if received.call.action == "TransactionEvent" and received.transaction is not None:
+        sessions.remember_answer(received.transaction, received.call, payload)
     if received.call.action == "StartTransaction" and received.transaction is not None:
         return _start_for_charger(state, turn, received.transaction, payload)
-    return "{}" if payload == "null" else payload
-
-
-def _boot_for_charger(state: State, turn: Turn, payload: str) -> str:
-    if text(read(payload, BootAnswer).status) != "Accepted":
-        return payload
-    state.remember("boot_answer", "", payload, turn)
-    hooks.call(hooks.ACCEPTED, state, turn)
-    return with_interval(state, payload)
+    return payload
 
 
 def _start_for_charger(state: State, turn: Turn, transaction: Transaction, payload: str) -> str:
@@ -277,8 +338,9 @@ def _start_for_charger(state: State, turn: Turn, transaction: Transaction, paylo
     number = transaction.row.charger_transaction_id or state.transactions.number_for_charger(wished)
     turn.store(transaction.change(charger_transaction_id=number))
     answer = payload if number == str(wished) else spans.patch(payload, {"$.transactionId": number})
-    if not _status(payload):
-        status, _ = state.authorizations.status(transaction.row.id_tag, state.snapshot.options, turn.utc)
-        answer = spans.insert(answer, "$.idTagInfo", f'{{"status":"{status}"}}')
+    if not authorizing.verdict_of(payload):
+        asked = () if transaction.row.owner is None else (transaction.row.owner,)
+        judgement = ownership.judged_without(state, transaction.row.id_tag, asked, turn)
+        answer = spans.insert(answer, "$.idTagInfo", judgement.info(state.version))
     transaction.answers["start"] = answer
     return answer

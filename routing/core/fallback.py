@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from routing.core import actions, spans
+from routing.core import actions, ownership, spans
+from routing.core.authorization import Judgement
 from routing.core.payloads import BootAnswer, integer, read, wire_time
 from routing.core.state import Received, State
 from routing.core.turn import Turn
@@ -38,7 +39,8 @@ def clamped(interval: int | None, state: State) -> int:
 def _boot(state: State, turn: Turn, received: Received, card: str) -> tuple[str, str]:
     accepted = state.remembered("boot_answer")
     billing = state.snapshot.billing
-    if accepted is not None or billing is None or state.snapshot.options.standalone:
+    options = state.snapshot.options
+    if accepted is not None or billing is None or options.standalone or options.decouple_boot:
         wished = integer(read(accepted.payload, BootAnswer).interval) if accepted else None
         status, interval = "Accepted", clamped(wished, state)
         rule = "proxy: accepted before by Billing" if accepted else "proxy: accepts on its own"
@@ -49,28 +51,35 @@ def _boot(state: State, turn: Turn, received: Received, card: str) -> tuple[str,
 
 
 def _authorize(state: State, turn: Turn, received: Received, card: str) -> tuple[str, str]:
-    status, rule = state.authorizations.status(card, state.snapshot.options, turn.utc)
+    asked = ownership.deciders(state, ownership.presented_in(received.call.payload), turn)
+    judgement = ownership.judged_without(state, card, [line.key for line in asked], turn)
     member = "idTagInfo" if state.version == "1.6" else "idTokenInfo"
-    return f'{{"{member}":{{"status":"{status}"}}}}', rule
+    return f'{{"{member}":{judgement.info(state.version)}}}', judgement.rule
 
 
 def _start(state: State, turn: Turn, received: Received, card: str) -> tuple[str, str]:
-    status, rule = state.authorizations.status(card, state.snapshot.options, turn.utc)
     transaction = received.transaction
+    judgement = _judgement(state, turn, received, card)
+    info = judgement.info(state.version)
     if transaction is None:
-        return f'{{"transactionId":-1,"idTagInfo":{{"status":"{status}"}}}}', rule
+        return f'{{"transactionId":-1,"idTagInfo":{info}}}', judgement.rule
     number = transaction.row.charger_transaction_id or state.transactions.number_for_charger(None)
     turn.store(transaction.change(charger_transaction_id=number))
-    payload = f'{{"transactionId":{number},"idTagInfo":{{"status":"{status}"}}}}'
+    payload = f'{{"transactionId":{number},"idTagInfo":{info}}}'
     transaction.answers["start"] = payload
-    return payload, rule
+    return payload, judgement.rule
 
 
 def _event(state: State, turn: Turn, received: Received, card: str) -> tuple[str, str]:
     if not card:
         return "{}", "proxy: the owner is away"
-    status, rule = state.authorizations.status(card, state.snapshot.options, turn.utc)
-    return f'{{"idTokenInfo":{{"status":"{status}"}}}}', rule
+    judgement = _judgement(state, turn, received, card)
+    return f'{{"idTokenInfo":{judgement.info(state.version)}}}', judgement.rule
+
+
+def _judgement(state: State, turn: Turn, received: Received, card: str) -> Judgement:
+    owner = received.transaction.row.owner if received.transaction is not None else None
+    return ownership.judged_without(state, card, () if owner is None else (owner,), turn)
 
 
 _COMPOSERS: dict[str, Callable[[State, Turn, Received, str], tuple[str, str]]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from routing.core import audit, fallback, frames, sessions
 from routing.core.actions import Queue
+from routing.core.ballots import Ballot
 from routing.core.errors import Condition, error_code
 from routing.core.lines import Line
 from routing.core.state import ANSWERS_REMEMBERED, Received, State, Waiting
@@ -54,3 +55,12 @@ def wait(state: State, received: Received, line: Line, patience: float, card: st
     waiting = Waiting(received, line.key, deadline, state.generation, card)
     state.waiting[received.exchange] = waiting
     state.wake_at(deadline)
+
+
+def wait_for_several(state: State, received: Received, ballot: Ballot, card: str) -> Waiting:
+    """Wait for the answers of those who are asked about this card."""
+    waiting = Waiting(received, 0, ballot.closes, state.generation, card)
+    waiting.ballot = ballot
+    state.waiting[received.exchange] = waiting
+    state.wake_at(ballot.closes)
+    return waiting

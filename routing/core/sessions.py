@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import msgspec
 
+from routing.core import ownership
 from routing.core.frames import Call
+from routing.core.lines import Line
 from routing.core.payloads import (
     EventHead,
     Evse,
     MeterHead,
     StartHead,
     StopHead,
-    Token,
     TransactionInfo,
     integer,
     read,
@@ -61,8 +62,8 @@ def start(state: State, turn: Turn, received: Received) -> Begun:
     known = state.transactions.started_before(head)
     if known is not None:
         return Begun(known, True, _answer_to_start(state, turn, known))
-    card = text(head.idTag)
-    owner = state.owner_for(card, received.connector_id, turn.now, begins=True)
+    token = ownership.presented(msgspec.UNSET, head.idTag)
+    owner = ownership.owner_for(state, token, received.connector_id, turn)
     key = owner.key if owner else None
     return Begun(state.transactions.start(head, received.call.payload, key, turn.utc))
 
@@ -79,8 +80,9 @@ def _answer_to_start(state: State, turn: Turn, known: Transaction) -> str | None
         # The owner's answer came when the charger was away.
         number = state.transactions.number_for_charger(int(owners.id))
         turn.store(known.change(charger_transaction_id=number))
-    status, _ = state.authorizations.status(known.row.id_tag, state.snapshot.options, turn.utc)
-    return f'{{"transactionId":{number},"idTagInfo":{{"status":"{status}"}}}}'
+    asked = () if known.row.owner is None else (known.row.owner,)
+    info = ownership.judged_without(state, known.row.id_tag, asked, turn).info(state.version)
+    return f'{{"transactionId":{number},"idTagInfo":{info}}}'
 
 
 def stop(state: State, turn: Turn, received: Received) -> Ended:
@@ -118,7 +120,7 @@ def event(state: State, turn: Turn, received: Received) -> Event:
     head = read(received.call.payload, EventHead)
     info = head.transactionInfo
     number = text(info.transactionId, 36) if isinstance(info, TransactionInfo) else ""
-    card = text(head.idToken.idToken) if isinstance(head.idToken, Token) else ""
+    card = ownership.presented(head.idToken).card
     kind = text(head.eventType)
     if not number:
         return Event(card, asks_owner=bool(card))
@@ -131,6 +133,8 @@ def event(state: State, turn: Turn, received: Received) -> Event:
     received.transaction = transaction
     received.connector_id = transaction.row.connector_id
     was_open = transaction.is_open
+    if known is not None:
+        _find_owner(state, turn, transaction, head, card)
     _continue(transaction, turn, received, head, kind, card)
     _mark(transaction, mark)
     return Event(
@@ -169,11 +173,7 @@ def _begin(
     state: State, turn: Turn, received: Received, head: EventHead, number: str, card: str
 ) -> Transaction:
     evse = head.evse if isinstance(head.evse, Evse) else Evse()
-    info = head.transactionInfo
-    remote = isinstance(info, TransactionInfo) and info.remoteStartId is not msgspec.UNSET
-    owner = (
-        state.owner_for(card, integer(evse.id), turn.now, begins=True) if card or remote else state.billing
-    )
+    owner = _owner(state, turn, head, integer(evse.id))
     return state.transactions.begin(
         TransactionRow(
             id=state.transactions.new_key(),
@@ -190,6 +190,23 @@ def _begin(
             created=turn.utc,
         )
     )
+
+
+def _owner(state: State, turn: Turn, head: EventHead, evse_id: int | None) -> Line | None:
+    """Whose a session is: decided by the remote start that it comes from, or by its card."""
+    token = ownership.presented(head.idToken)
+    info = head.transactionInfo
+    remote = isinstance(info, TransactionInfo) and info.remoteStartId is not msgspec.UNSET
+    return ownership.owner_for(state, token, evse_id, turn) if token.card or remote else state.billing
+
+
+def _find_owner(state: State, turn: Turn, transaction: Transaction, head: EventHead, card: str) -> None:
+    """A session that began with the cable is nobody's wish before its first card is presented."""
+    billing = state.billing
+    by_default = transaction.row.owner == (billing.key if billing is not None else None)
+    if card and not transaction.row.id_tag and transaction.is_open and by_default:
+        owner = _owner(state, turn, head, transaction.row.evse_id)
+        transaction.change(owner=owner.key if owner else None)
 
 
 def _continue(
