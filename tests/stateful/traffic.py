@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from routing.core.options import ChargerOptions
-from routing.core.snapshot import Role
+from routing.core.snapshot import Role, RouteSnapshot
 from tests.routing.core.harness import BOOT, BOOT_2, Backoffice, World, event, meter, route, start, stop
 from tests.routing.core.schemas import judge
 
@@ -104,14 +104,15 @@ class Traffic(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         """A world in which everybody is there."""
-        self.world = World(
-            *(route(n, name, r, **PATIENT) for n, (name, r) in enumerate(zip(NAMES, ROLES, strict=True), 1)),
-            version=self.version,
-            options=ChargerOptions(auth_offline="accept"),
+        routes = (
+            route(n, name, r, **PATIENT) for n, (name, r) in enumerate(zip(NAMES, ROLES, strict=True), 1)
         )
-        self.world.backoffices = {
-            key: Peer(self.world, key, NUMBERS[name].start) for key, name in enumerate(NAMES, 1)
-        }
+        self.start_world(tuple(routes), ChargerOptions(auth_offline="accept"))
+
+    def start_world(self, routes: tuple[RouteSnapshot, ...], options: ChargerOptions) -> None:
+        """A world with these routes."""
+        self.world = World(*routes, version=self.version, options=options)
+        self.world.backoffices = {key: self.make_peer(key, name) for key, name in enumerate(NAMES, 1)}
         self.world.obey = self.obey
         self.marks = itertools.count(1)
         self.said: list[str] = []
@@ -121,6 +122,10 @@ class Traffic(RuleBasedStateMachine):
         self.commands: dict[str, tuple[float, str, Any]] = {}
         self.connected = False
         self.reconnect(boots=True)
+
+    def make_peer(self, key: int, name: str) -> Peer:
+        """A backoffice of this world."""
+        return Peer(self.world, key, NUMBERS[name].start)
 
     def peer(self, name: str) -> Peer:
         """The backoffice of this name."""
