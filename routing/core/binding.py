@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from routing.core import actions, spans
+from routing.core import actions, frames, ownership, spans
 from routing.core.actions import Kind, Rewrite
 from routing.core.identifiers import identifier
 from routing.core.lines import Item, Line
@@ -34,10 +34,11 @@ def bind(state: State, line: Line, item: Item) -> str | None:
     """
     row = actions.up(state.version, item.action)
     if row is None or not row.to_route:
-        return item.payload
+        return _of_nobodys_session(line, row, item.payload)
     transaction = state.transactions.get(item.transaction)
     seen = "full" if transaction is None or not is_foreign(line, transaction) else foreign_tx(line.route)
-    if seen == "full" and transaction is not None and item.number:
+    fixed = state.snapshot.options.free_id_tag
+    if seen == "full" and transaction is not None and item.number and fixed is None:
         known = transaction.routes.get(line.key)
         if known is not None and known.id == item.number:
             return item.payload  # its number is the one that the charger has: nothing differs
@@ -52,12 +53,25 @@ def bind(state: State, line: Line, item: Item) -> str | None:
                 _own_id(edits, rewrite, state, line, item.payload)
             case Kind.ID_TAG if seen == "alias":
                 _alias(edits, rewrite.path, line.route, item.payload)
-            case Kind.ID_TOKEN_TYPE if seen == "alias":
+            case Kind.ID_TAG if fixed is not None and row.category == "transaction":
+                _fixed(edits, rewrite.path, state, item.payload, fixed)
+            case Kind.ID_TOKEN_TYPE if seen == "alias" or "$.idToken.idToken" in edits:
                 edits[rewrite.path] = '"Central"'
+            case Kind.COST if line.route.options.hide_cost and not is_own(line, transaction):
+                edits[rewrite.path] = None
     payload = spans.patch(item.payload, edits) if edits else item.payload
     if item.replayed:
         payload = _as_replayed(row, payload)
+    if transaction is None:
+        return _of_nobodys_session(line, row, payload)
     return payload if seen == "full" else _without_signatures(payload, needed=row.category == "metering")
+
+
+def _of_nobodys_session(line: Line, row: actions.Up | None, payload: str) -> str | None:
+    """Values of no known session: who may not see cards gets none that are signed, for whose they are?"""
+    if row is None or row.category != "metering" or foreign_tx(line.route) == "full":
+        return payload
+    return _without_signatures(payload, needed=True)
 
 
 def _number(
@@ -97,9 +111,16 @@ def _own_id(edits: dict[str, str | None], rewrite: Rewrite, state: State, line: 
 
 
 def _alias(edits: dict[str, str | None], path: str, route: RouteSnapshot, payload: str) -> None:
-    card = spans.value(payload, path)
-    if isinstance(card, str | int | float):
-        edits[path] = f'"{card_alias(route, str(card))}"'
+    if tokens := spans.find(payload, path):
+        card = spans.value(payload, path)
+        written = str(card) if isinstance(card, str | int | float) else tokens[-1]
+        edits[path] = frames.quote(card_alias(route, written))
+
+
+def _fixed(edits: dict[str, str | None], path: str, state: State, payload: str, fixed: str) -> None:
+    """Backoffices are told of one card for all, where every card is accepted (ocpp-semantics 5.1, free)."""
+    if ownership.strategy(state) == "free" and spans.find(payload, path):
+        edits[path] = frames.quote(fixed)
 
 
 def _as_replayed(row: actions.Up, payload: str) -> str:
@@ -117,6 +138,12 @@ def is_foreign(line: Line, transaction: Transaction) -> bool:
     return transaction.row.owner != line.key
 
 
+def is_own(line: Line, transaction: Transaction | None) -> bool:
+    """Whether a route may see all of a session: its owner, and Billing."""
+    owns = transaction is not None and not is_foreign(line, transaction)
+    return owns or line.route.role is Role.BILLING
+
+
 def foreign_tx(route: RouteSnapshot) -> str:
     """What a route sees of sessions that others own (ocpp-semantics 5.4)."""
     return route.options.foreign_tx or ("alias" if route.role is Role.OBSERVE else "full")
@@ -128,8 +155,13 @@ def is_hidden(line: Line, transaction: Transaction) -> bool:
 
 
 def card_alias(route: RouteSnapshot, card: str) -> str:
-    """Twenty characters that stand for a card toward one backoffice, always the same."""
-    digest = hmac.new(route.alias_key, card.encode("utf-8", "surrogatepass"), hashlib.sha256)
+    """What stands for a card toward one backoffice, always the same: its own choice, or 20 characters.
+
+    A card is the same in capitals and small letters, and so is its alias.
+    """
+    if route.options.foreign_tag is not None:
+        return route.options.foreign_tag
+    digest = hmac.new(route.alias_key, card.upper().encode("utf-8", "surrogatepass"), hashlib.sha256)
     return digest.hexdigest()[:ALIAS_LENGTH].upper()
 
 

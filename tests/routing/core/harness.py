@@ -28,7 +28,7 @@ from routing.core.decisions import (
 from routing.core.machine import Machine
 from routing.core.options import ChargerOptions, RouteOptions
 from routing.core.rows import DeliveryRow
-from routing.core.snapshot import ChargerSnapshot, Role, RouteSnapshot, Verdict
+from routing.core.snapshot import CardRule, ChargerSnapshot, Role, RouteSnapshot, Verdict
 from tests.routing.core.database import Database
 
 NOON = "2026-01-01T12:00:00Z"
@@ -195,6 +195,7 @@ class World:
         self.database = database or Database()
         self.routes = routes or (BILLING, ENERGY)
         self.options = options or ChargerOptions()
+        self.cards: dict[str, CardRule] = {}
         self.ids = itertools.count(1)
         self.to_charger: list[str] = []
         self.answered: dict[str, list[Any]] = {}
@@ -230,7 +231,9 @@ class World:
 
     def snapshot(self) -> ChargerSnapshot:
         """The configuration as it stands."""
-        return ChargerSnapshot(key=1, identity="CP-1", options=self.options, routes=self.routes)
+        return ChargerSnapshot(
+            key=1, identity="CP-1", options=self.options, routes=self.routes, cards=self.cards
+        )
 
     def __getitem__(self, name: str) -> Backoffice:
         key = next(r.key for r in self.routes if r.backoffice == name)

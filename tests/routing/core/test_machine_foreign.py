@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from routing.core.binding import card_alias
+from routing.core.options import ChargerOptions
 from routing.core.snapshot import Role
 from tests.routing.core.harness import BILLING, Backoffice, World, event, meter, route, start, stop
 
@@ -225,3 +226,91 @@ def test_values_without_a_number_stay_without_one() -> None:
     world.call("StartTransaction", start())
     world.call("MeterValues", meter(None))
     assert "transactionId" not in world["other"].payloads("MeterValues")[0]
+
+
+@pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
+def test_a_backoffice_may_name_the_card_that_it_is_told_of(version: str) -> None:
+    world = world_with(version=version, foreign_tag="GUEST")
+    (a_session if version == "1.6" else an_event_session)(world)
+    starts = [payload for _, payload in world["other"].of("StartTransaction", "StopTransaction")]
+    tokens = [p["idToken"] for p in world["other"].payloads("TransactionEvent") if "idToken" in p]
+    assert [p["idTag"] for p in starts] == (["GUEST"] * 2 if version == "1.6" else [])
+    assert tokens == ([] if version == "1.6" else [{"idToken": "GUEST", "type": "Central"}] * 2)
+    assert CARD not in "".join(world["other"].frames)
+
+
+def test_the_owner_itself_is_told_of_the_card() -> None:
+    world = World(route(1, "billing", Role.BILLING, foreign_tx="alias", foreign_tag="GUEST"))
+    world.boot()
+    a_session(world)
+    assert world["billing"].payloads("StartTransaction")[0]["idTag"] == CARD
+
+
+@pytest.mark.parametrize("card", [{"x": CARD}, [CARD], None])
+def test_a_card_that_is_none_gets_an_alias_all_the_same(card: Any) -> None:
+    world = world_with()
+    world.call("StartTransaction", {**start(), "idTag": card})
+    (seen,) = world["other"].payloads("StartTransaction")
+    assert len(seen["idTag"]) == 20
+
+
+def test_what_else_a_token_says_is_replaced_too() -> None:
+    world = world_with(version="2.0.1")
+    token = {
+        "idToken": CARD,
+        "type": "ISO14443",
+        "additionalInfo": [{"additionalIdToken": CARD, "type": "x"}],
+    }
+    world.call("TransactionEvent", {**event("Started", 0), "idToken": token})
+    assert CARD not in "".join(world["other"].frames)
+
+
+@pytest.mark.parametrize("option", ["alias", "hidden"])
+@pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
+def test_signed_values_of_no_session_are_nobodys_to_see(version: str, option: str) -> None:
+    world = world_with(version=version, foreign_tx=option)
+    place = {"connectorId": 1} if version == "1.6" else {"evseId": 1}
+    signed = SIGNED if version == "1.6" else SIGNED_2
+    world.call("MeterValues", {**place, "meterValue": with_values(RAW, signed)})
+    assert [p["meterValue"] for p in world["other"].payloads("MeterValues")] == [with_values(RAW)]
+    assert CARD in "".join(world["billing"].frames)
+
+
+COST = {"costDetails": {"chargingPeriods": [{"tariffId": "T"}], "totalCost": {}}}
+
+
+@pytest.mark.parametrize("role", [Role.CONTROL, Role.OBSERVE])
+@pytest.mark.parametrize("hide", [True, False])
+def test_what_a_session_of_others_costs_can_be_kept_from_a_backoffice(role: Role, hide: bool) -> None:
+    world = world_with(role, "2.1", hide_cost=hide)
+    info = {"transactionInfo": {"transactionId": "T-1", "tariffId": "T"}}
+    world.call("TransactionEvent", event("Started", 0, card=CARD))
+    world.call("TransactionEvent", {**event("Ended", 1), **COST, **info})
+    seen = world["other"].payloads("TransactionEvent")[1]
+    assert ("costDetails" in seen, "tariffId" in seen["transactionInfo"]) == (not hide, not hide)
+    assert world["billing"].payloads("TransactionEvent")[1] == {**event("Ended", 1), **COST, **info}
+
+
+def test_the_owner_sees_what_its_session_costs() -> None:
+    world = world_with(Role.CONTROL, "2.1", hide_cost=True)
+    world["other"].call("RequestStartTransaction", {"remoteStartId": 1, "idToken": TOKEN})
+    world.call("TransactionEvent", {**event("Started", 0, card=CARD), **COST})
+    assert "costDetails" in world["other"].payloads("TransactionEvent")[0]
+
+
+TOKEN = {"idToken": CARD, "type": "ISO14443"}
+
+
+@pytest.mark.parametrize("strategy", ["free", "primary"])
+@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+def test_where_every_card_is_accepted_backoffices_may_be_told_of_one(version: str, strategy: Any) -> None:
+    options = ChargerOptions(authorization=strategy, free_id_tag="FREE")
+    world = World(BILLING, route(2, "other", Role.CONTROL), version=version, options=options)
+    world.boot()
+    (a_session if version == "1.6" else an_event_session)(world)
+    for name in ("billing", "other"):
+        text = "".join(frame for frame in world[name].frames if "Values" not in frame)
+        assert ('"FREE"' in text) is (strategy == "free")
+        payloads = [p for _, p in world[name].of("StartTransaction", "StopTransaction", "TransactionEvent")]
+        cards = {str(p.get("idTag") or p.get("idToken")) for p in payloads} - {"None"}
+        assert all((CARD in card) is (strategy == "primary") for card in cards)
