@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from routing.core import hooks, registration, replies
+from routing.core import acceptance, hooks, registration, replies
 from routing.core.copies import item
-from routing.core.lines import Kind, Phase
+from routing.core.lines import Kind, Line, Phase
 from routing.core.state import Received, State
 from routing.core.turn import Turn
 
@@ -13,8 +13,10 @@ def boot(state: State, turn: Turn, received: Received) -> None:
     """Take a BootNotification."""
     state.remember("boot", "", received.call.payload, turn)
     state.booted_at = turn.now
+    state.gate.rebooting_until = 0.0
     billing = state.billing
-    answerer = billing if billing is not None and not billing.why_silent else None
+    decoupled = state.snapshot.options.decouple_boot
+    answerer = billing if billing is not None and not (billing.why_silent or decoupled) else None
     for line in state.lines.values():
         registration.charger_boots(state, turn, line)
         if line.phase is Phase.DOWN:
@@ -22,7 +24,13 @@ def boot(state: State, turn: Turn, received: Received) -> None:
         line.boot_due = item(Kind.BOOT, received, asked=line is answerer)
         turn.touched.add(line.key)
     if answerer is None:
-        replies.unanswered(state, turn, received, "", "Billing is away" if billing else "no Billing")
+        acceptance.answer_here(state, turn, received, _why_here(billing, decoupled=decoupled))
     else:
         replies.wait(state, received, answerer, state.snapshot.options.T_boot)
     hooks.call(hooks.BOOTED, state, turn)
+
+
+def _why_here(billing: Line | None, *, decoupled: bool) -> str:
+    if billing is None:
+        return "no Billing"
+    return "decouple_boot" if decoupled else "Billing is away"

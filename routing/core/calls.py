@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from routing.core import actions, audit, frames, rewriting, spans
+from routing.core import actions, audit, conflicts, frames, rewriting, spans
+from routing.core.actions import responses
 from routing.core.decisions import Report
 from routing.core.errors import Condition, error_code
 from routing.core.frames import CallError, CallResult
@@ -40,6 +41,9 @@ def submit(state: State, turn: Turn, asked: Asked, payload: str, then: Then | No
     if not state.is_reachable:
         refuse(state, turn, asked, Condition.GENERIC, "charger offline", "lost")
         return None
+    if objection := conflicts.objection(state, turn, asked.action, payload):
+        _object(state, turn, asked, objection)
+        return None
     call = DownCall(
         asked.row,
         payload,
@@ -51,12 +55,19 @@ def submit(state: State, turn: Turn, asked: Asked, payload: str, then: Then | No
         asked=asked,
         rule=asked.rule,
     )
+    conflicts.supersede(state, call)
     if not state.gate.submit(call):
         words = "queue full: too many CALLs wait for the charger"
         refuse(state, turn, asked, Condition.INTERNAL, words, "dropped")
         return None
     state.wake_at(turn.now + state.snapshot.options.T_cmd_queue)
     return call
+
+
+def _object(state: State, turn: Turn, asked: Asked, objection: str) -> None:
+    if objection == conflicts.REBOOTING:
+        return refuse(state, turn, asked, Condition.GENERIC, objection, "dropped")
+    answer(state, turn, asked, '{"status":"Rejected"}', objection, "denied")
 
 
 def command(
@@ -169,6 +180,18 @@ def refuse(
     _answer_error(state, turn, asked, Reply(code=code, description=words, outcome=outcome))
 
 
+def keep_silent(state: State, turn: Turn, asked: Asked) -> None:
+    """Serve a backoffice as a station does that it has rejected.
+
+    Source: OCPP 2.0.1 part 2, B03 (SecurityError); 1.6 edition 2, section 4.2 (no answer at all).
+    """
+    rule = "this backoffice has rejected the charger"
+    if state.version == "1.6":
+        audit.asked(state, turn, asked, "", "dropped", rule=rule)
+    else:
+        refuse(state, turn, asked, Condition.SECURITY, rule, "denied")
+
+
 def _answer_error(state: State, turn: Turn, asked: Asked, reply: Reply) -> None:
     frame = frames.call_error(asked.raw_id, reply.code, reply.description, reply.details)
     if reply.outcome == "error":
@@ -196,8 +219,11 @@ def pump(state: State, turn: Turn) -> None:
     A charger that waits for the answer to its boot is left alone: some start over when they are
     asked something before it.
     """
-    if not state.gate.queue or not state.online or state.boots:
+    gate = state.gate
+    if not gate.queue or not state.online or state.boots:
         return
+    if turn.now < gate.rebooting_until:
+        return state.wake_at(gate.rebooting_until)
     call = state.gate.take(turn.now)
     if call is None:
         return
@@ -205,6 +231,7 @@ def pump(state: State, turn: Turn) -> None:
         str(state.next_seq(turn.utc) % 1_000_000_000) if state.snapshot.options.short_ids else state.new_id()
     )
     call.sent_at, call.sent_utc = turn.now, turn.utc
+    state.gate.sent_ids.append(call.message_id)
     state.gate.outstanding = call
     state.wake_at(turn.now + state.snapshot.options.T_cmd)
     turn.answer(frames.call(call.message_id, call.action, call.payload), gated=False)
@@ -213,7 +240,7 @@ def pump(state: State, turn: Turn) -> None:
 def charger_answers(state: State, turn: Turn, frame: CallResult | CallError) -> None:
     """The charger has answered: what was to follow, follows."""
     call = state.gate.outstanding
-    if call is None or frame.message_id != call.message_id:
+    if call is None or not _is_answer_to(state, turn, call, frame):
         audit.stray(
             state,
             turn,
@@ -237,7 +264,22 @@ def charger_answers(state: State, turn: Turn, frame: CallResult | CallError) -> 
     else:
         reply = Reply(payload=frame.payload, text=frame.text)
     audit.commanded(state, turn, call, "", frame.text, reply.outcome, code=reply.code)
-    call.then(state, turn, call, reply)
+    _ended(state, turn, call, reply)
+
+
+def _is_answer_to(state: State, turn: Turn, call: DownCall, frame: CallResult | CallError) -> bool:
+    """Whether this answers the CALL outstanding: under its id, or under one that nobody ever sent.
+
+    Some firmware invents ids (ocpp-semantics 1.7). A late answer to an earlier CALL is none to this.
+    """
+    if frame.message_id == call.message_id:
+        return True
+    if frame.message_id in state.gate.sent_ids or isinstance(frame, CallError):
+        return False
+    if not responses.fits(state.version, call.action, frame.payload):
+        return False
+    state.note_quirk("wrong_answer_id", f"{call.action} was answered under {frame.raw_id[:60]}", turn)
+    return True
 
 
 def charger_answers_nonsense(state: State, turn: Turn, message_id: str, text: str) -> None:
@@ -251,6 +293,8 @@ def charger_answers_nonsense(state: State, turn: Turn, message_id: str, text: st
 def expire(state: State, turn: Turn) -> None:
     """End CALLs that the charger does not answer or that have waited too long for it."""
     options = state.snapshot.options
+    if turn.now >= state.gate.rebooting_until:
+        state.gate.rebooting_until = 0.0
     for late in state.gate.expired(turn.now, options.T_cmd_queue):
         words = "busy: the charger had no time for this CALL"
         _end(state, turn, late, Condition.INTERNAL, words, "dropped")
@@ -275,8 +319,7 @@ def drop_waiting(state: State, turn: Turn, why: str) -> None:
 def asker_lost(state: State, turn: Turn, route: int) -> None:
     """What a backoffice has waiting for the charger is dropped with its link."""
     for call in state.gate.withdraw(route):
-        if call.asked is not None:
-            call.asked.withdrawn = True
+        call.withdraw()
         words = "the link closed before the charger was asked"
         _end(state, turn, call, Condition.GENERIC, words, "lost")
 
@@ -301,13 +344,24 @@ def _end(
     text: str = "",
 ) -> None:
     code = error_code(state.version, condition)
-    call.then(state, turn, call, Reply(code=code, description=words, outcome=outcome, text=text))
+    _ended(state, turn, call, Reply(code=code, description=words, outcome=outcome, text=text))
+
+
+def _ended(state: State, turn: Turn, call: DownCall, reply: Reply) -> None:
+    """What was to follow, follows: for older CALLs that this one stands for as well."""
+    for older in call.superseded:
+        _ended(state, turn, older, reply)
+    if call.action == "Reset":
+        conflicts.reset_ended(state, turn, call, reply)
+    call.then(state, turn, call, reply)
 
 
 def deadline(state: State) -> float:
     """When the gate has to be looked at again."""
     options = state.snapshot.options
     when = min((c.queued_at + options.T_cmd_queue for c in state.gate.queue), default=float("inf"))
+    if state.gate.queue and state.gate.rebooting_until:
+        when = min(when, state.gate.rebooting_until)
     if state.gate.outstanding is not None:
         when = min(when, state.gate.outstanding.sent_at + options.T_cmd)
     return when

@@ -163,7 +163,7 @@ def set_link(state: State, turn: Turn, line: Line, link: LinkState, error: str =
 def down(state: State, turn: Turn, line: Line) -> None:
     """A link is gone: what was on its way and must arrive waits again, the rest is over."""
     line.phase = Phase.DOWN
-    line.overdue = False
+    line.overdue = line.held = False
     line.boot_due = line.late_boot = None
     line.retry_boot_at = NEVER
     item, line.outstanding = line.outstanding, None

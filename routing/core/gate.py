@@ -105,6 +105,8 @@ class DownCall:
 
     ``payload`` is what the charger gets. ``then`` sees to the asker's answer. ``message_id`` is the
     proxy's own. ``opened`` are mappings of identifiers that were made for this CALL, and go with a refusal.
+    ``superseded`` are older ones in whose place it stands: they end as it does; ``since`` is when the
+    first of them came.
     """
 
     __slots__ = (
@@ -121,6 +123,8 @@ class DownCall:
         "rule",
         "sent_at",
         "sent_utc",
+        "since",
+        "superseded",
         "then",
     )
 
@@ -149,8 +153,16 @@ class DownCall:
         self.priority = priority
         self.message_id = ""
         self.opened: list[Mapping] = []
+        self.since = queued_at
+        self.superseded: list[DownCall] = []
         self.sent_at = 0.0
         self.sent_utc = at
+
+    def withdraw(self) -> None:
+        """The asker is gone, and with it whoever waits for the same answer."""
+        for call in (self, *self.superseded):
+            if call.asked is not None:
+                call.asked.withdrawn = True
 
     @property
     def route(self) -> int | None:
@@ -161,11 +173,12 @@ class DownCall:
 class Gate:
     """CALLs that wait for the charger, and the one it is answering."""
 
-    __slots__ = ("outstanding", "queue", "sent_ids")
+    __slots__ = ("outstanding", "queue", "rebooting_until", "sent_ids")
 
     def __init__(self) -> None:
         self.queue: list[DownCall] = []
         self.outstanding: DownCall | None = None
+        self.rebooting_until = 0.0
         self.sent_ids: deque[str] = deque(maxlen=SENT_REMEMBERED)
 
     def submit(self, call: DownCall) -> bool:
@@ -180,7 +193,7 @@ class Gate:
         """The CALL to send now: aged ones first, then by priority, then in order of arrival."""
         if self.outstanding is not None or not self.queue:
             return None
-        chosen = min(self.queue, key=lambda c: (now - c.queued_at < AGED, c.priority, c.queued_at))
+        chosen = min(self.queue, key=lambda c: (now - c.since < AGED, c.priority, c.since))
         self.queue.remove(chosen)
         return chosen
 
@@ -194,8 +207,8 @@ class Gate:
     def withdraw(self, route: int) -> list[DownCall]:
         """Remove and return what a route has waiting: nobody is there any more to hear the answer."""
         outstanding = self.outstanding
-        if outstanding is not None and outstanding.asked is not None and outstanding.route == route:
-            outstanding.asked.withdrawn = True
+        if outstanding is not None and outstanding.route == route:
+            outstanding.withdraw()
         gone = [c for c in self.queue if c.route == route]
         if gone:
             self.queue = [c for c in self.queue if c.route != route]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import Enum, auto
+from typing import Any
 from uuid import UUID
 
 from routing.core.decisions import DELIVERY_WINDOW
@@ -121,6 +122,8 @@ class Item:
 class Line:
     """Queues and state of one route. Times are monotonic seconds.
 
+    ``held``: this backoffice has accepted the charger, but Billing makes it wait.
+
     Order of sending: the boot; then CALLs that somebody waits for; then statuses and deliveries in
     the charger's order, statuses first while deliveries have piled up (they are not
     transaction-related and may overtake, OCPP 1.6 edition 2, section 4.2).
@@ -133,12 +136,14 @@ class Line:
         "failed",
         "fifo",
         "heartbeat_interval",
+        "held",
         "key",
         "last_sent",
         "late_boot",
         "link",
         "load_mark",
         "loading",
+        "metering",
         "more",
         "newest",
         "outstanding",
@@ -163,6 +168,7 @@ class Line:
         self.wanted = False
         self.failed = False
         self.registration = ""
+        self.held = False
         self.boot_due: Item | None = None
         self.late_boot: Item | None = None
         self.boot_sent_at = -NEVER
@@ -177,6 +183,7 @@ class Line:
         self.load_mark = 0
         self.outstanding: Item | None = None
         self.overdue = False
+        self.metering: Any = None  # routing.core.metering.Rhythm, where this route has one of its own
         self.heartbeat_interval = 0.0
         self.last_sent = 0.0
         self.unsupported: frozenset[str] = frozenset()
@@ -202,7 +209,7 @@ class Line:
     @property
     def why_not_accepted(self) -> str:
         """Why this backoffice takes nothing but a boot for now, in words; "" when it may."""
-        held = self.phase is Phase.REGISTERING and self.retry_boot_at != NEVER
+        held = self.phase is Phase.REGISTERING and (self.held or self.retry_boot_at != NEVER)
         return "the owner has not accepted the charger" if held else ""
 
     @property

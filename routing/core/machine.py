@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
-from routing.core import answers, audit, calls, dispatch, down, frames, hooks, registration, up
+from routing.core import acceptance, answers, audit, calls, dispatch, down, frames, hooks, registration, up
 from routing.core.decisions import (
     DELIVERY_WINDOW,
     CloseCharger,
@@ -77,14 +77,17 @@ class Machine:
         state.online, state.backlog_only, state.offline_since = True, False, NEVER
         state.gates.clear()
         state.answered.clear()
+        state.used_answers.clear()
         state.garbage.clear()
         state.settle_at = now + SETTLE
+        state.gate.rebooting_until = min(state.gate.rebooting_until, state.settle_at)
         state.wake_at(state.settle_at)
         if state.version != ocpp_version:
             self._change_version(turn, ocpp_version)
         for line in state.lines.values():
             registration.adopt_running(state, turn, line)
             registration.want(state, turn, line)
+        acceptance.connected(state, turn)
         hooks.call(hooks.CONNECTED, state, turn)
         return self._end(turn)
 
@@ -111,6 +114,8 @@ class Machine:
             up.charger_send(state, turn, frame)
         elif isinstance(frame, Malformed):
             self._malformed(turn, frame)
+        elif isinstance(frame, CallResultError) and state.version == "2.1":
+            answers.charger_complains(state, turn, frame)
         else:
             self._unusual(turn, frame)
         if not state.settled:
@@ -144,16 +149,11 @@ class Machine:
             turn.emit(CloseCharger(1002, f"{GARBAGE} frames that cannot be read"))
 
     def _unusual(self, turn: Turn, frame: Send | CallResultError | UnknownType) -> None:
-        """Frames that this version does not know, and complaints about answers: recorded."""
+        """Frames that this version does not know: recorded."""
         state, answer = self._state, ""
         if state.version == "2.0.1":  # part 4 section 4.4; the others ignore such frames
             raw_id = frame.raw_id or '"-1"'
             answer = frames.call_error(raw_id, error_code(state.version, Condition.MESSAGE_TYPE), "")
-        rule = (
-            "the charger complains about an answer"
-            if isinstance(frame, CallResultError) and state.version == "2.1"
-            else "unknown message type"
-        )
         audit.stray(
             state,
             turn,
@@ -161,7 +161,7 @@ class Machine:
             "up",
             frame.text,
             "unsolicited",
-            rule,
+            "unknown message type",
             message_id=frame.message_id or "",
             answer=answer,
         )
@@ -191,6 +191,7 @@ class Machine:
             if link != "dialling":
                 line.failed = True
                 answers.link_lost(state, turn, line, "the owner is away")
+                acceptance.billing_lost(state, turn, line)
         return self._end(turn)
 
     def link_opened(self, route: int, now: float, utc: datetime) -> list[Decision]:
@@ -198,6 +199,7 @@ class Machine:
         state, turn = self._state, Turn(now, utc)
         line = state.lines.get(route)
         if line is not None and line.wanted:
+            acceptance.billing_found(state, line)
             registration.opened(state, turn, line)
             turn.touched.add(route)
         return self._end(turn)
@@ -209,6 +211,7 @@ class Machine:
         if line is not None:
             line.failed = True
             self._lost(turn, line, "the owner is away")
+            acceptance.billing_lost(state, turn, line)
             dispatch.set_link(state, turn, line, "waiting", error)
         return self._end(turn)
 
@@ -290,6 +293,8 @@ class Machine:
         for key, line in old.items():
             if key not in state.lines:
                 self._switch_off(turn, line)
+        if state.billing is None:
+            registration.release(state, turn)
         for line in state.lines.values():
             if state.online:
                 registration.adopt_running(state, turn, line)

@@ -9,6 +9,7 @@ from routing.core.dispatch import set_link
 from routing.core.lines import NEVER, Item, Kind, Line, Phase
 from routing.core.payloads import BootAnswer, integer, read, text
 from routing.core.rows import DeliveryRow
+from routing.core.snapshot import Role
 from routing.core.state import State
 from routing.core.transactions import RouteTransaction, Transaction
 from routing.core.turn import Turn
@@ -103,6 +104,7 @@ def charger_boots(state: State, turn: Turn, line: Line) -> None:
     """The charger has booted: whatever this backoffice said to an earlier boot counts no more."""
     line.retry_boot_at = NEVER
     line.late_boot = None
+    line.held = False
     line.forget_statuses()
     if line.phase is not Phase.DOWN:
         line.phase = Phase.REGISTERING
@@ -115,7 +117,8 @@ def settle(state: State, turn: Turn) -> None:
     """It is clear now whether the charger boots on this connection."""
     state.settle_at = NEVER
     for line in state.lines.values():
-        if line.phase is Phase.REGISTERING and line.boot_due is None and line.outstanding is None:
+        fresh = line.phase is Phase.REGISTERING and not line.held
+        if fresh and line.boot_due is None and line.outstanding is None:
             begin(state, turn, line)
 
 
@@ -184,13 +187,47 @@ def boot_again(state: State, turn: Turn, line: Line) -> None:
 def ready(state: State, turn: Turn, line: Line) -> None:
     """A backoffice takes messages: first the latest statuses, lowest connector first, then the rest."""
     turn.touched.add(line.key)
-    line.phase = Phase.READY
     line.retry_boot_at = NEVER
+    if state.waits_for_billing and line is not state.billing:
+        return _hold(state, turn, line)
+    line.held = False
+    line.phase = Phase.READY
     line.last_sent = turn.now
     if not state.backlog_only:
         replay_statuses(state, turn, line)
     set_link(state, turn, line, "connected")
     hooks.call_for_line(hooks.READY, state, turn, line)
+
+
+def _hold(state: State, turn: Turn, line: Line) -> None:
+    line.phase = Phase.REGISTERING
+    line.held = True
+    set_link(state, turn, line, "registering", "waits until Billing has accepted the charger")
+
+
+def hold_others(state: State, turn: Turn) -> None:
+    """Billing makes the charger wait: nobody else is told anything but the boot (ocpp-semantics 4.3)."""
+    state.waits_for_billing = True
+    for line in state.lines.values():
+        if line.phase is Phase.READY and line is not state.billing:
+            _hold(state, turn, line)
+
+
+def release(state: State, turn: Turn) -> None:
+    """The charger need not wait for Billing (any more)."""
+    state.waits_for_billing = False
+    for line in state.lines.values():
+        if line.held:
+            ready(state, turn, line)
+
+
+def shuts_out(line: Line, action: str) -> bool:
+    """Whether a station that this backoffice has rejected does not serve this CALL.
+
+    What others than Billing have rejected is invisible to the charger: they may read.
+    """
+    reads = action.startswith("Get") and line.route.role is not Role.BILLING
+    return line.registration == "Rejected" and not reads
 
 
 def replay_statuses(state: State, turn: Turn, line: Line) -> None:

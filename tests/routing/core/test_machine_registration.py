@@ -67,12 +67,13 @@ def test_billing_does_not_accept(version: str, answer: str) -> None:
     assert booting(world)[2]["interval"] == 120
     status(world, 1, "Available")
     assert {a for a, _ in billing.got} == {"BootNotification"}
-    assert statuses(world["energy"]) == [(1, "Available")]
+    assert statuses(world["energy"]) == []  # a station that has to wait is silent
     billing.status = "Accepted"
     world.wait(1)
     assert booting(world)[2]["status"] == "Accepted"
     status(world, 1, "Occupied")
     assert statuses(billing) == [(1, "Occupied")]
+    assert statuses(world["energy"]) == [(1, "Occupied")]
 
 
 def test_the_proxy_boots_again_where_the_charger_forgets_to() -> None:
