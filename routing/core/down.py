@@ -8,6 +8,8 @@ from routing.core import (
     actions,
     calls,
     certificates,
+    der_controls,
+    display_messages,
     guard,
     monitoring,
     policy,
@@ -117,7 +119,10 @@ def forward(state: State, turn: Turn, line: Line, asked: Asked, verdict: Verdict
         return calls.deny(state, turn, asked, NOT_ITS_OWN.format(action=asked.action))
     payload, opened = rewriting.to_charger(state, turn, line, asked.row, asked.payload)
     if payload is None:
-        return calls.deny(state, turn, asked, "an identifier that this backoffice was never given")
+        words = "an identifier that this backoffice was never given"
+        if asked.row.unknown is not None:
+            return calls.deny_with(state, turn, asked, asked.row.unknown, words)
+        return calls.deny(state, turn, asked, words)
     call = calls.submit(state, turn, asked, payload, _observe)
     if call is None:
         return rewriting.take_back(state, turn, opened)
@@ -139,6 +144,11 @@ def _of_own_session(state: State, turn: Turn, line: Line, asked: Asked, verdict:
     forward(state, turn, line, asked, Verdict.ALLOW)
 
 
+def _shows_own(state: State, turn: Turn, line: Line, asked: Asked, verdict: Verdict) -> None:
+    """What is read comes as a report, and that shows its asker no more than its own."""
+    forward(state, turn, line, asked, Verdict.ALLOW)
+
+
 ITEM_BY_ITEM = frozenset({"ChangeConfiguration", "SetVariables"})
 """Actions whose handler, where there is one, asks the guard about each key."""
 
@@ -149,10 +159,12 @@ def _guarded(state: State, turn: Turn, line: Line, asked: Asked) -> str:
     return guard.check(state, turn, line, asked)
 
 
-CHECKS: tuple[Check, ...] = (_guarded, rates.check)
+CHECKS: tuple[Check, ...] = (_guarded, display_messages.check, rates.check)
 """Why a CALL that the permissions let through is denied all the same; the rates last, for they count."""
 
 HANDLERS: dict[str, Handler] = {
+    "ClearDERControl": der_controls.clear,
+    "GetDisplayMessages": _shows_own,
     "RemoteStopTransaction": _of_own_session,
     "RequestStopTransaction": _of_own_session,
     "SetVariableMonitoring": monitoring.set_monitors,
@@ -164,7 +176,9 @@ HANDLERS: dict[str, Handler] = {
 OBSERVERS: dict[str, tuple[Observer, ...]] = {
     "CertificateSigned": (certificates.note_signed,),
     "CancelReservation": (reports.cancelled,),
+    "ClearDisplayMessage": (display_messages.note_cleared,),
     "RequestBatterySwap": (reports.note_swap,),
+    "SetDERControl": (der_controls.note_set,),
     "RemoteStartTransaction": (remote_starts.note,),
     "RequestStartTransaction": (remote_starts.note,),
     "SetMonitoringBase": (monitoring.base_was_set,),

@@ -14,6 +14,7 @@ from routing.core import (
     frames,
     reports,
     sessions,
+    streams,
 )
 from routing.core.actions import Answer
 from routing.core.copies import fan_out
@@ -212,6 +213,7 @@ OBSERVERS: dict[str, tuple[Callable[[State, Turn, Received], None], ...]] = {
     **dict.fromkeys(reports.IN_PARTS, (reports.part_ended,)),
     **dict.fromkeys(reports.STATUSES, (reports.status_ended,)),
     "BatterySwap": (reports.swap_ended,),
+    "ClosePeriodicEventStream": (streams.closed,),
     "ReservationStatusUpdate": (reports.reservation_ended,),
     "StartTransaction": (reports.reservation_ended,),
     "TransactionEvent": (reports.reservation_ended,),

@@ -1,0 +1,166 @@
+"""Which backoffice holds which variable monitor of a 2.x charger (ocpp-semantics 3.6).
+
+What the identifiers do not say is remembered under the charger's id: what a monitor watches, so that a
+second one of the same kind can be told to be the same.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from routing.core import rewriting, spans
+from routing.core.actions import Kind
+from routing.core.identifiers import Mapping
+from routing.core.lines import Line
+from routing.core.payloads import Lenient, integer, scalar, text, written
+from routing.core.state import State
+from routing.core.turn import Turn
+
+NAMED_IN = {"SetVariableMonitoring": "$.setMonitoringData[].id", "ClearVariableMonitoring": "$.id[]"}
+"""Where a CALL names monitors that will be others, or none, when the charger has answered it."""
+
+
+class Place(msgspec.Struct, gc=False):
+    """The EVSEType of a component."""
+
+    id: Lenient = msgspec.UNSET
+    connectorId: Lenient = msgspec.UNSET
+
+
+class Named(msgspec.Struct, gc=False):
+    """A ComponentType or VariableType."""
+
+    name: Lenient = msgspec.UNSET
+    instance: Lenient = msgspec.UNSET
+    evse: Place | msgspec.UnsetType = msgspec.UNSET
+
+
+class MonitorHead(msgspec.Struct, gc=False):
+    """What is monitored and how, in a SetMonitoringDataType or a SetMonitoringResultType."""
+
+    id: Lenient = msgspec.UNSET
+    status: Lenient = msgspec.UNSET
+    value: Lenient = msgspec.UNSET
+    type: Lenient = msgspec.UNSET
+    severity: Lenient = msgspec.UNSET
+    transaction: Lenient = msgspec.UNSET
+    periodicEventStream: Lenient = msgspec.UNSET
+    component: Named | msgspec.UnsetType = msgspec.UNSET
+    variable: Named | msgspec.UnsetType = msgspec.UNSET
+
+
+class Monitor(msgspec.Struct, frozen=True, gc=False):
+    """A custom monitor as it was set; remembered under the charger's id for it.
+
+    ``subject``: variable, type and severity; a charger has one monitor of each (status Duplicate).
+    ``streams``: its values come as a periodic event stream (2.1), which has one receiver only.
+    """
+
+    subject: str
+    value: int | float | str | None
+    transaction: bool
+    streams: bool
+
+
+def holders(state: State, charger_id: str) -> list[Mapping]:
+    """Who has this monitor, nobody where it is cleared."""
+    return [m for m in state.identifiers.holders(Kind.MONITOR, charger_id) if m.is_open]
+
+
+def described(state: State, charger_id: str) -> Monitor | None:
+    """What a custom monitor watches, None where the proxy has not set it."""
+    row = state.remembered("monitor", charger_id)
+    try:
+        return None if row is None else msgspec.json.decode(row.payload, type=Monitor)
+    except msgspec.DecodeError:
+        return None  # written by another version of the proxy: shared with nobody
+
+
+def find(state: State, subject: str) -> str | None:
+    """The charger's id of the monitor of this subject."""
+    for charger_id in state.all_remembered("monitor"):
+        known = described(state, charger_id)
+        if known is not None and known.subject == subject:
+            return charger_id
+    return None
+
+
+def monitor(head: MonitorHead) -> Monitor:
+    """The monitor that an item of a SetVariableMonitoring asks for."""
+    value = scalar(head.value)
+    return Monitor(
+        subject(head),
+        None if isinstance(value, bool) else value,
+        scalar(head.transaction) is True,
+        head.periodicEventStream is not msgspec.UNSET and written(head.periodicEventStream) != "null",
+    )
+
+
+def subject(head: MonitorHead) -> str:
+    """What may be monitored once only. Names do not depend on case (OCPP 2.x, identifierString)."""
+    parts: list[str | int | None] = [text(head.type), integer(head.severity)]
+    for named in (head.component, head.variable):
+        if isinstance(named, Named):
+            parts += [text(named.name).casefold(), text(named.instance).casefold()]
+            if isinstance(named.evse, Place):
+                parts += [integer(named.evse.id), integer(named.evse.connectorId)]
+        parts.append("/")
+    return msgspec.json.encode(parts).decode()
+
+
+def hold(state: State, turn: Turn, route: int, charger_id: str, route_id: str | None = None) -> Mapping:
+    """A route has this monitor from now on, under ``route_id`` where it has said so."""
+    for mapping in holders(state, charger_id):
+        if mapping.route == route:
+            if route_id in (None, mapping.route_id):
+                return mapping
+            rewriting.close(state, turn, mapping)
+    route_id = route_id or free_id(state, Kind.MONITOR, route, charger_id)
+    made = state.identifiers.assign(Kind.MONITOR, charger_id, route, route_id, turn.utc)
+    turn.store(state.identifiers.row(made))
+    return made
+
+
+def free_id(state: State, kind: Kind, route: int, charger_id: str) -> str:
+    """What a route may call a thing of the charger: by the charger's number if it has no such thing yet."""
+    number = charger_id
+    candidate = state.snapshot.options.id_band
+    while state.identifiers.named(kind, route, number) is not None:
+        number, candidate = str(candidate), candidate + 1
+    return number
+
+
+def is_to_change(state: State, charger_id: str) -> bool:
+    """Whether a CALL waits for the charger that clears or replaces this monitor."""
+    return any(
+        charger_id in spans.find(call.payload, NAMED_IN[call.action])
+        for call in state.gate.queue
+        if call.action in NAMED_IN
+    )
+
+
+def let_go(state: State, turn: Turn, mapping: Mapping) -> None:
+    """One route does not hold a monitor any more."""
+    rewriting.close(state, turn, mapping)
+    if not holders(state, mapping.charger_id):
+        state.forget("monitor", mapping.charger_id, turn)
+
+
+def is_gone(state: State, turn: Turn, charger_id: str) -> None:
+    """The charger has no such monitor any more."""
+    for mapping in holders(state, charger_id):
+        rewriting.close(state, turn, mapping)
+    state.forget("monitor", charger_id, turn)
+
+
+def inherited(state: State, turn: Turn, line: Line, charger_id: str) -> Mapping | None:
+    """A custom monitor that nobody has set through the proxy is Billing's, from before its time."""
+    is_free = state.identifiers.is_free(Kind.MONITOR, charger_id)
+    if line is not state.billing or not is_free or not charger_id.isdecimal():
+        return None
+    call = state.gate.outstanding
+    if call is not None and call.action == "SetVariableMonitoring" and call.route != line.key:
+        return None  # it may be the one that is being set for somebody else
+    if state.identifiers.named(Kind.MONITOR, line.key, charger_id) is not None:
+        return None
+    return hold(state, turn, line.key, charger_id)
