@@ -129,6 +129,10 @@ class Identifiers:
         """What a route has open of one kind, oldest first."""
         return [m for (k, r, _), m in self._by_route.items() if k is kind and r == route and m.is_open]
 
+    def others_have(self, kind: Kind, route: int) -> bool:
+        """Whether another route than this one has anything open of a kind."""
+        return any(k is kind and r != route and m.is_open for (k, r, _), m in self._by_route.items())
+
     def is_free(self, kind: Kind, charger_id: str) -> bool:
         """Whether nobody holds this id of the charger, nor has until not long ago."""
         return not self._by_charger.get((kind, charger_id))

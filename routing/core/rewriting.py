@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from routing.core import spans
 from routing.core.actions import Down, Kind, Rewrite
+from routing.core.charging_profiles import purposes
 from routing.core.gate import DownCall
 from routing.core.identifiers import Mapping, identifier, raw_token
 from routing.core.lines import Item, Line
@@ -35,6 +36,9 @@ MAPPED = frozenset(
 
 OBJECTS = MAPPED - {Kind.REQUEST}
 """Those of them that name a thing of the charger's."""
+
+MADE = frozenset({Kind.RESERVATION, Kind.DISPLAY_MESSAGE, Kind.DER})
+"""Those of them that a CALL is there to make."""
 
 NOTHING = ("null", "")
 
@@ -129,6 +133,8 @@ def _rewrite(
         return spans.patch(payload, {rewrite.path: None})
     if rewrite.kind is Kind.TRANSACTION and state.version == "1.6":
         return _number(state, line, row, rewrite, payload)
+    if rewrite.kind is Kind.STACK_LEVEL:
+        return purposes.at_charger(state, line, rewrite.path, payload)
     if rewrite.kind in MAPPED:
         return _map(state, turn, line, rewrite, payload, opened)
     return payload
@@ -179,8 +185,11 @@ def _token_for_charger(
 
 
 def names_object(row: Down, payload: str) -> bool:
-    """Whether a CALL is about a thing that a backoffice makes: one of its own, or it does not pass."""
-    return any(r.kind in OBJECTS and spans.find(payload, r.path) for r in row.to_charger)
+    """Whether a CALL is about a thing that a backoffice makes: it is its own, or the CALL is refused."""
+    return any(
+        (r.kind in MADE if r.unknown == "new" else r.kind in OBJECTS) and spans.find(payload, r.path)
+        for r in row.to_charger
+    )
 
 
 def named_transaction(state: State, line: Line, row: Down, payload: str) -> Transaction | None:

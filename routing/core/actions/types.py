@@ -201,7 +201,8 @@ class Down(msgspec.Struct, frozen=True, gc=False):
     ``denial``: raw JSON payload of the action's own negative answer; ``denial_items`` where the answer
     has one result per item of the request. With neither a CALLERROR with ``denial_error`` says no.
     ``to_charger`` is rewritten in the CALL, ``to_asker`` in the charger's answer. ``qualifier``: what
-    permissions may tell apart, None where they are for the action as a whole.
+    permissions may tell apart, None where they are for the action as a whole. ``unknown``: the answer
+    where it names something that this backoffice has never made, None for the denial.
     """
 
     action: str
@@ -214,6 +215,7 @@ class Down(msgspec.Struct, frozen=True, gc=False):
     priority_class: Literal["safety", "normal"] = "normal"
     denial_items: PerItem | None = None
     qualifier: Qualifier | None = None
+    unknown: str | None = None
 
 
 class Both(msgspec.Struct, frozen=True, gc=False):

@@ -21,7 +21,7 @@ STACK_LEVEL = Rewrite("$.chargingProfile.stackLevel", Kind.STACK_LEVEL)
 NEW_PROFILE = Rewrite("$.chargingProfile.id", Kind.PROFILE, "new")
 
 CLEAR_DISPLAY_MESSAGE = Down(
-    "ClearDisplayMessage", "display", to.DISPLAY, UNKNOWN,
+    "ClearDisplayMessage", "display", to.DISPLAY, UNKNOWN, unknown=UNKNOWN,
     to_charger=(Rewrite("$.id", Kind.DISPLAY_MESSAGE, "deny"),),
 )  # fmt: skip
 
@@ -45,11 +45,11 @@ DOWN = (
     Down("DeleteCertificate", "security", to.BILLING_GUARDED, refusal("Failed")),
     Down("GetBaseReport", "configuration", to.REPORTS, REJECTED, to_charger=(REQUEST_ID,)),
     Down("GetChargingProfiles", "smart-charging", to.READ_PROFILES, refusal("NoProfiles"),
-         to_charger=(REQUEST_ID, Rewrite("$.chargingProfile.chargingProfileId[]", Kind.PROFILE, "deny"),
+         to_charger=(REQUEST_ID, Rewrite("$.chargingProfile.chargingProfileId[]", Kind.PROFILE, "filter"),
                      STACK_LEVEL)),
     Down("GetCompositeSchedule", "smart-charging", to.READ_SCHEDULE, REJECTED),
     Down("GetDisplayMessages", "display", to.OWN_OF_CONTROL, UNKNOWN,
-         to_charger=(REQUEST_ID, Rewrite("$.id[]", Kind.DISPLAY_MESSAGE, "deny"))),
+         to_charger=(REQUEST_ID, Rewrite("$.id[]", Kind.DISPLAY_MESSAGE, "filter"))),
     Down("GetInstalledCertificateIds", "security", to.BILLING_ONLY, refusal("NotFound")),
     Down("GetLocalListVersion", "local-list", to.OWN_LIST_VERSION, '{"versionNumber":0}',
          to_asker=(Rewrite("$.versionNumber", Kind.LIST_VERSION),)),

@@ -65,7 +65,7 @@ DOWN = (
     Down("ClearTariffs", "billing", to.BILLING_ONLY,
          denial_items=PerItem("tariffIds", "clearTariffsResult", Compose(REJECTED, required=("tariffId",)),
                               plain=True, absent_is_all=True)),
-    Down("GetDERControl", "smart-charging", to.READ_CONTROLS, REJECTED,
+    Down("GetDERControl", "smart-charging", to.READ_CONTROLS, REJECTED, unknown=refusal("NotFound"),
          to_charger=(Rewrite("$.requestId", Kind.REQUEST, "new"), CONTROL_ID)),
     Down("GetPeriodicEventStream", "monitoring", to.STREAMS, "{}",
          to_asker=(Rewrite("$.constantStreamData[].id", Kind.STREAM, "filter"),
