@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.admin_base import OwnedAdmin, ReadOnlyAdmin, RecordAdmin, SuperuserMixin, may_change, owned
+from routing import rights_admin
 from routing.models import (
     ChargerSession,
     ConfigChange,
@@ -54,13 +55,24 @@ class RouteAdmin(OwnedAdmin[Route]):
     list_filter = [StateFilter, "role", "enabled"]
     search_fields = ["charger__identity", "charger__label", "backoffice__name", "alias"]
     autocomplete_fields = ["charger", "backoffice"]
-    readonly_fields = ["link_state", "since", "last_error", "created_at"]
+    readonly_fields = ["link_state", "since", "last_error", "rights", "created_at"]
     actions = ["switch_on", "switch_off"]
     fieldsets = [
         (None, {"fields": ["charger", "backoffice", "role", "alias", "enabled"]}),
         ("Now", {"fields": ["link_state", "since", "last_error"]}),
-        ("Rights and options", {"fields": ["permissions", "options", "created_at"]}),
+        ("Rights and options", {"fields": ["preset", "permissions", "options", "created_at"]}),
+        ("What it may send", {"fields": ["rights"], "classes": ["collapse"]}),
     ]
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        if db_field.name == "preset":
+            rights_admin.presets_for(request, field)
+        return field
+
+    @admin.display(description="")
+    def rights(self, route: Route) -> str:
+        return "Save the route to see it." if route.pk is None else rights_admin.table(route)
 
     @admin.display(description="state", ordering="state__state")
     def link_state(self, route: Route) -> str:

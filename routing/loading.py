@@ -22,6 +22,7 @@ from django.db.models import Exists, F, Max, OuterRef, Q, Window
 from django.db.models.functions import Now, RowNumber
 from django.utils import timezone
 
+from routing import rights
 from routing.core import identifiers
 from routing.core.decisions import DELIVERY_WINDOW, Memory
 from routing.core.options import OptionError, charger_options, route_options
@@ -35,7 +36,7 @@ from routing.core.rows import (
     RouteTransactionState,
     TransactionRow,
 )
-from routing.core.snapshot import ChargerSnapshot, Role, RouteSnapshot, Verdict
+from routing.core.snapshot import ChargerSnapshot, RouteSnapshot
 from routing.core.transactions import PROXY_BAND, REMEMBERED
 from routing.links import DialTarget
 from routing.models import (
@@ -86,7 +87,7 @@ def load_charger(charger: int) -> tuple[ChargerSnapshot, dict[int, DialTarget]] 
         return None
     routes = list(
         Route.objects.filter(charger_id=charger, enabled=True, backoffice__enabled=True)
-        .select_related("backoffice", "preset__organisation")
+        .select_related("backoffice", "charger", "preset__organisation")
         .prefetch_related("overrides")
         .order_by("pk")
     )
@@ -107,11 +108,8 @@ def _route_snapshot(route: Route, identity: str) -> RouteSnapshot:
     return RouteSnapshot(
         key=route.pk,
         backoffice=backoffice.name,
-        role=Role(route.role),
         alias=route.alias or identity,
-        permissions=_verdicts(route.permissions, whose),
-        preset=_verdicts(route.preset.permissions, f"preset of {whose}") if route.preset else {},
-        preset_name=f"{route.preset.name} ({route.preset.organisation})" if route.preset else "",
+        **rights.of_route(route, identity),
         override_until=max((override.until for override in route.overrides.all()), default=None),
         options=_readable(route.options, route_options, whose),
         alias_key=_alias_key(backoffice.pk),
@@ -132,23 +130,6 @@ def _readable(values: object, read: Callable[[Mapping[str, Any]], OptionsT], who
         else:
             good[name] = value
     return read(good)
-
-
-def _verdicts(values: object, whose: str) -> dict[str, Verdict]:
-    """Permissions from a row; a verdict that can't be read denies, since it was meant to change something."""
-    if not isinstance(values, Mapping):
-        log.error(
-            "%s: permissions are %.40r, expected actions and verdicts; the role's are used", whose, values
-        )
-        return {}
-    known = [verdict.value for verdict in Verdict]
-    for action, verdict in values.items():
-        if verdict not in known:
-            log.error(
-                "%s: permission %s: %.40r is not a verdict (%s); it is denied until that is corrected",
-                whose, action, verdict, ", ".join(known),
-            )  # fmt: skip
-    return {action: Verdict(v) if v in known else Verdict.DENY for action, v in values.items()}
 
 
 def _alias_key(backoffice: int) -> bytes:

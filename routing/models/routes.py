@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import models
 from django.db.models import Q
 
@@ -134,8 +134,11 @@ class Route(ConfigModel):
         # Without its charger or backoffice the form complains about that first.
         if self.charger_id and self.backoffice_id and (taken := self.taken_alias()):
             errors["alias"] = [taken]
-        if self.charger_id and self.preset and (unfit := self.unfit_preset()):
-            errors["preset"] = [unfit]
+        # Under fields that every form of a route has: that of a charger has no preset.
+        if self.preset and (unfit := preset_problem(self.preset.name, self.preset.role, self.role)):
+            errors["role"] = [unfit]
+        if self.charger_id and (foreign := self.foreign_preset()):
+            errors[NON_FIELD_ERRORS] = [foreign]
         if errors:
             raise ValidationError(errors)
 
@@ -144,13 +147,11 @@ class Route(ConfigModel):
         """Whether this route has one of its own; asking does not open it."""
         return self.__dict__.get("password") is not None
 
-    def unfit_preset(self) -> str | None:
-        """Why this route can't use its preset, None if it can."""
-        if self.preset is None:
+    def foreign_preset(self) -> str | None:
+        """Why this charger can't use the preset, None if it can."""
+        if self.preset is None or self.preset.organisation_id == self.charger.organisation_id:
             return None
-        if self.preset.organisation_id != self.charger.organisation_id:
-            return f'preset "{self.preset}" belongs to another organisation than {self.charger}'
-        return preset_problem(self.preset.name, self.preset.role, self.role)
+        return f'preset "{self.preset}" is not one of the organisation of {self.charger}; choose another one'
 
     def taken_alias(self) -> str | None:
         """Why this route's identity toward its backoffice can't be used, None if it is free."""

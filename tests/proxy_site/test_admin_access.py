@@ -25,6 +25,7 @@ from routing.models import (
     Delivery,
     LatestValue,
     Message,
+    PermissionPreset,
     Route,
     RouteState,
     RouteTransaction,
@@ -53,14 +54,15 @@ def world(name: str) -> SimpleNamespace:
         username=name,
         password=b"topsecret",
     )
+    preset = PermissionPreset.objects.create(organisation=organisation, name=f"{name} preset", role="control")
     route = Route.objects.create(
-        charger=charger, backoffice=backoffice, role="control", alias=f"{name}-alias"
+        charger=charger, backoffice=backoffice, role="control", alias=f"{name}-alias", preset=preset
     )
     transaction = Transaction.objects.create(
         charger=charger, ocpp_version="1.6", id_tag=f"{name}-card", charger_transaction_id=name, owner=route
     )
     rows: list[Any] = [
-        *(organisation, user, charger, backoffice, route, transaction),
+        *(organisation, user, charger, backoffice, preset, route, transaction),
         Group.objects.create(name=f"{name} group"),
         Membership.objects.create(user=user, organisation=organisation, role="installer"),
         Connector.objects.create(charger=charger, connector_id=1, status=name, updated_at=NOW),
@@ -162,7 +164,7 @@ def test_an_installer_opens_no_row_of_another_organisation(model, page, method, 
 
 
 OWN = {Charger, Backoffice, Route, Connector, Transaction, RouteTransaction, Message, Delivery}
-OWN |= {LatestValue, ChargerSession, RouteState}
+OWN |= {LatestValue, ChargerSession, RouteState, PermissionPreset}
 
 
 @each_model

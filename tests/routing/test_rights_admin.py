@@ -1,0 +1,199 @@
+"""Presets and the table of rights in the admin."""
+
+import re
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.urls import reverse
+
+from accounts.models import Membership, Organisation, User
+from backoffices.models import Backoffice
+from chargers.models import Charger
+from routing.models import ChargerSession, ConfigChange, PermissionPreset, Route
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ours():
+    return Organisation.objects.create(name="Ours")
+
+
+@pytest.fixture
+def theirs():
+    return Organisation.objects.create(name="Theirs")
+
+
+def preset(organisation, name="Night", role="control", **permissions):
+    return PermissionPreset.objects.create(
+        organisation=organisation, name=name, role=role, permissions=permissions
+    )
+
+
+@pytest.fixture
+def route(ours):
+    charger = Charger.objects.create(identity="CP-1", organisation=ours)
+    backoffice = Backoffice.objects.create(name="energy", url="ws://energy/")
+    return Route.objects.create(charger=charger, backoffice=backoffice, role="control")
+
+
+@pytest.fixture
+def installer(client, ours):
+    user = User.objects.create_user("installer", is_staff=True)
+    user.user_permissions.set(Permission.objects.all())
+    Membership.objects.create(user=user, organisation=ours, role="installer")
+    client.force_login(user)
+    return client
+
+
+def page(route):
+    return reverse("admin:routing_route_change", args=[route.pk])
+
+
+def form(route, **changes):
+    values = {
+        "charger": route.charger_id, "backoffice": route.backoffice_id, "role": route.role, "enabled": "on",
+        "alias": "", "preset": route.preset_id or "", "permissions": "{}", "options": "{}",
+    }  # fmt: skip
+    inlines = {f"overrides-{name}_FORMS": "0" for name in ("TOTAL", "INITIAL")}
+    return values | inlines | changes
+
+
+def rights(response):
+    """The table of the page: the cells of each action."""
+    text = response.content.decode()
+    rows = re.findall(r"<tr><td[^>]*>(.*?)</td><td[^>]*>(.*?)</td><td[^>]*>(.*?)</td></tr>", text)
+    return {action: (allowed, rule) for action, allowed, rule in rows}
+
+
+def test_the_page_of_a_route_says_what_it_may_send(installer, route, ours):
+    route.preset = preset(ours, **{"Reset:Soft": "allow"})
+    route.permissions = {"ClearCache": "guard"}
+    route.save()
+    found = rights(installer.get(page(route)))
+    assert found["Reset"] == ("no", "preset control: Reset is deny")
+    assert found["Reset:Soft"] == ("yes", "preset Night (Ours): Reset:Soft is allow")
+    assert found["ClearCache"] == ("within limits", "permission of route energy: ClearCache is guard")
+    assert found["RemoteStopTransaction"] == ("its own only", "preset control: RemoteStopTransaction is own")
+    assert "SetVariables" in found
+
+
+def test_it_is_of_the_version_that_the_charger_speaks(installer, route):
+    ChargerSession.objects.create(charger=route.charger, ocpp_version="1.6")
+    found = rights(installer.get(page(route)))
+    assert "ChangeConfiguration" in found
+    assert "SetVariables" not in found
+
+
+def test_names_of_permissions_cannot_bring_markup(installer, route):
+    Route.objects.filter(pk=route.pk).update(permissions={"Reset:<script>x</script>": "allow"})
+    assert "<script>x" not in installer.get(page(route)).content.decode()
+
+
+def test_a_reader_sees_the_table_and_changes_nothing(installer, route):
+    Membership.objects.update(role="read_only")
+    response = installer.get(page(route))
+    assert rights(response)["Reset"] == ("no", "preset control: Reset is deny")
+    assert installer.post(page(route), form(route, role="service")).status_code == 403
+    assert Route.objects.get().role == "control"
+
+
+def test_a_foreign_installer_finds_neither_route_nor_preset(installer, theirs, route):
+    Charger.objects.update(organisation=theirs)
+    assert installer.get(page(route)).status_code == 302
+    foreign = preset(theirs)
+    for name in ("change", "delete", "history"):
+        response = installer.get(reverse(f"admin:routing_permissionpreset_{name}", args=[foreign.pk]))
+        assert response.status_code == 302
+        assert response.url == reverse("admin:index")
+
+
+def test_the_form_offers_presets_of_the_charger_alone(admin_client, route, ours, theirs):
+    mine = preset(ours)
+    preset(theirs, "Foreign")
+    field = admin_client.get(page(route)).context["adminform"].form.fields["preset"]
+    assert [str(label) for _, label in field.choices][1:] == ["Night (Data & control, Ours)"]
+    assert admin_client.post(page(route), form(route, preset=mine.pk)).status_code == 302
+    assert Route.objects.get().preset == mine
+
+
+def errors(response):
+    assert response.status_code == 200
+    return response.context["adminform"].form.errors
+
+
+def test_a_preset_of_another_organisation_is_refused(admin_client, route, theirs):
+    foreign = preset(theirs)
+    assert "preset" in errors(admin_client.post(page(route), form(route, preset=foreign.pk)))
+    add = reverse("admin:routing_route_add")
+    found = errors(admin_client.post(add, form(route, preset=foreign.pk)))
+    assert found["__all__"][0] == (
+        'preset "Night" is not one of the organisation of CP-1; choose another one'
+    )
+
+
+def test_a_preset_is_for_its_role(installer, route, ours):
+    other = preset(ours, role="energy")
+    found = errors(installer.post(page(route), form(route, preset=other.pk)))
+    assert found["role"] == [
+        'preset "Night" is for routes with role energy, this one has role control; '
+        "choose another preset or role"
+    ]
+
+
+def test_a_role_is_not_changed_under_a_preset_on_the_page_of_the_charger_either(admin_client, route, ours):
+    Route.objects.filter(pk=route.pk).update(preset=preset(ours))
+    url = reverse("admin:chargers_charger_change", args=[route.charger_id])
+    response = admin_client.get(url)
+    inline = response.context["inline_admin_formsets"][0].formset
+    values = {
+        **response.context["adminform"].form.initial,
+        "options": "{}",
+        "label": "",
+        "password_hashes": "",
+    }
+    data = {key: value for key, value in values.items() if value is not None}
+    data |= {f"{inline.prefix}-TOTAL_FORMS": 1, f"{inline.prefix}-INITIAL_FORMS": 1}
+    row = {"id": route.pk, "charger": route.charger_id, "backoffice": route.backoffice_id, "enabled": "on"}
+    data |= {f"{inline.prefix}-0-{key}": value for key, value in (row | {"role": "energy"}).items()}
+    response = admin_client.post(url, data)
+    assert response.status_code == 200
+    assert "is for routes with role control" in response.content.decode()
+
+
+def test_the_role_of_a_preset_in_use_stays(installer, route, ours):
+    used = preset(ours)
+    Route.objects.filter(pk=route.pk).update(preset=used)
+    url = reverse("admin:routing_permissionpreset_change", args=[used.pk])
+    values = {"name": "Night", "organisation": ours.pk, "role": "energy", "permissions": "{}"}
+    found = errors(installer.post(url, values))
+    assert found["role"] == ["Routes with another role use this preset; give them another one first."]
+
+
+@pytest.mark.parametrize("permissions", ['{"Rest": "deny"}', '{"Reset:Hrad": "deny"}', '{"Reset": "no"}'])
+def test_a_preset_with_faults_is_refused(installer, ours, permissions):
+    url = reverse("admin:routing_permissionpreset_add")
+    values = {"name": "Night", "organisation": ours.pk, "role": "control", "permissions": permissions}
+    assert "permissions" in errors(installer.post(url, values))
+    assert installer.post(url, values | {"permissions": '{"Reset:Hard": "deny"}'}).status_code == 302
+
+
+def test_a_preset_is_for_ones_own_organisation(installer, theirs):
+    url = reverse("admin:routing_permissionpreset_add")
+    values = {"name": "Night", "organisation": theirs.pk, "role": "control", "permissions": "{}"}
+    assert "organisation" in errors(installer.post(url, values))
+
+
+def test_an_edit_of_a_preset_is_told_to_the_chargers_that_use_it(installer, route, ours):
+    used = preset(ours)
+    Route.objects.filter(pk=route.pk).update(preset=used)
+    start = ConfigChange.objects.latest("id").id
+    url = reverse("admin:routing_permissionpreset_change", args=[used.pk])
+    values = {
+        "name": "Night",
+        "organisation": ours.pk,
+        "role": "control",
+        "permissions": '{"Reset": "allow"}',
+    }
+    assert installer.post(url, values).status_code == 302
+    assert {c.charger_id for c in ConfigChange.objects.filter(id__gt=start)} == {route.charger_id}
