@@ -37,12 +37,13 @@ class Socket:
 
 
 class Backend:
-    """Backoffices on real sockets: who is connected, by path, and with which code each went."""
+    """Backoffices on real sockets: who is connected, by path, with which code each went, what it answered."""
 
     def __init__(self):
         self.url = ""
         self.connected = {}
         self.gone = []
+        self.answers: asyncio.Queue[str] = asyncio.Queue()
         self.changed = asyncio.Condition()
 
     async def handle(self, connection):
@@ -58,6 +59,7 @@ class Backend:
             elif text.startswith("[2"):
                 answer = "{}"
             else:
+                self.answers.put_nowait(text)
                 continue
             message_id = text.split('"')[1]
             await connection.send(f'[3,"{message_id}",{answer}]')
