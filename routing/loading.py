@@ -22,7 +22,7 @@ from django.db.models import Exists, F, Max, OuterRef, Q, Window
 from django.db.models.functions import Now, RowNumber
 from django.utils import timezone
 
-from routing import rights
+from routing import cards, rights
 from routing.core import identifiers
 from routing.core.decisions import DELIVERY_WINDOW, Memory
 from routing.core.options import OptionError, charger_options, route_options
@@ -97,9 +97,24 @@ def load_charger(charger: int) -> tuple[ChargerSnapshot, dict[int, DialTarget]] 
         identity=row.identity,
         options=_readable(row.options, charger_options, f"charger {row.identity}"),
         routes=snapshots,
+        cards=cards.cards_of(row.organisation_id),
     )
+    _warn_of_unknown_names(snapshot)
     targets = {route.pk: _target(route, known) for route, known in zip(routes, snapshots, strict=True)}
     return snapshot, targets
+
+
+def _warn_of_unknown_names(snapshot: ChargerSnapshot) -> None:
+    """Rules about cards may name backoffices that the charger has no route to: they do nothing."""
+    known = {route.backoffice for route in snapshot.routes}
+    options = snapshot.options
+    for name in dict.fromkeys([*(rule.backoffice for rule in options.auth_rules), *options.authorizers]):
+        if name not in known:
+            log.warning(
+                "charger %s: auth_rules or authorizers name %.60r, to which there is no enabled route; "
+                "that is ignored, and Billing decides where nothing else does",
+                snapshot.identity, name,
+            )  # fmt: skip
 
 
 def _route_snapshot(route: Route, identity: str) -> RouteSnapshot:

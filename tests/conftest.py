@@ -6,6 +6,8 @@ import hypothesis
 import pytest
 from django.conf import settings
 
+from routing import cards
+
 SLOW_ROOMS = ("proxy_site", "benchmarks", "external", "end_to_end")
 """Rooms whose tests start processes; they come last, in this order, and the core comes first."""
 
@@ -29,3 +31,9 @@ def slowness(path: Path) -> int:
     if parts[:2] == ("routing", "core"):
         return -1
     return SLOW_ROOMS.index(parts[0]) + 1 if parts[0] in SLOW_ROOMS else 0
+
+
+@pytest.fixture(autouse=True)
+def no_cards_of_another_test() -> None:
+    """Cards are read once per process, and each test has a database of its own."""
+    cards.forget()
