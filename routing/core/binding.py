@@ -49,7 +49,7 @@ def bind(state: State, line: Line, item: Item) -> str | None:
                 edits[rewrite.path] = None
             case Kind.TRANSACTION if not _number(edits, rewrite.path, line, item, transaction):
                 return None
-            case Kind.RESERVATION | Kind.REMOTE_START:
+            case Kind.RESERVATION | Kind.REMOTE_START if rewrite.unknown == "delete":
                 _own_id(edits, rewrite, state, line, item.payload)
             case Kind.ID_TAG if seen == "alias":
                 _alias(edits, rewrite.path, line.route, item.payload)

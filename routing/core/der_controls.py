@@ -11,6 +11,7 @@ from routing.core.actions import Kind
 from routing.core.gate import Asked, DownCall, Reply
 from routing.core.identifiers import Mapping
 from routing.core.lines import Line
+from routing.core.payloads import word
 from routing.core.snapshot import Role, Verdict
 from routing.core.state import State
 from routing.core.turn import Turn
@@ -105,7 +106,7 @@ def _all_cleared(mine: list[Mapping], state: State, turn: Turn, call: DownCall, 
 
 def _forget(state: State, turn: Turn, call: DownCall, reply: Reply) -> None:
     """The charger does not have this control any more."""
-    if reply.payload is None or spans.value(reply.payload, "$.status") not in CLEARED:
+    if reply.payload is None or word(reply.payload, "$.status") not in CLEARED:
         return
     name = spans.value(call.payload, "$.controlId")
     for mapping in state.identifiers.holders(Kind.DER, str(name)):

@@ -6,6 +6,7 @@ from routing.core import rewriting, spans
 from routing.core.actions import Kind
 from routing.core.gate import Asked, DownCall, Reply
 from routing.core.lines import Line
+from routing.core.payloads import word
 from routing.core.snapshot import Role
 from routing.core.state import State
 from routing.core.turn import Turn
@@ -32,5 +33,5 @@ def check(state: State, turn: Turn, line: Line, asked: Asked) -> str:
 
 def note_cleared(state: State, turn: Turn, call: DownCall, reply: Reply) -> None:
     """The charger does not have the message any more."""
-    if reply.payload is not None and spans.value(reply.payload, "$.status") in CLEARED:
+    if reply.payload is not None and word(reply.payload, "$.status") in CLEARED:
         rewriting.close_named(state, turn, Kind.DISPLAY_MESSAGE, call.payload, "$.id")

@@ -12,6 +12,7 @@ from routing.core.calls import is_accepted
 from routing.core.gate import DownCall, Reply
 from routing.core.identifiers import Mapping, identifier, raw_token
 from routing.core.lines import Line
+from routing.core.payloads import word
 from routing.core.state import Received, State
 from routing.core.turn import Turn
 
@@ -151,7 +152,7 @@ def status_ended(state: State, turn: Turn, received: Received) -> None:
     payload = received.call.payload
     if spans.value(payload, "$.requestId") is None:
         state.triggered.pop(received.call.action, None)
-    elif spans.value(payload, "$.status") in STATUS_ENDS:
+    elif word(payload, "$.status") in STATUS_ENDS:
         _end(state, turn, received)
 
 
@@ -182,7 +183,7 @@ def swap(state: State, turn: Turn, line: Line, received: Received) -> str | None
 def swap_ended(state: State, turn: Turn, received: Received) -> None:
     """The last event of a swap."""
     mapping = _swap_mapping(state, received)
-    if mapping is not None and spans.value(received.call.payload, "$.eventType") in SWAP_ENDS:
+    if mapping is not None and word(received.call.payload, "$.eventType") in SWAP_ENDS:
         rewriting.close(state, turn, mapping)
         state.forget(SWAP, mapping.charger_id, turn)
 

@@ -1,0 +1,587 @@
+"""Identifiers are the asker's on its own socket and the charger's on the charger's (ocpp-semantics 3)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from routing.core.snapshot import Role, Verdict
+from tests.routing.core.harness import BILLING, World, event, route, start
+
+ALLOWED = dict.fromkeys(
+    (
+        "CancelReservation",
+        "ClearDERControl",
+        "ClearDisplayMessage",
+        "GetDERControl",
+        "GetDisplayMessages",
+        "GetLog",
+        "GetReport",
+        "RequestStartTransaction",
+        "ReserveNow",
+        "SetDERControl",
+        "SetDisplayMessage",
+    ),
+    Verdict.ALLOW,
+)
+"""A tenant that lets everybody do everything: it is the identifiers that keep them apart."""
+
+TWO = pytest.mark.parametrize("version", ["2.0.1", "2.1"])
+ALL = pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
+
+
+def world_with(version: str = "2.1") -> World:
+    world = World(
+        BILLING,
+        route(2, "control", Role.CONTROL, ALLOWED),
+        route(3, "service", Role.SERVICE, ALLOWED),
+        version=version,
+    )
+    world.boot()
+    return world
+
+
+def answering(status: str, **more: Any) -> Callable[[World, Any], None]:
+    def obey(world: World, frame: Any) -> None:
+        world.frame(json.dumps([3, frame[1], {"status": status, **more}]))
+
+    return obey
+
+
+def asked(world: World) -> Any:
+    """What the charger was asked last."""
+    return world.commands[-1][3]
+
+
+def denied(world: World, name: str) -> bool:
+    """Whether the last CALL of a backoffice was refused in the action's own words."""
+    answer = world[name].answers[-1]
+    return answer[0] == 3 and answer[2]["status"] in ("Rejected", "Unknown", "NotFound")
+
+
+# -- reservations --------------------------------------------------------------------------------------
+
+
+def reserve(number: Any, version: str = "2.1") -> dict[str, Any]:
+    if version == "1.6":
+        return {
+            "connectorId": 1,
+            "expiryDate": "2026-01-01T01:00:00Z",
+            "idTag": "CARD",
+            "reservationId": number,
+        }
+    token = {"idToken": "CARD", "type": "ISO14443"}
+    return {"id": number, "expiryDateTime": "2026-01-01T01:00:00Z", "idToken": token}
+
+
+def reserved(world: World, name: str, number: int) -> int:
+    """What the charger calls the reservation that a backoffice makes."""
+    world[name].call("ReserveNow", reserve(number, world.version))
+    return int(asked(world)["reservationId" if world.version == "1.6" else "id"])
+
+
+@ALL
+def test_a_reservation_is_cancelled_by_who_made_it(version: str) -> None:
+    world = world_with(version)
+    assert reserved(world, "billing", 1) == 1
+    assert reserved(world, "control", 1) == 1_000_000
+    world.forget()
+    world["service"].call("CancelReservation", {"reservationId": 1})
+    assert denied(world, "service")
+    assert world.commands == []
+    world["control"].call("CancelReservation", {"reservationId": 1})
+    assert asked(world) == {"reservationId": 1_000_000}
+
+
+@ALL
+def test_a_reservation_older_than_the_proxy_is_billings(version: str) -> None:
+    world = world_with(version)
+    world["control"].call("CancelReservation", {"reservationId": 5})
+    assert denied(world, "control")
+    assert world.commands == []
+    world["billing"].call("CancelReservation", {"reservationId": 5})
+    assert asked(world) == {"reservationId": 5}
+
+
+def test_billing_does_not_name_what_another_has() -> None:
+    world = world_with()
+    number = reserved(world, "control", 1)
+    world.forget()
+    world["billing"].call("CancelReservation", {"reservationId": number})
+    assert denied(world, "billing")
+    assert world.commands == []
+
+
+@pytest.mark.parametrize("odd", ['"1"', "1.0", "1e0"])
+def test_a_number_written_otherwise_does_not_get_past_the_map(odd: str) -> None:
+    world = world_with()
+    reserved(world, "billing", 1)
+    world.forget()
+    world["control"].say(f'[2,"x","CancelReservation",{{"reservationId":{odd}}}]')
+    assert denied(world, "control")
+    assert world.commands == []
+
+
+@pytest.mark.parametrize("odd", ["[1]", "{}", '"x"', "true", "99999999999999999999999999999999999"])
+def test_what_is_no_number_is_refused(odd: str) -> None:
+    world = world_with()
+    world["control"].say(f'[2,"x","CancelReservation",{{"reservationId":{odd}}}]')
+    assert denied(world, "control")
+    assert world.commands == []
+
+
+def test_a_number_written_twice_does_not_get_past_the_map() -> None:
+    world = world_with()
+    reserved(world, "billing", 1)
+    number = reserved(world, "control", 1)
+    world.forget()
+    world["control"].say('[2,"x","CancelReservation",{"reservationId":2,"reservationId":1}]')
+    assert denied(world, "control")
+    world["control"].say('[2,"x","CancelReservation",{"reservation\\u0049d":1}]')
+    assert asked(world) == {"reservationId": number}
+
+
+def test_a_known_reservation_is_replaced_and_stays() -> None:
+    world = world_with()
+    number = reserved(world, "control", 1)
+    world.obey = answering("Occupied")
+    assert reserved(world, "control", 1) == number
+    world.obey = World.accept
+    world["control"].call("CancelReservation", {"reservationId": 1})
+    assert asked(world) == {"reservationId": number}
+
+
+def test_a_reservation_whose_answer_was_lost_can_still_be_cancelled() -> None:
+    world = world_with()
+    world.obey = None
+    number = reserved(world, "control", 1)
+    world.wait(50)
+    world.obey = World.accept
+    world["control"].call("CancelReservation", {"reservationId": 1})
+    assert asked(world) == {"reservationId": number}
+
+
+def seen(world: World, action: str) -> dict[str, Any]:
+    """The reservation in the last message of an action, by backoffice."""
+    return {n: world[n].payloads(action)[-1].get("reservationId") for n in ("billing", "control", "service")}
+
+
+@pytest.mark.parametrize("version", ["1.6", "2.1"])
+def test_who_made_a_reservation_sees_it_in_the_session(version: str) -> None:
+    world = world_with(version)
+    number = reserved(world, "control", 7)
+    if version == "1.6":
+        world.call("StartTransaction", {**start(), "reservationId": number})
+        assert seen(world, "StartTransaction") == {"billing": None, "control": 7, "service": None}
+    else:
+        world.call("TransactionEvent", event("Started", 0, reservationId=number))
+        assert seen(world, "TransactionEvent") == {"billing": None, "control": 7, "service": None}
+    closed = [r for r in world.database.identifiers.values() if r.closed is not None]
+    assert [r.route_identifier for r in closed] == ["7"]  # it is used up
+
+
+@pytest.mark.parametrize(("number", "billings"), [(0, None), (-1, None), (5, 5), ("5", "5"), ({}, None)])
+def test_a_reservation_that_nobody_made(number: Any, billings: Any) -> None:
+    world = world_with("1.6")
+    world.call("StartTransaction", {**start(), "reservationId": number})
+    assert seen(world, "StartTransaction") == {"billing": billings, "control": None, "service": None}
+
+
+def test_a_session_that_waits_for_its_reader_names_the_reservation_as_ever() -> None:
+    world = world_with("1.6")
+    number = reserved(world, "control", 7)
+    world["control"].lose()
+    world.call("StartTransaction", {**start(), "reservationId": number})
+    world.wait(3600)
+    world.restart()
+    world.connect()
+    world.wait(3)
+    assert [p["reservationId"] for p in world["control"].payloads("StartTransaction")] == [7]
+
+
+@TWO
+@pytest.mark.parametrize("status", ["Expired", "Removed"])
+def test_only_who_made_a_reservation_hears_what_becomes_of_it(version: str, status: str) -> None:
+    world = world_with(version)
+    number = reserved(world, "control", 7)
+    world.call("ReservationStatusUpdate", {"reservationId": number, "reservationUpdateStatus": status})
+    assert world["control"].payloads("ReservationStatusUpdate") == [
+        {"reservationId": 7, "reservationUpdateStatus": status}
+    ]
+    assert world["billing"].payloads("ReservationStatusUpdate") == []
+    assert all(r.closed is not None for r in world.database.identifiers.values())
+
+
+@pytest.mark.parametrize(("number", "hears"), [(3, 1), (0, 0), (-1, 0)])
+def test_an_update_on_a_reservation_older_than_the_proxy_is_billings(number: int, hears: int) -> None:
+    world = world_with()
+    world.call("ReservationStatusUpdate", {"reservationId": number, "reservationUpdateStatus": "Expired"})
+    assert len(world["billing"].payloads("ReservationStatusUpdate")) == hears
+    assert world["control"].payloads("ReservationStatusUpdate") == []
+
+
+# -- remote starts -------------------------------------------------------------------------------------
+
+
+def remote_start(number: int) -> dict[str, Any]:
+    return {"remoteStartId": number, "idToken": {"idToken": "CARD", "type": "Central"}}
+
+
+def in_info(world: World, name: str) -> list[Any]:
+    return [p["transactionInfo"].get("remoteStartId") for p in world[name].payloads("TransactionEvent")]
+
+
+@TWO
+def test_who_has_started_remotely_sees_its_own_number(version: str) -> None:
+    world = world_with(version)
+    world.obey = answering("Accepted", transactionId="T-1")
+    world["control"].call("RequestStartTransaction", remote_start(3))
+    assert world["control"].answers[-1][2] == {"status": "Accepted", "transactionId": "T-1"}
+    number = asked(world)["remoteStartId"]
+    info = {"transactionId": "T-1", "remoteStartId": number}
+    world.call("TransactionEvent", event("Started", 0, card="CARD", transactionInfo=info))
+    world.call("TransactionEvent", event("Ended", 1, transactionInfo={**info, "stoppedReason": "Remote"}))
+    assert in_info(world, "control") == [3, 3]
+    assert in_info(world, "billing") == in_info(world, "service") == [None, None]
+    assert all(r.closed is not None for r in world.database.identifiers.values())
+
+
+def test_a_remote_start_that_was_refused_is_taken_back() -> None:
+    world = world_with()
+    world.obey = answering("Rejected")
+    world["control"].call("RequestStartTransaction", remote_start(3))
+    assert all(r.closed is not None for r in world.database.identifiers.values())
+
+
+# -- display messages ----------------------------------------------------------------------------------
+
+
+def message(number: Any, priority: str = "NormalCycle") -> dict[str, Any]:
+    text = {"format": "UTF8", "content": "hello"}
+    return {"message": {"id": number, "priority": priority, "message": text}}
+
+
+def shown(world: World, name: str, number: int) -> int:
+    """What the charger calls the message that a backoffice shows."""
+    world[name].call("SetDisplayMessage", message(number))
+    return int(asked(world)["message"]["id"])
+
+
+@TWO
+def test_messages_of_one_are_not_replaced_nor_cleared_by_another(version: str) -> None:
+    world = world_with(version)
+    assert shown(world, "billing", 1) == 1
+    other = shown(world, "control", 1)
+    assert other != 1
+    world.forget()
+    world["service"].call("ClearDisplayMessage", {"id": 1})
+    assert world["service"].answers[-1][2]["status"] == "Unknown"
+    assert world.commands == []
+    world["control"].call("ClearDisplayMessage", {"id": 1})
+    assert asked(world) == {"id": other}
+    world["control"].call("ClearDisplayMessage", {"id": 1})
+    assert [r.closed is not None for r in world.database.identifiers.values()] == [False, True]
+
+
+@pytest.mark.parametrize("priority", ["AlwaysFront", "InFront", "", None])
+def test_only_billing_covers_what_is_shown(priority: str | None) -> None:
+    world = world_with()
+    world["control"].call("SetDisplayMessage", message(1, priority or ""))
+    assert world["control"].answers[-1][2]["status"] == "Rejected"
+    assert world.commands == []
+    world["billing"].call("SetDisplayMessage", message(1, "AlwaysFront"))
+    assert asked(world) == message(1, "AlwaysFront")
+
+
+def test_a_report_of_messages_shows_each_its_own() -> None:
+    world = world_with()
+    shown(world, "billing", 1)
+    other = shown(world, "control", 1)
+    items = [{**message(n)["message"], "x": 1.5} for n in (1, other, 44)]
+    for name in ("billing", "control"):
+        world[name].call("GetDisplayMessages", {"requestId": 1})
+        number = asked(world)["requestId"]
+        world.call("NotifyDisplayMessages", {"requestId": number, "messageInfo": items, "tbc": True})
+        world.call("NotifyDisplayMessages", {"requestId": number, "messageInfo": items[2:]})
+    first, last = world["billing"].payloads("NotifyDisplayMessages")
+    assert [m["id"] for m in first["messageInfo"]] == [1, 44]
+    assert [m["id"] for m in last["messageInfo"]] == [44]
+    first, last = world["control"].payloads("NotifyDisplayMessages")
+    assert first == {"requestId": 1, "messageInfo": [{**items[1], "id": 1}], "tbc": True}
+    assert last == {"requestId": 1}  # nothing of it is its own, but it says that this is all
+
+
+def test_messages_are_read_by_own_ids() -> None:
+    world = world_with()
+    shown(world, "billing", 1)
+    other = shown(world, "control", 9)
+    world["control"].call("GetDisplayMessages", {"requestId": 1, "id": [1, 9, 77]})
+    assert asked(world)["id"] == [other]
+    world.forget()
+    for ids in ([1], [77], 9, {"a": 9}):
+        world["control"].call("GetDisplayMessages", {"requestId": 1, "id": ids})
+        assert world["control"].answers[-1][2]["status"] == "Unknown"
+    world["service"].call("GetDisplayMessages", {"requestId": 1})
+    assert world["service"].answers[-1][2]["status"] == "Unknown"  # it has none
+    assert world.commands == []
+    world["billing"].call("GetDisplayMessages", {"requestId": 1, "id": [1, other, 77]})
+    assert asked(world)["id"] == [1, 77]
+
+
+# -- DER controls --------------------------------------------------------------------------------------
+
+
+def control(name: str, kind: str = "VoltVar", *, default: bool = False) -> dict[str, Any]:
+    return {"isDefault": default, "controlId": name, "controlType": kind}
+
+
+def set_control(world: World, name: str, control_id: str, kind: str = "VoltVar") -> str:
+    world[name].call("SetDERControl", control(control_id, kind))
+    return str(asked(world)["controlId"])
+
+
+def test_controls_get_names_of_their_own() -> None:
+    world = world_with()
+    assert set_control(world, "billing", "a") == "a"
+    other = set_control(world, "control", "a")
+    assert other != "a"
+    world.obey = answering("Accepted", supersededIds=["a", other, "older"])
+    set_control(world, "control", "b")
+    assert world["control"].answers[-1][2] == {"status": "Accepted", "supersededIds": ["a"]}
+    set_control(world, "service", "b")
+    assert world["service"].answers[-1][2] == {"status": "Accepted"}
+    set_control(world, "billing", "b")
+    assert world["billing"].answers[-1][2] == {"status": "Accepted", "supersededIds": ["a", "older"]}
+
+
+@pytest.mark.parametrize("name", ['x"y', "a" * 37, "", "\u0000", "\ud800", 5, [], None])
+def test_odd_names_of_controls_harm_nobody(name: Any) -> None:
+    world = world_with()
+    world["control"].call("SetDERControl", control(name))
+    assert world["control"].answers[-1][0] == 3
+    for frame in world.commands:
+        assert name is None or name not in (frame[3].get("controlId"),)
+    for row in world.database.identifiers.values():
+        row.route_identifier.encode()
+
+
+def test_a_broad_clear_means_ones_own() -> None:
+    world = world_with()
+    set_control(world, "billing", "a")
+    kinds = {"a": "VoltVar", "b": "WattVar", "c": "VoltVar"}
+    mine = [set_control(world, "control", name, kind) for name, kind in kinds.items()]
+    world.forget()
+    world["control"].call("ClearDERControl", {"isDefault": False, "controlType": "VoltVar"})
+    assert [f[3] for f in world.commands] == [
+        {"isDefault": False, "controlType": "VoltVar", "controlId": n} for n in (mine[0], mine[2])
+    ]
+    assert [a[2] for a in world["control"].answers] == [{"status": "Accepted"}]
+    world.forget()
+    world["control"].call("ClearDERControl", {"isDefault": True})
+    assert world["control"].answers[-1][2]["status"] == "NotFound"
+    world["billing"].call("ClearDERControl", {"isDefault": False})
+    assert [f[3] for f in world.commands] == [{"isDefault": False, "controlId": "a"}]
+
+
+def test_a_broad_clear_of_billing_alone_passes() -> None:
+    world = world_with()
+    set_control(world, "billing", "a")
+    world["billing"].call("ClearDERControl", {"isDefault": False})
+    assert asked(world) == {"isDefault": False}
+    assert all(r.closed is not None for r in world.database.identifiers.values())
+
+
+@pytest.mark.parametrize(
+    ("statuses", "composed"),
+    [
+        (["Accepted", "NotFound"], "Accepted"),
+        (["NotFound", "Accepted"], "Accepted"),
+        (["NotFound", "Rejected"], "NotFound"),
+    ],
+)
+def test_the_answers_to_a_broad_clear_become_one(statuses: list[str], composed: str) -> None:
+    world = world_with()
+    for name in ("a", "b"):
+        set_control(world, "control", name)
+    said = iter(statuses)
+
+    def one_by_one(w: World, frame: Any) -> None:
+        answering(next(said))(w, frame)
+
+    world.obey = one_by_one
+    world["control"].call("ClearDERControl", {"isDefault": False})
+    assert [a[2]["status"] for a in world["control"].answers[2:]] == [composed]
+
+
+@pytest.mark.parametrize("fate", ["timeout", "offline", "asker gone"])
+def test_a_broad_clear_that_is_cut_short_is_answered_once(fate: str) -> None:
+    world = world_with()
+    for name in ("a", "b"):
+        set_control(world, "control", name)
+    world.forget()
+    world.obey = None
+    world["control"].call("ClearDERControl", {"isDefault": False})
+    if fate == "timeout":
+        world.wait(50)
+    elif fate == "offline":
+        world.disconnect()
+        world.wait(10)
+    else:
+        world["control"].lose()
+        world.frame(json.dumps([3, world.commands[0][1], {"status": "Accepted"}]))
+        world.frame(json.dumps([3, world.commands[-1][1], {"status": "Accepted"}]))
+    assert len(world["control"].answers) == (0 if fate == "asker gone" else 1)
+
+
+@pytest.mark.parametrize("name", ["a", "nobody's"])
+def test_a_control_of_another_is_not_found(name: str) -> None:
+    world = world_with()
+    set_control(world, "billing", "a")
+    world.forget()
+    for action in ("ClearDERControl", "GetDERControl"):
+        world["control"].call(action, {"isDefault": False, "requestId": 1, "controlId": name})
+        assert world["control"].answers[-1][2]["status"] == "NotFound"
+    assert world.commands == []
+
+
+def test_a_report_of_controls_shows_each_its_own() -> None:
+    world = world_with()
+    set_control(world, "billing", "a")
+    other = set_control(world, "control", "a")
+    world["control"].call("GetDERControl", {"requestId": 1})
+    number = asked(world)["requestId"]
+    world.call(
+        "ReportDERControl",
+        {"requestId": number, "tbc": True, "curve": [{"id": "a"}, {"id": other}], "gradient": [{"id": "z"}]},
+    )
+    world.call("ReportDERControl", {"requestId": number, "curve": [{"id": "a"}]})
+    assert world["control"].payloads("ReportDERControl") == [
+        {"requestId": 1, "tbc": True, "curve": [{"id": "a"}]},
+        {"requestId": 1},
+    ]
+    assert world["billing"].payloads("ReportDERControl") == []
+
+
+def test_the_start_of_a_control_is_told_its_owner() -> None:
+    world = world_with()
+    set_control(world, "billing", "a")
+    other = set_control(world, "control", "a")
+    said = {"started": True, "timestamp": "2026-01-01T00:00:00Z"}
+    world.call("NotifyDERStartStop", {"controlId": other, **said, "supersededIds": ["a"]})
+    assert world["control"].payloads("NotifyDERStartStop") == [{"controlId": "a", **said}]
+    assert world["billing"].payloads("NotifyDERStartStop") == []
+    world.call("NotifyDERStartStop", {"controlId": "older", **said})
+    assert world["billing"].payloads("NotifyDERStartStop") == [{"controlId": "older", **said}]
+
+
+# -- messages in queue ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("asks_for", "waiting"), [(None, True), ("T-1", True), ("T-2", False)])
+def test_messages_that_wait_here_are_in_the_queue(asks_for: str | None, waiting: bool) -> None:
+    world = world_with()
+    world.obey = lambda w, f: w.frame(json.dumps([3, f[1], {"messagesInQueue": False}]))
+    world.call("TransactionEvent", event("Started", 0, transaction_id="T-2"))
+    world["control"].behave = lambda b, m, a, p: None
+    world.call("TransactionEvent", event("Started", 0))
+    request = {} if asks_for is None else {"transactionId": asks_for}
+    for name, expected in (("control", waiting), ("billing", False)):
+        world[name].call("GetTransactionStatus", request)
+        assert world[name].answers[-1][2] == {"messagesInQueue": expected}
+
+
+# -- nobody learns or names what is another's ----------------------------------------------------------
+
+IDS = st.integers(min_value=0, max_value=5)
+CALLS = st.lists(
+    st.tuples(
+        st.sampled_from(["billing", "control", "service"]),
+        st.sampled_from(
+            [
+                ("ReserveNow", reserve),
+                ("CancelReservation", lambda n: {"reservationId": n}),
+                ("SetDisplayMessage", message),
+                ("ClearDisplayMessage", lambda n: {"id": n}),
+                ("GetDisplayMessages", lambda n: {"requestId": n, "id": [n, n + 1]}),
+                ("GetReport", lambda n: {"requestId": n}),
+                ("RequestStartTransaction", remote_start),
+                ("SetDERControl", lambda n: control(f"c{n}")),
+                ("ClearDERControl", lambda n: {"isDefault": False, "controlId": f"c{n}"}),
+                ("ClearDERControl", lambda n: {"isDefault": False}),
+            ]
+        ),
+        st.sampled_from([0, 1, 2, 3, 1_000_000, 1_000_001]),
+        st.sampled_from(["Accepted", "Rejected", None]),
+    ),
+    max_size=25,
+)
+
+PLACES = {
+    "ReserveNow": "id",
+    "CancelReservation": "reservationId",
+    "ClearDisplayMessage": "id",
+    "GetReport": "requestId",
+    "RequestStartTransaction": "remoteStartId",
+    "SetDERControl": "controlId",
+    "ClearDERControl": "controlId",
+}
+"""Where the charger's id of a thing stands in a CALL."""
+
+KINDS = {"CancelReservation": "ReserveNow", "ClearDisplayMessage": "SetDisplayMessage",
+         "ClearDERControl": "SetDERControl", "GetDisplayMessages": "SetDisplayMessage"}  # fmt: skip
+
+
+def ids_in(action: str, payload: Any) -> list[Any]:
+    if action == "SetDisplayMessage":
+        return [payload["message"]["id"]]
+    if action == "GetDisplayMessages":
+        return list(payload["id"])
+    return [payload[PLACES[action]]] if PLACES[action] in payload else []
+
+
+@settings(max_examples=150, deadline=None)
+@given(CALLS)
+def test_no_route_ever_names_what_is_anothers(sent: list[Any]) -> None:
+    world = world_with()
+    used: dict[tuple[str, Any], str] = {}
+    for name, (action, payload), number, status in sent:
+        world.forget()
+        world.obey = None if status is None else answering(status)
+        world[name].call(action, payload(number))
+        world.wait(60)
+        for frame in world.commands:
+            for value in ids_in(frame[2], frame[3]):
+                key = (KINDS.get(frame[2], frame[2]), value)
+                # What nobody has made yet is older than the proxy, and Billing's to name.
+                owner = used.get(key, name) if frame[2] in KINDS else used.setdefault(key, name)
+                assert owner == name, f"{name} names {value} of {owner} in {frame}"
+        assert len(world[name].answers) == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(CALLS, st.lists(st.sampled_from([0, 1, 2, 1_000_000, 1_000_001, 1_000_002]), max_size=8))
+def test_no_route_ever_learns_what_is_anothers(sent: list[Any], reported: list[int]) -> None:
+    world = world_with()
+    made: dict[str, set[Any]] = {"billing": set(), "control": set(), "service": set()}
+    for name, (action, payload), number, _ in sent:
+        world[name].call(action, payload(number))
+        made[name] |= {number, number + 1}
+    world.forget()
+    for number in reported:
+        world.call("ReservationStatusUpdate", {"reservationId": number, "reservationUpdateStatus": "Removed"})
+        world.call("NotifyReport", {"requestId": number, "seqNo": 0, "generatedAt": "x"})
+        world.call("TransactionEvent", event("Updated", number, reservationId=number))
+        world.call(
+            "NotifyDisplayMessages", {"requestId": number, "messageInfo": [message(number)["message"]]}
+        )
+    for name in ("control", "service"):
+        for action, payload in world[name].got:
+            for key in ("reservationId", "requestId"):
+                assert payload.get(key) in (None, *made[name]), (name, action, payload)
+            for item in payload.get("messageInfo", []):
+                assert item["id"] in made[name]
