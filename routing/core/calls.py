@@ -134,7 +134,7 @@ def is_accepted(reply: Reply) -> bool:
     if reply.payload is None:
         return False
     status = spans.value(reply.payload, "$.status")
-    return status is None or status in ACCEPTED
+    return status is None or (isinstance(status, str) and status in ACCEPTED)
 
 
 def answer(

@@ -19,7 +19,7 @@ from routing.core.gate import Asked, DownCall, Reply
 from routing.core.identifiers import Mapping, identifier
 from routing.core.lines import Line
 from routing.core.monitors import Monitor, MonitorHead
-from routing.core.payloads import Lenient, integer, read, text, written
+from routing.core.payloads import Lenient, integer, read, text, word, written
 from routing.core.snapshot import Role, Verdict
 from routing.core.state import Received, State
 from routing.core.turn import Turn
@@ -240,7 +240,7 @@ def _cleared(row: Down, number: str, status: str) -> str:
 
 def base_was_set(state: State, turn: Turn, call: DownCall, reply: Reply) -> None:
     """A SetMonitoringBase has ended: most bases leave no custom monitor."""
-    if not calls.is_accepted(reply) or spans.value(call.payload, "$.monitoringBase") not in CLEARED_BY:
+    if not calls.is_accepted(reply) or word(call.payload, "$.monitoringBase") not in CLEARED_BY:
         return
     for charger_id in state.all_remembered("monitor"):
         monitors.is_gone(state, turn, charger_id)

@@ -199,6 +199,12 @@ def text(raw: Lenient, limit: int = 255) -> str:
     return "" if value is None or isinstance(value, bool) else str(value)[:limit]
 
 
+def word(payload: str, path: spans.Path) -> str:
+    """The string at a path, "" where something else or nothing stands there."""
+    found = spans.value(payload, path)
+    return found if isinstance(found, str) else ""
+
+
 def strings(payload: str, path: spans.Path) -> list[str]:
     """The texts at a path; what is none stands there as it was written.
 
