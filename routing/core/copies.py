@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from routing.core import monitoring, reports, streams
+from routing.core import leases, metering, monitoring, reports, streams
 from routing.core.actions import Queue, Receives, Up
 from routing.core.binding import is_hidden
+from routing.core.charging_profiles import reading
 from routing.core.lines import Item, Kind, Line, Phase
 from routing.core.payloads import StatusHead, integer, read
 from routing.core.replies import STORED
 from routing.core.rows import DeliveryRow
+from routing.core.settings import views
 from routing.core.state import Received, State
 from routing.core.turn import Turn
 
@@ -22,16 +24,21 @@ Here identifiers are written that do not depend on the moment of sending; ``bind
 
 EDITORS: dict[str, Editor] = {
     "BatterySwap": reports.swap,
+    "DiagnosticsStatusNotification": leases.diagnostics_status,
+    "MeterValues": metering.meter_values,
+    "NotifyReport": views.report,
+    "TransactionEvent": metering.transaction_event,
     "NotifyEvent": monitoring.own_events,
     "NotifyMonitoringReport": monitoring.own_report,
     "OpenPeriodicEventStream": streams.opening,
+    "ReportChargingProfiles": reading.report,
 }
 """Actions of which a route may get something else than the whole; for the rest see ``_payload_for``."""
 
 
-def fan_out(state: State, turn: Turn, received: Received, answerer: Line | None) -> None:
-    """Queue a copy for every route that may see this CALL."""
-    row = received.row
+def fan_out(state: State, turn: Turn, received: Received, answerer: Line | None) -> bool:
+    """Queue a copy for every route that may see this CALL; whether ``answerer`` gets one."""
+    row, is_asked = received.row, False
     for line in state.lines.values():
         asked = line is answerer
         if (received.call.action in line.unsupported and not asked) or is_hidden_from(line, received):
@@ -39,6 +46,7 @@ def fan_out(state: State, turn: Turn, received: Received, answerer: Line | None)
         payload = _payload_for(state, turn, line, received, asked=asked)
         if payload is None:
             continue
+        is_asked = is_asked or asked
         if row.queue in STORED:
             store_delivery(state, turn, line, received, payload, asked=asked)
         elif row.queue is Queue.LATEST:
@@ -48,6 +56,7 @@ def fan_out(state: State, turn: Turn, received: Received, answerer: Line | None)
             turn.touched.add(line.key)
     if row.queue in STORED and received.transaction is not None:
         _deliver_to_switched_off(state, turn, received)
+    return is_asked
 
 
 def _payload_for(state: State, turn: Turn, line: Line, received: Received, *, asked: bool) -> str | None:

@@ -11,6 +11,7 @@ from routing.core import (
     der_controls,
     display_messages,
     guard,
+    leases,
     monitoring,
     policy,
     rates,
@@ -19,12 +20,15 @@ from routing.core import (
     reports,
     rewriting,
     streams,
+    triggers,
 )
 from routing.core.actions import Down
+from routing.core.charging_profiles import clearing, dynamic, reading, setting
 from routing.core.errors import Condition
 from routing.core.frames import Call
 from routing.core.gate import Asked, DownCall, Reply
 from routing.core.lines import Line, Phase
+from routing.core.settings import configuration, variables, views
 from routing.core.snapshot import Role, Verdict
 from routing.core.state import State
 from routing.core.turn import Turn
@@ -159,28 +163,39 @@ def _guarded(state: State, turn: Turn, line: Line, asked: Asked) -> str:
     return guard.check(state, turn, line, asked)
 
 
-CHECKS: tuple[Check, ...] = (_guarded, display_messages.check, rates.check)
+CHECKS: tuple[Check, ...] = (_guarded, leases.check, display_messages.check, setting.check_start, rates.check)
 """Why a CALL that the permissions let through is denied all the same; the rates last, for they count."""
 
 HANDLERS: dict[str, Handler] = {
+    "ChangeConfiguration": configuration.change,
+    "ClearChargingProfile": clearing.clear,
     "ClearDERControl": der_controls.clear,
+    "GetChargingProfiles": reading.get_profiles,
+    "SetChargingProfile": setting.set_profile,
+    "UpdateDynamicSchedule": dynamic.update,
+    "GetConfiguration": views.get_configuration,
     "GetDisplayMessages": _shows_own,
     "RemoteStopTransaction": _of_own_session,
     "RequestStopTransaction": _of_own_session,
+    "GetVariables": views.get_variables,
+    "SetVariables": variables.change,
     "SetVariableMonitoring": monitoring.set_monitors,
+    "TriggerMessage": triggers.trigger,
+    "ExtendedTriggerMessage": triggers.trigger,
     "ClearVariableMonitoring": monitoring.clear_monitors,
     "GetPeriodicEventStream": streams.list_streams,
 }
 """Actions that are not simply forwarded."""
 
 OBSERVERS: dict[str, tuple[Observer, ...]] = {
+    **dict.fromkeys(leases.FLOWS, (leases.note,)),
     "CertificateSigned": (certificates.note_signed,),
     "CancelReservation": (reports.cancelled,),
     "ClearDisplayMessage": (display_messages.note_cleared,),
     "RequestBatterySwap": (reports.note_swap,),
     "SetDERControl": (der_controls.note_set,),
-    "RemoteStartTransaction": (remote_starts.note,),
-    "RequestStartTransaction": (remote_starts.note,),
+    "RemoteStartTransaction": (remote_starts.note, setting.note_start),
+    "RequestStartTransaction": (remote_starts.note, setting.note_start),
     "SetMonitoringBase": (monitoring.base_was_set,),
 }
 """Who takes note of the answers to what is."""

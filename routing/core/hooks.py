@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from routing.core import remote_starts
+from routing.core import meter_triggers, remote_starts
+from routing.core.charging_profiles import events as profile_events
+from routing.core.charging_profiles import lapsing
 from routing.core.lines import Line
+from routing.core.settings import settling, virtual
 from routing.core.state import State
 from routing.core.transactions import Transaction
 from routing.core.turn import Turn
@@ -18,31 +21,31 @@ Hook = Callable[[State, Turn], None]
 LineHook = Callable[[State, Turn, Line], None]
 SessionHook = Callable[[State, Turn, Transaction], None]
 
-CONNECTED: tuple[Hook, ...] = ()
+CONNECTED: tuple[Hook, ...] = (settling.connected, profile_events.connected)
 """The charger has connected."""
 
 BOOTED: tuple[Hook, ...] = ()
 """The charger has sent a BootNotification."""
 
-ACCEPTED: tuple[Hook, ...] = ()
+ACCEPTED: tuple[Hook, ...] = (profile_events.accepted,)
 """The charger has been told that its boot is accepted."""
 
 GONE: tuple[Hook, ...] = ()
 """The charger's socket is closed."""
 
-CONFIGURED: tuple[Hook, ...] = ()
+CONFIGURED: tuple[Hook, ...] = (settling.configured, profile_events.configured)
 """The configuration has changed; ``state.snapshot`` is the new one."""
 
-READY: tuple[LineHook, ...] = ()
+READY: tuple[LineHook, ...] = (virtual.heartbeat_after_boot, lapsing.ready)
 """A backoffice takes messages (again)."""
 
-LOST: tuple[LineHook, ...] = ()
+LOST: tuple[LineHook, ...] = (meter_triggers.asker_lost, lapsing.lost)
 """The link of a backoffice is gone, or its route is switched off."""
 
-BEGAN: tuple[SessionHook, ...] = ()
+BEGAN: tuple[SessionHook, ...] = (profile_events.began,)
 """A session has begun."""
 
-ENDED: tuple[SessionHook, ...] = (remote_starts.ended,)
+ENDED: tuple[SessionHook, ...] = (remote_starts.ended, profile_events.ended)
 """A session has ended."""
 
 

@@ -13,7 +13,7 @@ from routing.core.authorization import AuthorizationCache
 from routing.core.ballots import Ballot
 from routing.core.decisions import Memory, Report
 from routing.core.frames import Call
-from routing.core.gate import Gate
+from routing.core.gate import Asked, Gate
 from routing.core.identifiers import Identifiers
 from routing.core.lines import NEVER, Line
 from routing.core.rows import AlarmRow, LatestRow
@@ -103,10 +103,12 @@ class State:
         "lines",
         "new_id",
         "next_deadline",
+        "offered",
         "offline_since",
         "online",
         "remote_starts",
         "settle_at",
+        "sharing",
         "snapshot",
         "timers",
         "transactions",
@@ -127,6 +129,7 @@ class State:
         self.snapshot = snapshot
         self.new_id = new_id
         self.version = ""
+        self.offered: tuple[str, ...] = ()
         self.generation = 0
         self.online = False
         self.offline_since = NEVER
@@ -141,6 +144,7 @@ class State:
         self.garbage: list[float] = []
         self.remote_starts: list[RemoteStart] = []
         self.triggered: dict[str, int] = {}
+        self.sharing: dict[str, list[Asked]] = {}
         self.gate = Gate()
         self.gates: dict[int, list[str]] = {}
         self.last_gate = 0

@@ -12,9 +12,12 @@ from routing.core import (
     certificates,
     charging,
     frames,
+    leases,
+    owners,
     reports,
     sessions,
     streams,
+    triggers,
 )
 from routing.core.actions import Answer
 from routing.core.copies import fan_out
@@ -24,7 +27,7 @@ from routing.core.lines import Line, Phase
 from routing.core.payloads import StatusHead, integer, read, text, wire_time
 from routing.core.replies import EMPTY, reply, unanswered, wait
 from routing.core.rows import ConnectorRow
-from routing.core.snapshot import Role
+from routing.core.settings import views
 from routing.core.state import REPEAT_WINDOW, Received, State
 from routing.core.turn import Turn
 
@@ -73,8 +76,8 @@ def charger_send(state: State, turn: Turn, send: Send) -> None:
 def relay(state: State, turn: Turn, received: Received) -> None:
     """Fan a CALL out by its table row and see to its answer."""
     answerer = _answerer(state, turn, received)
-    fan_out(state, turn, received, answerer)
-    if answerer is None:
+    is_asked = fan_out(state, turn, received, answerer)
+    if answerer is None or not is_asked:
         _answer_here(state, turn, received)
     else:
         wait(state, received, answerer, state.snapshot.options.T_stop)
@@ -90,7 +93,7 @@ def _answerer(state: State, turn: Turn, received: Received) -> Line | None:
         if is_held and owner is None:
             return None
     if received.row.answer is Answer.ENERGY_OWNER:
-        owner = next((line for line in state.lines.values() if line.route.role is Role.ENERGY), None)
+        owner = owners.energy_owner(state)
     line = owner or state.billing
     return line if line is not None and not (line.why_silent or line.why_not_accepted) else None
 
@@ -200,8 +203,7 @@ HANDLERS: dict[str, Callable[[State, Turn, Received], None]] = {
     "BootNotification": booting.boot,
     "SignCertificate": _sign,
     "StatusNotification": _status,
-    "FirmwareStatusNotification": _latest("firmware"),
-    "DiagnosticsStatusNotification": _latest("diagnostics"),
+    **{action: _latest(kind) for action, kind in triggers.PROGRESS.items()},
     "Authorize": authorizing.authorize,
     "StartTransaction": charging.start,
     "StopTransaction": charging.stop,
@@ -211,7 +213,9 @@ HANDLERS: dict[str, Callable[[State, Turn, Received], None]] = {
 
 OBSERVERS: dict[str, tuple[Callable[[State, Turn, Received], None], ...]] = {
     **dict.fromkeys(reports.IN_PARTS, (reports.part_ended,)),
-    **dict.fromkeys(reports.STATUSES, (reports.status_ended,)),
+    **dict.fromkeys(leases.STATUSES, (leases.note_status,)),
+    **dict.fromkeys(reports.STATUSES, (reports.status_ended, leases.note_status)),
+    "NotifyReport": (reports.part_ended, views.note_report),
     "BatterySwap": (reports.swap_ended,),
     "ClosePeriodicEventStream": (streams.closed,),
     "ReservationStatusUpdate": (reports.reservation_ended,),
