@@ -28,7 +28,8 @@ REPORTED_CONTROLS = (
 )  # fmt: skip
 
 UP = (
-    # The answer is empty, so the proxy gives it, although the charger may wait for the transaction's owner.
+    # The table names the transaction's owner; the rule above it (2.1: what is empty in the schema is
+    # acknowledged by the proxy) decides, since there is nothing that the owner could say.
     Up("BatterySwap", "transaction", to.EVENTS, Answer.ACK, Queue.DURABLE, fallback="{}",
        to_route=(Rewrite("$.requestId", Kind.REQUEST), *ID_TOKEN)),
     Up("ClosePeriodicEventStream", "monitoring", to.ALL_OWN, Answer.ACK, Queue.SMALL, fallback="{}",
@@ -87,6 +88,7 @@ CHANGED = (
     # Prices are between Billing and the driver: with the option hide_cost others do not see them.
     replace(TRANSACTION_EVENT, to_route=(*TRANSACTION_EVENT.to_route, Rewrite("$.costDetails", Kind.COST),
                                          Rewrite("$.transactionInfo.tariffId", Kind.COST))),
+    # 2.0.1 has no other word than Unknown; 2.1 added Rejected, which is what is meant.
     replace(CLEAR_DISPLAY_MESSAGE, denial=REJECTED),
 )  # fmt: skip
 
