@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -14,13 +15,14 @@ from django.db import Error, transaction
 
 from chargers.attempts import Attempt, off_loop, read_attempt, record_refusal
 from chargers.causes import Cause
-from chargers.credentials import basic_credentials, matches
+from chargers.credentials import Form, basic_credentials, matches, matching_form
 from chargers.identity import BadIdentity, read_identity
 from chargers.limits import AttemptLimits, Tally
 from chargers.models import Charger
+from routing.core import versions
 from routing.core.options import ChargerOptions, OptionError, charger_options
 from routing.core.snapshot import OCPP_VERSIONS, Role
-from routing.models import DefaultRoute, Route
+from routing.models import DefaultRoute, LatestValue, Route
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +35,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
 
     ``charger``: primary key. ``subprotocol``: what the handshake answers, None for no header.
     ``ping``: seconds, 0 for none. ``compression``: whether it may compress what it sends.
+    ``offered``: the versions that could have been chosen. ``quirks``: what is odd about the handshake.
     """
 
     charger: int
@@ -42,6 +45,8 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
     remote_address: str
     ping: float
     compression: bool = True
+    offered: tuple[str, ...] = ()
+    quirks: tuple[str, ...] = ()
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,25 +80,34 @@ class Choice(msgspec.Struct, frozen=True):
 
 
 def choose_version(
-    offered: Sequence[str], options: ChargerOptions, accepted_by_billing: Collection[str]
+    offered: Sequence[str],
+    options: ChargerOptions,
+    accepted_by_billing: Collection[str],
+    refused_by_billing: Collection[str] = (),
 ) -> Choice | Refusal:
     """The version to speak with a charger that offers ``offered``, in its order of preference.
 
-    ``accepted_by_billing``: versions that the billing backoffice is known to accept, empty if unknown.
-    Where it accepts none of the offered ones, the charger is served all the same and billing
-    counts as away. Source: ocpp-semantics 1.2; OCPP-J 1.6 section 3.1.2.
+    ``accepted_by_billing``: versions that the billing backoffice is known to accept, empty if unknown;
+    ``refused_by_billing``: those that it has lately refused. Where it accepts none of the offered ones,
+    the charger is served all the same and billing counts as away.
+    Source: ocpp-semantics 1.2; OCPP-J 1.6 section 3.1.2.
     """
     if not offered:
         if options.assume_subprotocol is None:
             return _no_version(Cause.NO_SUBPROTOCOL, "the charger offers no subprotocol", options)
         return Choice(_VERSIONS[options.assume_subprotocol], None)
-    wanted = OCPP_VERSIONS if options.pinned is None else (options.pinned,)
-    common = [name for name in offered if _VERSIONS.get(name) in wanted]
+    common = _in_question(offered, options)
     if not common:
         shown = ", ".join(offered)[:100]
         return _no_version(Cause.UNSUPPORTED_SUBPROTOCOL, f'the charger offers "{shown}"', options)
-    best = next((name for name in common if _VERSIONS[name] in accepted_by_billing), common[0])
-    return Choice(_VERSIONS[best], best)
+    best = versions.preferred(common, accepted_by_billing, refused_by_billing)
+    return Choice(best, f"ocpp{best}")
+
+
+def _in_question(offered: Sequence[str], options: ChargerOptions) -> list[str]:
+    """The versions among those offered that the proxy may choose, in the charger's order."""
+    wanted = OCPP_VERSIONS if options.pinned is None else (options.pinned,)
+    return [_VERSIONS[name] for name in offered if _VERSIONS.get(name) in wanted]
 
 
 def _no_version(cause: Cause, what: str, options: ChargerOptions) -> Refusal:
@@ -110,15 +124,23 @@ def check_credentials(identity: str, hashes: list[str], authorization: bytes | N
     """
     if not hashes:
         return None
-    credentials = basic_credentials(authorization or b"")
-    if credentials is None:
+    sent, is_its_own, password = _credentials(identity, authorization)
+    if not sent:
         return _unauthorized(Cause.NO_CREDENTIALS, "HTTP Basic credentials are asked for and were not sent")
-    together, user = b":".join(credentials), identity.encode() + b":"
-    if not together.startswith(user):
+    if not is_its_own:
         return _unauthorized(Cause.WRONG_USER, "the user name of HTTP Basic is not the identity of the URL")
-    if not matches(identity, together[len(user) :], hashes):
+    if not matches(identity, password, hashes):
         return _unauthorized(Cause.WRONG_PASSWORD, "the password is not the one that is stored")
     return None
+
+
+def _credentials(identity: str, authorization: bytes | None) -> tuple[bool, bool, bytes]:
+    """Whether HTTP Basic was sent, whether its user is this identity, and then the password."""
+    credentials = basic_credentials(authorization or b"")
+    if credentials is None:
+        return False, False, b""
+    together, user = b":".join(credentials), identity.encode() + b":"
+    return True, together.startswith(user), together[len(user) :]
 
 
 def _unauthorized(cause: Cause, sentence: str) -> Refusal:
@@ -219,7 +241,8 @@ def examine(attempt: Attempt) -> Admission | Refusal:
 
 def _with_version(charger: Charger, attempt: Attempt) -> Admission | Refusal:
     options = _options(charger)
-    choice = choose_version(attempt.offered, options, _accepted_by_billing(charger))
+    accepted, refused = _known_of_billing(charger)
+    choice = choose_version(attempt.offered, options, accepted, refused)
     if isinstance(choice, Refusal):
         return choice
     return Admission(
@@ -230,13 +253,31 @@ def _with_version(charger: Charger, attempt: Attempt) -> Admission | Refusal:
         remote_address=attempt.remote_address,
         ping=options.ping,
         compression=options.compression,
+        offered=tuple(_in_question(attempt.offered, options)),
+        quirks=tuple(_quirks(charger, attempt)),
     )
 
 
-def _accepted_by_billing(charger: Charger) -> list[str]:
+def _quirks(charger: Charger, attempt: Attempt) -> Iterator[str]:
+    """What is odd about a handshake that is let in, by the names of routing.core.quirks."""
+    if not attempt.offered:
+        yield "missing_subprotocol"
+    _, _, password = _credentials(charger.identity, attempt.authorization)
+    hashes = charger.password_hashes
+    if hashes and matching_form(charger.identity, password, hashes) is Form.LITERAL:
+        yield "hex_password"
+
+
+def _known_of_billing(charger: Charger) -> tuple[list[str], list[str]]:
+    """The versions that Billing takes, by configuration or else by experience, and those it has refused."""
     routes = charger.routes.filter(enabled=True, role=Role.BILLING.value, backoffice__enabled=True)
-    versions: list[str] | None = routes.values_list("backoffice__ocpp_versions", flat=True).first()
-    return versions or []
+    row = routes.values_list("pk", "backoffice__ocpp_versions").first()
+    if row is None:
+        return [], []
+    stored = LatestValue.objects.filter(charger=charger, kind=versions.KIND, key=str(row[0]))
+    learned = versions.known(stored.values_list("payload", flat=True).first() or "")
+    now = datetime.now(UTC)
+    return row[1] or learned.accepted, [v for v in learned.refused if learned.refuses(v, now)]
 
 
 def _options(charger: Charger) -> ChargerOptions:

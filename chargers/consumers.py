@@ -156,4 +156,6 @@ def _request(admission: Admission) -> Attach:
         identity=admission.identity,
         ocpp_version=admission.ocpp_version,
         remote_address=admission.remote_address,
+        offered=admission.offered,
+        quirks=admission.quirks,
     )

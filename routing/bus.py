@@ -28,12 +28,16 @@ class Attach(msgspec.Struct, frozen=True, kw_only=True):
     """A charger that was admitted and wants its session.
 
     ``charger`` is the primary key of the Charger row, ``ocpp_version`` one of OCPP_VERSIONS.
+    ``offered``: those between which there was a choice, in the charger's order. ``quirks``: what was odd
+    about its handshake, names of routing.core.quirks.
     """
 
     charger: int
     identity: str
     ocpp_version: str
     remote_address: str
+    offered: tuple[str, ...] = ()
+    quirks: tuple[str, ...] = ()
 
 
 class Attachment(Protocol):

@@ -140,7 +140,11 @@ class Session:
         if replaced is not None:
             logger.info("%s: replaced by a connection from %s", self.identity, request.remote_address)
             replaced.socket.close(1008, "replaced")
-        self._carry_out(self._machine.charger_connected(request.ocpp_version, now(), utcnow()))
+        self._carry_out(
+            self._machine.charger_connected(
+                request.ocpp_version, now(), utcnow(), offered=request.offered, quirks=request.quirks
+            )
+        )
         return attachment
 
     def charger_frame(self, attachment: ChargerAttachment, text: str) -> None:

@@ -10,7 +10,20 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
-from routing.core import acceptance, answers, audit, calls, dispatch, down, frames, hooks, registration, up
+from routing.core import (
+    acceptance,
+    answers,
+    audit,
+    calls,
+    clocks,
+    dispatch,
+    down,
+    frames,
+    hooks,
+    registration,
+    up,
+    versions,
+)
 from routing.core.decisions import (
     DELIVERY_WINDOW,
     CloseCharger,
@@ -66,8 +79,20 @@ class Machine:
 
     # -- the charger -----------------------------------------------------------------------------
 
-    def charger_connected(self, ocpp_version: str, now: float, utc: datetime) -> list[Decision]:
-        """A new socket of the charger; it replaces any older one."""
+    def charger_connected(
+        self,
+        ocpp_version: str,
+        now: float,
+        utc: datetime,
+        *,
+        offered: tuple[str, ...] = (),
+        quirks: tuple[str, ...] = (),
+    ) -> list[Decision]:
+        """A new socket of the charger; it replaces any older one.
+
+        ``offered``: the versions between which there was a choice, in the charger's order. ``quirks``:
+        what was odd about its handshake (``quirks.QUIRKS``).
+        """
         state, turn = self._state, Turn(now, utc)
         calls.charger_lost(state, turn, "charger reconnected")
         state.generation += 1
@@ -79,6 +104,10 @@ class Machine:
         state.answered.clear()
         state.used_answers.clear()
         state.garbage.clear()
+        state.offered = offered
+        state.cancel(versions.KIND)
+        for quirk in quirks:
+            state.note_quirk(quirk, "its handshake", turn)
         state.settle_at = now + SETTLE
         state.gate.rebooting_until = min(state.gate.rebooting_until, state.settle_at)
         state.wake_at(state.settle_at)
@@ -190,7 +219,9 @@ class Machine:
             dispatch.set_link(state, turn, line, link, error)
             if link != "dialling":
                 line.failed = True
-                answers.link_lost(state, turn, line, "the owner is away")
+                mismatch = link == "parked" and error.startswith(versions.ALARM)
+                if not (mismatch and versions.refused(state, turn, line, error)):
+                    answers.link_lost(state, turn, line, "the owner is away")
                 acceptance.billing_lost(state, turn, line)
         return self._end(turn)
 
@@ -200,6 +231,7 @@ class Machine:
         line = state.lines.get(route)
         if line is not None and line.wanted:
             acceptance.billing_found(state, line)
+            versions.opened(state, turn, line)
             registration.opened(state, turn, line)
             turn.touched.add(route)
         return self._end(turn)
@@ -316,6 +348,8 @@ class Machine:
         if line.wanted:
             turn.emit(CloseLink(line.key, 1000, "route switched off"))
         line.wanted = False
+        for alarm in (versions.ALARM, clocks.ALARM):
+            state.clear_alarm(alarm, turn, str(line.key))
         self._lost(turn, line, "the route was switched off")
         dispatch.set_link(state, turn, line, "closed")
 

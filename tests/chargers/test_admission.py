@@ -176,6 +176,7 @@ class TestDoor:
             subprotocol="ocpp2.0.1",
             remote_address="10.0.0.1",
             ping=0,
+            offered=("2.0.1",),
         )
         assert await stored_attempts() == []
 
