@@ -121,6 +121,7 @@ class RouteOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     None for one that is made of the card. ``hide_cost``: cost and tariff of sessions of others stay hidden.
     ``retry_attempts`` and ``retry_interval``: how often and how long apart a delivery is repeated
     (the interval is multiplied by the number of attempts made) before it is a dead letter.
+    ``filter_measurands``: leave out of meter values what this backoffice has not asked for.
     ``trigger_limit`` and ``reset_limit``: boots that the backoffice may ask for, and resets, in
     10 minutes (routing.core.rates); 0 for none at all, None for any number.
     """
@@ -136,6 +137,7 @@ class RouteOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     ping: float = 30
     retry_attempts: int = 3
     retry_interval: float = 60
+    filter_measurands: bool = False
     trigger_limit: int | None = 3
     reset_limit: int | None = 3
 

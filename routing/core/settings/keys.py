@@ -151,8 +151,10 @@ def find(ocpp_version: str, name: str) -> Setting:
     table = _TABLES[ocpp_version]
     name = name.strip()
     plain = name.lower()
-    component = plain.partition(".")[0]
-    return table.get(plain) or table.get(f"{component}.*", None) or Setting(name, Kind.UNKNOWN)
+    if plain in table:
+        return table[plain]
+    whole = table.get(f"{plain.partition('.')[0]}.*")
+    return Setting(name, Kind.UNKNOWN if whole is None else whole.kind)
 
 
 def table(ocpp_version: str) -> tuple[Setting, ...]:

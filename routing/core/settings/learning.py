@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+import msgspec
+
+from routing.core.frames import quote
 from routing.core.state import State
 from routing.core.turn import Turn
 
@@ -27,6 +30,11 @@ _NAMES = (
     "SendLocalListMaxLength",
     "StopTxnAlignedDataMaxLength",
     "StopTxnSampledDataMaxLength",
+    "AlignedDataCtrlr.Measurands.maxLimit",
+    "AlignedDataCtrlr.TxEndedMeasurands.maxLimit",
+    "SampledDataCtrlr.TxEndedMeasurands.maxLimit",
+    "SampledDataCtrlr.TxStartedMeasurands.maxLimit",
+    "SampledDataCtrlr.TxUpdatedMeasurands.maxLimit",
 )
 
 _TWINS = {
@@ -44,18 +52,54 @@ _REMEMBERED: Mapping[str, str] = MappingProxyType(
 )
 
 
+class Limit(msgspec.Struct, frozen=True, gc=False):
+    """How long a list may be: so many items, or so many characters; None where nobody knows."""
+
+    items: int | None = None
+    characters: int | None = None
+
+    def holds(self, listed: Sequence[str]) -> bool:
+        """Whether a list is short enough."""
+        if self.items is not None and len(listed) > self.items:
+            return False
+        return self.characters is None or len(",".join(listed)) <= self.characters
+
+
+NO_LIMIT = Limit()
+
+
 def known(state: State, name: str) -> str | None:
     """The value that the charger last reported of a key of 1.6 (or its twin in 2.x), None if it never did.
 
     ``name`` is spelled as 1.6 spells it; only what is listed in this module is remembered.
     """
     row = state.remembered(KIND, name)
-    return None if row is None else row.payload
+    if row is None:
+        return None
+    try:
+        return msgspec.json.decode(row.payload, type=str)
+    except msgspec.DecodeError:
+        return None
 
 
 def learn(state: State, turn: Turn, name: str, value: str) -> None:
-    """Take note of a value that the charger has, under a 1.6 key or a 2.x ``Component.Variable``."""
-    remembered = _REMEMBERED.get(name.strip().lower())
+    """Take note of a value that the charger has, under a 1.6 key or a 2.x ``Component.Variable``.
+
+    ``Component.Variable.maxLimit`` is that of its characteristics in a NotifyReport.
+    """
+    plain = name.strip().lower()
+    remembered = _REMEMBERED.get(plain)
     if remembered is None or not value or len(value) > LONGEST or known(state, remembered) == value:
         return
-    state.remember(KIND, remembered, value, turn)
+    state.remember(KIND, remembered, quote(value), turn)
+
+
+def limit(state: State, name: str) -> Limit:
+    """How long a list of measurands may be.
+
+    Source: OCPP 1.6 edition 2, section 9.1 (MaxLength is a number of items); OCPP 2.0.1 part 2,
+    VariableCharacteristicsType (maxLimit of a list is a number of characters).
+    """
+    value = known(state, name) if name else None
+    number = int(value) if value and value.isascii() and value.isdecimal() and len(value) < 10 else None
+    return Limit(characters=number) if name.endswith(".maxLimit") else Limit(items=number)
