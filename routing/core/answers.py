@@ -17,6 +17,7 @@ from routing.core import (
     spans,
 )
 from routing.core.actions import Queue
+from routing.core.charging_profiles import dynamic
 from routing.core.dispatch import failed
 from routing.core.errors import Condition, read_code
 from routing.core.frames import CallError, CallResult, CallResultError
@@ -326,6 +327,8 @@ def _for_charger(state: State, turn: Turn, received: Received, waiting: Waiting,
         payload = authorizing.taken(state, turn, waiting, payload)
     if received.call.action == "TransactionEvent" and received.transaction is not None:
         sessions.remember_answer(received.transaction, received.call, payload)
+    if received.call.action == "PullDynamicScheduleUpdate":
+        return dynamic.answered(state, received.call.payload, payload)
     if received.call.action == "StartTransaction" and received.transaction is not None:
         return _start_for_charger(state, turn, received.transaction, payload)
     return payload

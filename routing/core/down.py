@@ -12,6 +12,7 @@ from routing.core import (
     display_messages,
     guard,
     leases,
+    local_list,
     monitoring,
     policy,
     rates,
@@ -184,6 +185,8 @@ HANDLERS: dict[str, Handler] = {
     "ExtendedTriggerMessage": triggers.trigger,
     "ClearVariableMonitoring": monitoring.clear_monitors,
     "GetPeriodicEventStream": streams.list_streams,
+    "SendLocalList": local_list.send_list,
+    "GetLocalListVersion": local_list.get_version,
 }
 """Actions that are not simply forwarded."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from routing.core import meter_triggers, remote_starts
+from routing.core import local_list, meter_triggers, remote_starts
 from routing.core.charging_profiles import events as profile_events
 from routing.core.charging_profiles import lapsing
 from routing.core.lines import Line
@@ -27,19 +27,19 @@ CONNECTED: tuple[Hook, ...] = (settling.connected, profile_events.connected)
 BOOTED: tuple[Hook, ...] = ()
 """The charger has sent a BootNotification."""
 
-ACCEPTED: tuple[Hook, ...] = (profile_events.accepted,)
+ACCEPTED: tuple[Hook, ...] = (profile_events.accepted, local_list.booted)
 """The charger has been told that its boot is accepted."""
 
 GONE: tuple[Hook, ...] = ()
 """The charger's socket is closed."""
 
-CONFIGURED: tuple[Hook, ...] = (settling.configured, profile_events.configured)
+CONFIGURED: tuple[Hook, ...] = (settling.configured, profile_events.configured, local_list.settle)
 """The configuration has changed; ``state.snapshot`` is the new one."""
 
 READY: tuple[LineHook, ...] = (virtual.heartbeat_after_boot, lapsing.ready)
 """A backoffice takes messages (again)."""
 
-LOST: tuple[LineHook, ...] = (meter_triggers.asker_lost, lapsing.lost)
+LOST: tuple[LineHook, ...] = (meter_triggers.asker_lost, lapsing.lost, local_list.asker_lost)
 """The link of a backoffice is gone, or its route is switched off."""
 
 BEGAN: tuple[SessionHook, ...] = (profile_events.began,)

@@ -39,6 +39,8 @@ def charger_call(state: State, turn: Turn, call: Call) -> None:
     row = actions.up(state.version, call.action)
     if row is None or row.is_send:
         return _refuse(state, turn, call)
+    if call.raw_id[0] != '"':
+        state.note_quirk("numeric_message_id", call.raw_id[:60], turn)
     received = Received(call, row, state.next_seq(turn.utc), turn)
     handle = HANDLERS.get(call.action)
     if handle is None:
@@ -112,6 +114,8 @@ def _repeats(state: State, turn: Turn, call: Call) -> bool:
             return True
     text_, frame, at = state.answered.get(call.message_id, ("", "", 0.0))
     if text_ != call.text or turn.now - at >= REPEAT_WINDOW:
+        if text_ and text_ != call.text:
+            state.note_quirk("repeated_message_ids", f"{call.raw_id[:60]} for {call.action[:50]}", turn)
         return False
     if any(frame in waiting for waiting in state.gates.values()):
         return True  # its answer waits for the store, and is for both
@@ -188,6 +192,9 @@ def _latest(kind: str) -> Callable[[State, Turn, Received], None]:
 
 def _meter(state: State, turn: Turn, received: Received) -> None:
     sessions.meter(state, received)
+    number, known = received.number, received.transaction
+    if number and (known is None or known.row.charger_transaction_id != number):
+        quirks.note_odd_transaction(state, turn, number)
     relay(state, turn, received)
 
 

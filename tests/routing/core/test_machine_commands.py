@@ -60,6 +60,8 @@ def test_who_may_send_what_and_how_the_others_are_refused(version: str, row: Dow
         if access is Access.DENY or own or row.action == "SetNetworkProfile":
             assert world.commands == []
             denial = actions.deny_payload(row, "{}")
+            if row.action == "ClearChargingProfile" and own:
+                denial = '{"status":"Unknown"}'  # not refused: none of its own is there
             assert answer == [3, "x", json.loads(denial)] if denial else answer[:2] == [4, "x"]
         else:
             assert [c[2] for c in world.commands] == [row.action], (role, names_a_transaction)
@@ -344,17 +346,19 @@ def test_a_number_given_twice_means_the_newest_session(world: World) -> None:
 
 
 def test_a_profile_in_a_remote_start_carries_no_transaction(world: World) -> None:
-    payload = {"idTag": "A", "chargingProfile": {"chargingProfileId": 1, "transactionId": 5, "stackLevel": 0}}
+    profile = {"chargingProfileId": 1, "stackLevel": 0, "chargingProfilePurpose": "TxProfile"}
+    payload = {"idTag": "A", "chargingProfile": {"transactionId": 5, **profile}}
     world["billing"].call("RemoteStartTransaction", payload, "x")
-    assert world.commands[0][3]["chargingProfile"] == {"chargingProfileId": 1, "stackLevel": 0}
+    assert world.commands[0][3]["chargingProfile"] == profile
 
 
 @pytest.mark.parametrize(("number", "sent"), [(900, 100), (100, None)])
 def test_a_profile_of_a_session_has_the_chargers_number(number: int, sent: int | None) -> None:
-    world = World()
+    world = World(BILLING, route(2, "energy", Role.CONTROL, {"SetChargingProfile:TxProfile": Verdict.ALLOW}))
     world.boot()
     world.call("StartTransaction", start())
-    profile = {"connectorId": 1, "csChargingProfiles": {"transactionId": number}}
+    profile = {"chargingProfileId": 1, "stackLevel": 0, "chargingProfilePurpose": "TxProfile"}
+    profile = {"connectorId": 1, "csChargingProfiles": {"transactionId": number, **profile}}
     world["energy"].call("SetChargingProfile", profile, "x")
     assert [c[3]["csChargingProfiles"]["transactionId"] for c in world.commands] == ([sent] if sent else [])
 
