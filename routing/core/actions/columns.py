@@ -49,7 +49,8 @@ BILLING_GUARDED = access("G D D D D")
 BILLING_OR_SERVICE = access("A D D D A")
 FIRMWARE = access("G D D D G")
 CONFIGURATION = access("G G D D G")
-# Energy reads single variables (GetVariables is open to all), not the whole device: profiles are all it may send.
+# Energy reads variables one by one (GetVariables is open to all), not the device as a whole: it may send
+# profiles only.
 REPORTS = access("A A A D A")
 MONITORS = access("A G D D G")
 OWN_MONITORS = access("O O O D O")
