@@ -53,7 +53,7 @@ def test_19_the_same_message_id_twice(version: str) -> None:
 
 
 def test_35_a_session_is_ended_by_the_number_that_its_asker_was_given() -> None:
-    """Given energy's 900 for the charger's 100, then its stop of 900 means 100 and its stop of 100 nothing."""
+    """Given energy's 900 for the charger's 100, then its stop of 900 means 100, its stop of 100 nothing."""
     world = World(
         BILLING, route(2, "energy", Role.CONTROL, {"RemoteStopTransaction": Verdict.ALLOW}), version="1.6"
     )
