@@ -17,6 +17,7 @@ from accounts.models import Organisation
 from backoffices.models import Backoffice
 from chargers.credentials import hash_password, is_current
 from chargers.models import Charger
+from proxy_site.configuration.cards import apply_cards
 from proxy_site.configuration.document import Document, Fault, Place, Refused
 from proxy_site.configuration.presets import preset_faults
 from proxy_site.configuration.reading import (
@@ -72,6 +73,7 @@ class _Application:
         self._check()
         self._organisations()
         self._presets()
+        self.changes += apply_cards(self.wanted.cards, self.organisations, prune=self.prune)
         self._backoffices()
         self._remove_routes()
         self._chargers()

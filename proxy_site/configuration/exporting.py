@@ -11,7 +11,7 @@ import yaml
 from accounts.models import Organisation
 from backoffices.models import Backoffice
 from chargers.models import Charger
-from routing.models import DefaultRoute, PermissionPreset, Route
+from routing.models import Card, DefaultRoute, PermissionPreset, Route
 
 NOT_EXPORTED = "# password: one is set; it is never exported, and apply leaves it alone"
 
@@ -31,6 +31,7 @@ def export() -> str:
             "default_routes",
             (_dump(_any_route(row)) for row in DefaultRoute.objects.select_related("backoffice")),
         ),
+        _section("cards", (_card(row) for row in Card.objects.select_related("organisation"))),
         _section("chargers", (_charger(charger) for charger in chargers)),
     ]
     return "".join(sections) or "# nothing is configured\n"
@@ -44,6 +45,17 @@ def _section(name: str, entries: Iterable[str]) -> str:
 def _preset(row: PermissionPreset) -> str:
     values = {"name": row.name, "organisation": row.organisation.name, "role": row.role}
     return _dump(_but_defaults({**values, "permissions": row.permissions}))
+
+
+def _card(row: Card) -> str:
+    """In full, for the file is the operator's own."""
+    expires_at = row.expires_at.isoformat() if row.expires_at else None
+    values = {"id_tag": row.id_tag, "organisation": row.organisation.name, "label": row.label}
+    return _dump(
+        _but_defaults(
+            {**values, "group": row.group, "expires_at": expires_at, "blocked": row.blocked or None}
+        )
+    )
 
 
 def _backoffice(row: Backoffice) -> str:

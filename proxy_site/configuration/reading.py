@@ -6,6 +6,7 @@ import binascii
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -18,7 +19,8 @@ from chargers.models import Charger
 from proxy_site.configuration.document import Document, Item, Place
 from routing.core.options import ChargerOptions, RouteOptions
 from routing.core.snapshot import OCPP_VERSIONS
-from routing.models import PermissionPreset, Route
+from routing.models import Card, PermissionPreset, Route
+from routing.models.cards import masked
 from routing.validation import (
     Problem,
     did_you_mean,
@@ -33,10 +35,19 @@ SECTIONS = {
     "presets": False,
     "backoffices": False,
     "default_routes": False,
+    "cards": False,
     "chargers": False,
 }
 ORGANISATION = {"name": True}
 PRESET = {"name": True, "organisation": True, "role": True, "permissions": False}
+CARD = {
+    "id_tag": True,
+    "organisation": True,
+    "label": False,
+    "group": False,
+    "expires_at": False,
+    "blocked": False,
+}
 BACKOFFICE = {
     "name": True,
     "organisation": False,
@@ -73,11 +84,11 @@ class Secret:
 
 @dataclass
 class Entry:
-    """One organisation, preset, backoffice, charger or route.
+    """One organisation, preset, backoffice, card, charger or route.
 
-    ``key``: its name, identity, or (of routes) the name of the backoffice; of presets the name with the
-    organisation's. ``values``: by the
-    names of the model's fields, organisations by name; what the file leaves out has its default.
+    ``key``: its name, identity, or (of routes) the name of the backoffice; of presets and cards that with
+    the organisation's. ``shown_as``: what errors call it, where not by its key. ``values``: by the names of
+    the model's fields, organisations by name; what the file leaves out has its default.
     ``has_password`` tells a password of null from one that is not mentioned.
     """
 
@@ -88,6 +99,7 @@ class Entry:
     has_password: bool = False
     password: Secret | None = None
     routes: list[Entry] = field(default_factory=list)
+    shown_as: str = ""
 
 
 @dataclass
@@ -98,12 +110,12 @@ class Wanted:
     presets: dict[str, Entry]
     backoffices: dict[str, Entry]
     default_routes: dict[str, Entry] | None
+    cards: dict[str, Entry]
     chargers: dict[str, Entry]
 
     def names_nothing(self) -> bool:
-        return not (
-            self.organisations or self.presets or self.backoffices or self.default_routes or self.chargers
-        )
+        sections = (self.organisations, self.presets, self.backoffices, self.default_routes, self.cards)
+        return not (any(sections) or self.chargers)
 
 
 def read(name: str, content: bytes | str) -> tuple[Document, Wanted]:
@@ -127,6 +139,7 @@ class _Reader:
             presets=self._entries(sections.get("presets"), self._preset),
             backoffices=self._entries(sections.get("backoffices"), self._backoffice),
             default_routes=None if defaults is None else self._routes(defaults, self._default_route),
+            cards=self._entries(sections.get("cards"), self._card),
             chargers=self._entries(sections.get("chargers"), self._charger),
         )
 
@@ -136,7 +149,8 @@ class _Reader:
         for item in self.document.items(section) if section else []:
             entry = read_one(item)
             if first := entries.get(entry.key):
-                sentence = f"{shown(entry.key)} stands here twice, first in line {first.place.line}"
+                name = shown(entry.shown_as or entry.key)
+                sentence = f"{name} stands here twice, first in line {first.place.line}"
                 self.document.fault(entry.place, sentence)
             if entry.key:
                 entries.setdefault(entry.key, entry)
@@ -182,6 +196,24 @@ class _Reader:
             "enabled": self._enabled(row),
         }
         return self._entry(item, row, name, values)
+
+    def _card(self, item: Item) -> Entry:
+        row = self.document.mapping(item, CARD)
+        id_tag, organisation = self._text(row, "id_tag", Card), self._reference(row, "organisation")
+        if "organisation" in row and organisation is None:
+            self.document.fault(row["organisation"].place, "a card belongs to an organisation; name one")
+        values = {
+            "id_tag": id_tag,
+            "organisation": organisation,
+            "label": self._text(row, "label", Card),
+            "group": self._text(row, "group", Card),
+            "expires_at": self._moment(row.get("expires_at")),
+            "blocked": self.document.flag(row["blocked"]) if "blocked" in row else False,
+        }
+        key = card_key(id_tag, organisation) if id_tag and organisation else ""
+        entry = self._entry(item, row, key, values)
+        entry.shown_as = masked(id_tag)
+        return entry
 
     def _charger(self, item: Item) -> Entry:
         row = self.document.mapping(item, CHARGER)
@@ -248,6 +280,21 @@ class _Reader:
     def _enabled(self, row: dict[str, Item]) -> bool:
         return self.document.flag(row["enabled"]) if "enabled" in row else True
 
+    def _moment(self, item: Item | None) -> datetime | None:
+        """Date and time with a zone; None for null."""
+        text = self.document.text(item) if item else None
+        if item is None or text is None:
+            return None
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            moment = None
+        if moment is None or moment.tzinfo is None:
+            expected = "expected date and time with a zone, like 2027-01-01T00:00:00Z"
+            self.document.fault(item.place, f"{shown(text)} is not a moment; {expected}")
+            return None
+        return moment
+
     def _role(self, item: Item | None) -> str:
         role = self.document.text(item) if item else None
         if item and (problem := role_problem(role)):
@@ -303,6 +350,11 @@ class _Reader:
         return secret
 
 
+def card_key(id_tag: str, organisation: str) -> str:
+    """How a card is told from all others: capitals and small letters are the same."""
+    return f"{id_tag.upper()} ({organisation})"
+
+
 def preset_key(name: str, organisation: str | None) -> str:
     """How a preset is told from those of other organisations, also to people; "" without a name."""
     return f"{name} ({organisation})" if name and organisation else ""
@@ -314,7 +366,8 @@ def unknown_references(
     """Names that neither the file nor (as given) the database has, with their places."""
     organisations = organisations | set(wanted.organisations)
     backoffices = backoffices | set(wanted.backoffices)
-    for entry in [*wanted.presets.values(), *wanted.backoffices.values(), *wanted.chargers.values()]:
+    owned = (wanted.presets, wanted.backoffices, wanted.cards, wanted.chargers)
+    for entry in (entry for section in owned for entry in section.values()):
         name = entry.values["organisation"]
         if name is not None and name not in organisations:
             yield entry.places["organisation"], _unknown(name, "organisation", organisations)

@@ -39,6 +39,7 @@ def test_each_option_is_documented_with_its_default(heading, options):
     [
         ("organisations", reading.ORGANISATION),
         ("presets", reading.PRESET),
+        ("cards", reading.CARD),
         ("backoffices", reading.BACKOFFICE),
         ("chargers", reading.CHARGER),
     ],

@@ -10,7 +10,7 @@ from chargers.credentials import hash_password
 from chargers.models import Charger
 from proxy_site.configuration.applying import apply
 from proxy_site.configuration.exporting import export
-from routing.models import DefaultRoute, PermissionPreset, Route
+from routing.models import Card, DefaultRoute, PermissionPreset, Route
 
 pytestmark = pytest.mark.django_db
 
@@ -25,6 +25,7 @@ def everything():
     PermissionPreset.objects.create(
         organisation=Organisation.objects.create(name="B"), name="null", role="energy"
     )
+    Card.objects.create(organisation=organisation, id_tag="0123", label="- null", group="G", blocked=True)
     backoffice = Backoffice.objects.create(
         name="energy", organisation=organisation, url="wss://e/{identity}", username="0123",
         password=b"topsecret", ocpp_versions=["1.6", "2.1"], enabled=False,
@@ -51,7 +52,7 @@ def test_apply_takes_it_without_a_change(everything):
 
 def test_it_makes_the_same_elsewhere(everything):
     text = export()
-    for model in (DefaultRoute, Route, PermissionPreset, Charger, Backoffice, Organisation):
+    for model in (DefaultRoute, Route, PermissionPreset, Card, Charger, Backoffice, Organisation):
         model.objects.all().delete()
     apply("export", text)
     without_secrets = "\n".join(line for line in text.splitlines() if "password" not in line)
@@ -79,5 +80,5 @@ def test_nothing_configured_is_still_yaml():
 
 def test_queries_do_not_grow_with_rows(everything, django_assert_num_queries):
     Charger.objects.bulk_create(Charger(identity=f"CP-{n}") for n in range(50))
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         export()
