@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.routing.core.harness import World, route
+from routing.core.snapshot import RouteSnapshot
+from tests.routing.core.harness import BILLING, ENERGY, WATCHER, World
 from tests.routing.core.schemas import judge
+
+VERSIONS = ["1.6", "2.0.1", "2.1"]
 
 KEYS = {
     "MeterValueSampleInterval": "0",
@@ -130,4 +133,31 @@ def ask(world: World, who: str, action: str, payload: Any) -> Any:
     return answer[2]
 
 
-__all__ = ["Charger", "ask", "get_one", "route", "set_one", "variable"]
+def sampled(version: str) -> str:
+    """What the interval of sampled values is called."""
+    return "MeterValueSampleInterval" if version == "1.6" else "SampledDataCtrlr.TxUpdatedInterval"
+
+
+def values(version: str) -> str:
+    """What the list of sampled values is called."""
+    return "MeterValuesSampledData" if version == "1.6" else "SampledDataCtrlr.TxUpdatedMeasurands"
+
+
+def heartbeat(version: str) -> str:
+    """What the heartbeat interval is called."""
+    return "HeartbeatInterval" if version == "1.6" else "OCPPCommCtrlr.HeartbeatInterval"
+
+
+def a_write(version: str, name: str, value: str) -> tuple[str, Any]:
+    """The CALL that sets one key or variable."""
+    if version == "1.6":
+        return "ChangeConfiguration", {"key": name, "value": value}
+    return "SetVariables", {"setVariableData": [variable(name, value)]}
+
+
+def a_world(version: str, *routes: RouteSnapshot) -> tuple[World, Charger]:
+    """A charger that has booted, by default with three backoffices: billing, energy (control), watcher."""
+    world = World(*(routes or (BILLING, ENERGY, WATCHER)), version=version)
+    charger = Charger(world)
+    world.boot()
+    return world, charger
