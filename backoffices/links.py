@@ -14,6 +14,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from msgspec.structs import replace
 from websockets.asyncio.client import connect
 from websockets.exceptions import (
     InvalidHandshake,
@@ -28,12 +29,15 @@ from websockets.uri import parse_uri
 from backoffices.addresses import Addresses, AddressRefused
 from backoffices.handshakes import VersionMismatch, explain, refuses_subprotocol, version_mismatch
 from backoffices.sockets import MAX_MESSAGE_BYTES, Limits, LinkSocket, wire_logger
+from routing.core.passwords import REFUSED as PASSWORD_REFUSED
 from routing.core.rows import LinkState
 from routing.links import DialTarget, LinkListener
 
 logger = logging.getLogger(__name__)
 
 USER_AGENT = "ocpp-proxy"
+
+UNAUTHORIZED = 401
 
 PARKED = (VersionMismatch, AddressRefused, InvalidURI)
 """What only a change of configuration (here or there) will heal: retried slowly."""
@@ -182,6 +186,7 @@ class UpstreamLink:
         "_socket",
         "_task",
         "_timer",
+        "_uses_fallback",
         "closed",
         "ocpp_version",
         "target",
@@ -201,6 +206,7 @@ class UpstreamLink:
         self._socket: LinkSocket | None = None
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._uses_fallback = False
 
     @property
     def open(self) -> bool:
@@ -262,9 +268,9 @@ class UpstreamLink:
         self._wait("waiting", error)
 
     async def _dial(self) -> None:
-        self._tell_state("dialling", self._error)
+        self._tell_state("dialling", PASSWORD_REFUSED if self._uses_fallback else self._error)
         try:
-            socket = await self._dialler.open(self.target, self.ocpp_version)
+            socket = await self._open()
         except (OSError, ValueError, InvalidHandshake, InvalidURI, VersionMismatch) as error:
             self._task = None
             words = explain(error, self.target.url, self._dialler.limits.open_timeout)
@@ -276,6 +282,32 @@ class UpstreamLink:
         else:
             self._task = None
             self._take(socket)
+
+    async def _open(self) -> LinkSocket:
+        """A socket, with the one or the other password where the backoffice has set one itself.
+
+        What was taken last is tried first. Raises as ``Dialler.open``.
+        """
+        try:
+            return await self._dialler.open(self._target_now(), self.ocpp_version)
+        except InvalidStatus as error:
+            if not self.target.has_fallback or error.response.status_code != UNAUTHORIZED:
+                raise
+        self._change_password()
+        try:
+            return await self._dialler.open(self._target_now(), self.ocpp_version)
+        except InvalidStatus:
+            self._change_password()
+            raise
+
+    def _target_now(self) -> DialTarget:
+        if not self._uses_fallback:
+            return self.target
+        return replace(self.target, password=self.target.fallback_password)
+
+    def _change_password(self) -> None:
+        self._uses_fallback = not self._uses_fallback
+        self._tell_state("dialling", PASSWORD_REFUSED if self._uses_fallback else "")
 
     def _take(self, socket: LinkSocket) -> None:
         if self.closed:

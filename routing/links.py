@@ -14,8 +14,9 @@ class DialTarget(msgspec.Struct, frozen=True, kw_only=True):
 
     ``route`` and ``charger`` are primary keys, ``backoffice`` its name for people. ``url`` is
     complete: the alias is in it, percent-encoded. HTTP Basic is sent only where ``password`` (bytes,
-    they need not be text) is not None. ``ping`` is in seconds, 0 for none. ``allow_private`` permits
-    addresses that are not public.
+    they need not be text) is not None. ``has_fallback``: ``password`` was set by the backoffice itself;
+    where it is refused, ``fallback_password`` (None for no HTTP Basic) still counts. ``ping`` is in
+    seconds, 0 for none. ``allow_private`` permits addresses that are not public.
     """
 
     route: int
@@ -24,6 +25,8 @@ class DialTarget(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     username: str
     password: bytes | None = None
+    fallback_password: bytes | None = None
+    has_fallback: bool = False
     ping: float = 30
     allow_private: bool = True
     verify_tls: bool = True

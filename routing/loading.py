@@ -17,12 +17,12 @@ from urllib.parse import quote
 import msgspec
 from django.apps import apps
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.db.models import Exists, F, Max, OuterRef, Q, Window
 from django.db.models.functions import Now, RowNumber
 from django.utils import timezone
 
-from routing import cards, rights
+from routing import cards, changes, rights
 from routing.core import identifiers
 from routing.core.decisions import DELIVERY_WINDOW, Memory
 from routing.core.options import OptionError, charger_options, route_options
@@ -163,6 +163,8 @@ def _target(route: Route, snapshot: RouteSnapshot) -> DialTarget:
         url=dial_url(backoffice.url, snapshot.alias),
         username=snapshot.alias if backoffice.username is None else backoffice.username,
         password=_password(route) if route.has_password else _password(backoffice),
+        fallback_password=_password(route, "previous_password") if route.has_password else None,
+        has_fallback=route.has_password,
         ping=snapshot.options.ping,
         allow_private=settings.PROXY_ALLOW_PRIVATE_UPSTREAMS,
     )
@@ -177,10 +179,10 @@ def dial_url(url: str, alias: str) -> str:
     return f"{path.rstrip('/')}/{encoded}{mark}{query}"
 
 
-def _password(row: Any) -> bytes | None:
+def _password(row: Any, field: str = "password") -> bytes | None:
     """The password of a backoffice, or the one that it has set for the charger of a route."""
     try:
-        password: bytes | None = row.password
+        password: bytes | None = getattr(row, field)
     except ValueError as error:  # encrypted with a key that is gone; the backoffice will refuse, others go on
         log.error("%s %s: its password can't be read, none is sent: %s", row._meta.model_name, row, error)
         return None
@@ -188,17 +190,20 @@ def _password(row: Any) -> bytes | None:
 
 
 def set_password(route: int, password: bytes) -> None:
-    """A backoffice has set another password for the charger: links of this route are dialled with it."""
-    with transaction.atomic():
+    """A backoffice has set another password for the charger: links of this route are dialled with it.
+
+    The one before it is kept: it is what counts where the backoffice refuses its own.
+    """
+    with changes.recorded():  # its lock comes before that of any row, for all writers of configuration
         row = (
             Route.objects.select_related("backoffice")
             .select_for_update(of=("self",))
             .filter(pk=route)
             .first()
         )
-        if row is None:
+        if row is None or (row.has_password and _password(row) == password):
             return
-        row.previous_password = row.password if row.has_password else row.backoffice.password
+        row.previous_password = _password(row) if row.has_password else _password(row.backoffice)
         row.password = password
         row.save(update_fields=["password", "previous_password"])
 

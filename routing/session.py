@@ -121,6 +121,7 @@ class Session:
         self._dial = dial
         self._load_deliveries = load_deliveries
         self._set_password = set_password
+        self._new_passwords: dict[int, bytes] = {}
         self._links: dict[int, Link] = {}
         self._attachment: ChargerAttachment | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -266,7 +267,7 @@ class Session:
                     if self._attachment is not None:
                         self._attachment.socket.close(code, reason)
                 case ChangePassword(route, password):
-                    self._start(self._change_password(route, password))
+                    self._take_password(route, password)
                 case Report(kind, text):
                     logger.info("%s: %s: %s", self.identity, kind, text)
         self._arm()
@@ -295,14 +296,26 @@ class Session:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _change_password(self, route: int, password: bytes) -> None:
-        """The link is dialled anew when the stored change of configuration is noticed."""
-        while True:
+    def _take_password(self, route: int, password: bytes) -> None:
+        is_storing = route in self._new_passwords
+        self._new_passwords[route] = password
+        if not is_storing:
+            self._start(self._change_password(route))
+
+    async def _change_password(self, route: int) -> None:
+        """Store what is newest, one after the other.
+
+        The link is dialled anew when the stored change of configuration is noticed.
+        """
+        while (password := self._new_passwords.get(route)) is not None:
             try:
-                return await self._set_password(route, password)
+                await self._set_password(route, password)
             except DatabaseError as error:
                 logger.warning("%s: cannot store a new password, trying again: %s", self.identity, error)
                 await asyncio.sleep(1)
+                continue
+            if self._new_passwords[route] is password:
+                del self._new_passwords[route]
 
     async def _load_and_feed(self, load: Load) -> None:
         while True:

@@ -20,7 +20,9 @@ from routing.core import (
     down,
     frames,
     hooks,
+    passwords,
     registration,
+    repairs,
     up,
     versions,
 )
@@ -135,6 +137,8 @@ class Machine:
         if not state.online:
             return []
         frame = frames.parse(text)
+        if rules := state.snapshot.options.repair:
+            frame = repairs.repaired(frame, rules, state.version)
         if isinstance(frame, Call):
             up.charger_call(state, turn, frame)
         elif isinstance(frame, (CallResult, CallError)):
@@ -154,6 +158,8 @@ class Machine:
     def _malformed(self, turn: Turn, frame: Malformed) -> None:
         """Text that is no OCPP-J frame (ocpp-semantics 1.7)."""
         state, answer = self._state, ""
+        if frame.message_id is not None:
+            state.note_quirk("mangled_json", frame.problem, turn)
         if frame.message_type in (ANSWERED, ERROR) and frame.message_id is not None:
             calls.charger_answers_nonsense(state, turn, frame.message_id, frame.text)
         elif frame.message_type == 2 and frame.raw_id is not None:
@@ -217,6 +223,7 @@ class Machine:
         line = state.lines.get(route)
         if line is not None and line.wanted:
             dispatch.set_link(state, turn, line, link, error)
+            passwords.note_state(state, turn, line, error)
             if link != "dialling":
                 line.failed = True
                 mismatch = link == "parked" and error.startswith(versions.ALARM)
@@ -232,6 +239,7 @@ class Machine:
         if line is not None and line.wanted:
             acceptance.billing_found(state, line)
             versions.opened(state, turn, line)
+            passwords.note_opened(state, turn, line)
             registration.opened(state, turn, line)
             turn.touched.add(route)
         return self._end(turn)

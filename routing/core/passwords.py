@@ -23,6 +23,25 @@ LONGEST = {"2.0.1": 40, "2.1": 64}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
+REFUSED = "password refused: it does not take the password that it has set; the one before it is used"
+"""What a link says of itself that has had to go back to the password before."""
+
+ALARM = "password refused"
+
+
+def note_state(state: State, turn: Turn, line: Line, error: str) -> None:
+    """A link says how it is: it may have had to go back to the password before."""
+    if error == REFUSED:
+        words = f"{line.route.backoffice} refuses the password that it has set for this charger"
+        state.raise_alarm(ALARM, words, turn, str(line.key))
+
+
+def note_opened(state: State, turn: Turn, line: Line) -> None:
+    """A link is open; where it says nothing else, with the password that was meant."""
+    if state.alarms and line.error != REFUSED:
+        state.clear_alarm(ALARM, turn, str(line.key))
+
+
 def take(state: State, turn: Turn, line: Line, value: str) -> str:
     """Have this backoffice's link dialled with the password in ``value`` from now on.
 
