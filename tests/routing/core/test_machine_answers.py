@@ -36,6 +36,7 @@ PAYLOADS: dict[str, Any] = {
     "TransactionEvent": event("Started", 0, card="CARD"),
     "VatNumberValidation": {"vatNumber": "NL1", "evseId": 1},
     "BootNotification": {"reason": "PowerUp"},
+    "OpenPeriodicEventStream": {"constantStreamData": {"id": 1, "variableMonitoringId": 5}},
 }
 
 PATIENCE = {"BootNotification": 15}
