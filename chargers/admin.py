@@ -18,8 +18,9 @@ from accounts.admin_base import OwnedAdmin, OwnedInline, ReadOnlyAdmin, VisibleF
 from chargers.causes import REMEDIES
 from chargers.credentials import hash_password
 from chargers.models import Charger, Connector, RefusedAttempt
+from routing.core.quirks import QUIRKS
 from routing.core.snapshot import Role
-from routing.models import Route
+from routing.models import LatestValue, Route
 
 if TYPE_CHECKING:
     _ChargerModelForm = forms.ModelForm[Charger]
@@ -140,10 +141,12 @@ class ChargerAdmin(OwnedAdmin[Charger]):
         "adopted",
         "created_at",
         "records",
+        "quirks",
+        "alarms",
     ]
     fieldsets = [
         (None, {"fields": ["identity", "label", "organisation", "enabled"]}),
-        ("Now", {"fields": ["online", "connection", "connector_states", "records"]}),
+        ("Now", {"fields": ["alarms", "online", "connection", "connector_states", "records", "quirks"]}),
         ("Password", {"fields": ["password", "new_password", "password_is_hex", "remove_password"]}),
         ("More", {"fields": ["options", "adopted", "created_at"]}),
     ]
@@ -197,6 +200,28 @@ class ChargerAdmin(OwnedAdmin[Charger]):
             )
         ]
         return format_html_join(" · ", '<a href="{}?charger__id__exact={}">{}</a>', pages)
+
+    @admin.display(description="alarms")
+    def alarms(self, charger: Charger) -> SafeString | str:
+        """What a person has to look at now."""
+        lasting = charger.alarms.filter(cleared=None) if charger.pk else []
+        rows = [(alarm.kind, alarm.text, f"{alarm.raised:%Y-%m-%d %H:%M} UTC") for alarm in lasting]
+        return format_html_join(mark_safe("<br>"), "<strong>{}</strong>: {} ({})", rows) or "none"
+
+    @admin.display(description="quirks")
+    def quirks(self, charger: Charger) -> SafeString | str:
+        """How it departs from the standard, with what that means and what helps."""
+        found = LatestValue.objects.filter(charger_id=charger.pk, kind="quirk").exclude(payload="")
+        rows = [(*_quirk(row.key), f"{row.at:%Y-%m-%d}: {row.payload}") for row in found.order_by("key")]
+        return (
+            format_html_join(mark_safe("<br>"), "<strong>{}</strong>: {} {} <em>({})</em>", rows)
+            or "none seen"
+        )
+
+
+def _quirk(name: str) -> tuple[str, str, str]:
+    known = QUIRKS.get(name)
+    return (name, known.meaning, known.remedy) if known else (name, "", "")
 
 
 def _mark(route: Route) -> str:

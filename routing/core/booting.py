@@ -13,6 +13,7 @@ def boot(state: State, turn: Turn, received: Received) -> None:
     """Take a BootNotification."""
     state.remember("boot", "", received.call.payload, turn)
     state.booted_at = turn.now
+    state.forget("quirk", "boot_missing", turn)
     state.gate.rebooting_until = 0.0
     billing = state.billing
     decoupled = state.snapshot.options.decouple_boot

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from routing.core import actions, audit, frames
+from routing.core import actions, audit, frames, repairs
 from routing.core.binding import bind
 from routing.core.decisions import DELIVERY_WINDOW, Load, Report
 from routing.core.lines import NEVER, Item, Kind, Line, Phase
@@ -24,6 +24,8 @@ def pump(state: State, turn: Turn, line: Line) -> None:
             continue
         payload = bind(state, line, item)
         if payload is not None:
+            if line.route.options.strict:
+                payload = repairs.without_nulls(payload)
             _send(state, turn, line, item, payload)
             break
         _not_for_this_route(state, turn, line, item)
@@ -41,6 +43,7 @@ def _send(state: State, turn: Turn, line: Line, item: Item, payload: str) -> Non
         line.boot_sent_at = turn.now
     # The audit log keeps the text only where it is not the charger's own (rows.MessageRow).
     is_chargers_own = payload == item.payload and not item.edited and item.kind in COPIES
+    is_chargers_own = is_chargers_own and not state.snapshot.options.repair
     item.text = "" if is_chargers_own else frame
     line.outstanding = item
     line.overdue = False

@@ -57,6 +57,7 @@ class ChargerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     ``decouple_boot``: accept every boot at once; what Billing says to it stays between it and the proxy.
     ``on_primary_loss``: without Billing the charger stays, or is closed after ``offline_grace``.
     ``clock_source``: whose time the charger gets in the answer to its boot.
+    ``repair``: rules by which what the charger writes is repaired before it is passed on (``repairs``).
     ``smart_charging``: who may have which charging profiles (routing.core.charging_profiles.purposes).
     ``billing_stack_levels``: under ``banded`` the highest stackLevel of Billing's; those above it, up to
     ``max_stack_level`` where the charger does not say how many it has, are the energy owner's.
@@ -68,6 +69,9 @@ class ChargerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     like a way to move the charger.
     ``protected_certificates``: serial numbers or hashes of certificates that no backoffice may delete.
     ``pki``: who may have a certificate of the charger itself signed.
+    ``local_list``: whether one backoffice owns the charger's list of cards, or all lists are merged;
+    ``local_list_chunk`` and ``local_list_max``: cards that one message and the whole list may have, where
+    the charger does not say; None for any number.
     """
 
     pinned: Literal["1.6", "2.0.1", "2.1"] | None = None
@@ -98,6 +102,7 @@ class ChargerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     decouple_boot: bool = False
     on_primary_loss: Literal["hold", "drop"] = "hold"
     clock_source: Literal["backoffice", "proxy"] = "backoffice"
+    repair: tuple[Literal["null_members", "timezone", "types"], ...] = ()
     id_band: int = 1_000_000
     smart_charging: Literal["split", "banded"] = "split"
     billing_stack_levels: Annotated[int, msgspec.Meta(ge=0)] = 3
@@ -111,6 +116,9 @@ class ChargerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     data_vendors: tuple[str, ...] = ()
     protected_certificates: tuple[str, ...] = ()
     pki: Literal["billing", "none"] = "billing"
+    local_list: Literal["exclusive", "merged"] = "exclusive"
+    local_list_chunk: Annotated[int, msgspec.Meta(ge=1)] = 50
+    local_list_max: Annotated[int, msgspec.Meta(ge=1)] | None = None
 
 
 class RouteOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -121,6 +129,7 @@ class RouteOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     None for one that is made of the card. ``hide_cost``: cost and tariff of sessions of others stay hidden.
     ``retry_attempts`` and ``retry_interval``: how often and how long apart a delivery is repeated
     (the interval is multiplied by the number of attempts made) before it is a dead letter.
+    ``strict``: members that are null are left out of what this backoffice is sent.
     ``filter_measurands``: leave out of meter values what this backoffice has not asked for.
     ``trigger_limit`` and ``reset_limit``: boots that the backoffice may ask for, and resets, in
     10 minutes (routing.core.rates); 0 for none at all, None for any number.
@@ -137,6 +146,7 @@ class RouteOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     ping: float = 30
     retry_attempts: int = 3
     retry_interval: float = 60
+    strict: bool = False
     filter_measurands: bool = False
     trigger_limit: int | None = 3
     reset_limit: int | None = 3

@@ -116,6 +116,8 @@ def charger_boots(state: State, turn: Turn, line: Line) -> None:
 def settle(state: State, turn: Turn) -> None:
     """It is clear now whether the charger boots on this connection."""
     state.settle_at = NEVER
+    if state.remembered("boot") is None:
+        state.note_quirk("boot_missing", "it connects and goes on without one", turn)
     for line in state.lines.values():
         fresh = line.phase is Phase.REGISTERING and not line.held
         if fresh and line.boot_due is None and line.outstanding is None:

@@ -14,6 +14,7 @@ from routing.core import (
     frames,
     leases,
     owners,
+    quirks,
     reports,
     sessions,
     streams,

@@ -1,10 +1,13 @@
+from datetime import UTC, datetime
+
 import pytest
 from django.urls import reverse
 
 from backoffices.models import Backoffice
 from chargers.credentials import matches
 from chargers.models import Charger
-from routing.models import ConfigChange, Route
+from routing.core.quirks import QUIRKS
+from routing.models import ConfigChange, LatestValue, Route
 
 pytestmark = pytest.mark.django_db
 
@@ -112,3 +115,18 @@ def test_a_charger_with_records_can_be_deleted(admin_client, charger):
     charger.connectors.create(connector_id=1, status="Available", updated_at=charger.created_at)
     admin_client.post(reverse("admin:chargers_charger_delete", args=[charger.pk]), {"post": "yes"})
     assert not Charger.objects.exists()
+
+
+def test_quirks_are_shown_with_what_helps(admin_client, charger):
+    now = datetime(2026, 1, 2, tzinfo=UTC)
+    for name, example in (
+        ("wrong_answer_id", "Reset was answered under <7>"),
+        ("of tomorrow", "x"),
+        ("gone", ""),
+    ):
+        LatestValue.objects.create(charger=charger, kind="quirk", key=name, payload=example, at=now)
+    page = admin_client.get(reverse("admin:chargers_charger_change", args=[charger.pk])).content.decode()
+    assert "2026-01-02: Reset was answered under &lt;7&gt;" in page
+    assert QUIRKS["wrong_answer_id"].meaning in page
+    assert "of tomorrow" in page
+    assert "gone" not in page
