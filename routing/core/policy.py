@@ -23,6 +23,9 @@ from routing.core.snapshot import RouteSnapshot, Verdict
 Decision = tuple[Verdict, str]
 """A verdict, and in words the rule it comes from."""
 
+MOST = 200
+"""Qualifiers of one CALL that are looked at; whoever writes more of them wants to keep the proxy busy."""
+
 STRICTEST_FIRST = (Verdict.DENY, Verdict.OWN, Verdict.GUARD, Verdict.ALLOW)
 
 _VERDICTS: Mapping[Access, Verdict] = MappingProxyType(
@@ -48,8 +51,10 @@ def decide(row: Down, route: RouteSnapshot, payload: str = "{}") -> Decision:
     qualifier = row.qualifier
     if qualifier is None or not (_tells_apart(route.permissions, row) or _tells_apart(route.preset, row)):
         return decide_item(row, route)
-    found = {_plain(text) for text in qualifiers(qualifier, payload)} or {""}
-    decisions = (decide_item(row, route, text) for text in sorted(found))
+    found = [_plain(text) for text in itertools.islice(qualifiers(qualifier, payload), MOST + 1)]
+    if len(found) > MOST and not qualifier.items:
+        return Verdict.DENY, f"{row.action} names its {qualifier.what} more than {MOST} times"
+    decisions = (decide_item(row, route, text) for text in dict.fromkeys(found or [""]))
     return max(decisions, key=_leniency) if qualifier.items else min(decisions, key=_leniency)
 
 

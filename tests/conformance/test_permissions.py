@@ -250,3 +250,57 @@ def test_own_is_for_billing_too() -> None:
     world["billing"].call("RemoteStopTransaction", {"transactionId": 100}, "x")
     assert world["billing"].answers[-1] == [3, "x", {"status": "Rejected"}]
     assert "RemoteStopTransaction" not in [frame[2] for frame in world.commands]
+
+
+@pytest.mark.parametrize("version", ["2.0.1", "2.1"])
+def test_of_several_variables_each_is_decided_by_itself(version: str) -> None:
+    names = [("SmartChargingCtrlr", "LimitChangeSignificance"), ("AuthCtrlr", "Enabled")]
+    items = [{"component": {"name": c}, "variable": {"name": v}} for c, v in names]
+    permissions = {"SetVariables:AuthCtrlr.*": Verdict.DENY, "SetVariables": Verdict.ALLOW}
+    world = World(BILLING, route(2, "energy", Role.CONTROL, permissions), version=version)
+    world.boot()
+    world.obey = None
+    asked = {"setVariableData": [{"attributeValue": "1", **item} for item in items]}
+    world["energy"].call("SetVariables", asked, "x")
+    sent = [frame[3]["setVariableData"] for frame in world.commands if frame[2] == "SetVariables"]
+    assert [[item["component"]["name"] for item in data] for data in sent] == [["SmartChargingCtrlr"]]
+
+
+def test_a_key_is_opened_for_one_route_alone() -> None:
+    world = World(
+        BILLING,
+        route(2, "energy", Role.ENERGY, {"ChangeConfiguration:LightIntensity": Verdict.ALLOW}),
+        route(3, "other", Role.ENERGY),
+    )
+    world.boot()
+    for name in ("energy", "other"):
+        world[name].call("ChangeConfiguration", {"key": "LightIntensity", "value": "5"}, "x")
+        world[name].call("ChangeConfiguration", {"key": "BlinkRepeat", "value": "5"}, "y")
+    assert [frame[3]["key"] for frame in world.commands] == ["LightIntensity"]
+    assert [answer[2]["status"] for answer in world["energy"].answers] == ["Accepted", "Rejected"]
+    assert [answer[2]["status"] for answer in world["other"].answers] == ["Rejected", "Rejected"]
+
+
+@pytest.mark.parametrize("version", ["2.1"])
+def test_who_is_expressly_allowed_asks_for_what_is_billings(version: str) -> None:
+    custom = {"requestedMessage": "CustomTrigger", "customTrigger": "Special"}
+    world = World(
+        BILLING,
+        route(2, "energy", Role.CONTROL, {"TriggerMessage:CustomTrigger": Verdict.ALLOW}),
+        route(3, "other", Role.CONTROL),
+        version=version,
+    )
+    world.boot()
+    for name in ("energy", "other"):
+        world[name].call("TriggerMessage", custom, "x")
+    assert [world[name].answers[-1][2]["status"] for name in ("energy", "other")] == ["Accepted", "Rejected"]
+    assert len(world.commands) == 1
+
+
+def test_vendors_are_allowed_one_by_one() -> None:
+    world = World(BILLING, route(2, "energy", Role.CONTROL, {"DataTransfer:com.example": Verdict.ALLOW}))
+    world.boot()
+    for number, vendor in enumerate(("com.example", "com.other")):
+        world["energy"].call("DataTransfer", {"vendorId": vendor}, f"x{number}")
+    assert [frame[3] for frame in world.commands] == [{"vendorId": "com.example"}]
+    assert world["energy"].answers[-1][2] == {"status": "UnknownVendorId"}

@@ -1,11 +1,14 @@
 """Permissions for a part of an action: ``Reset:Hard``, ``ChangeConfiguration:Meter*``."""
 
 import json
+import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from routing.core.policy import decide, decide_item
-from routing.core.snapshot import Role, RouteSnapshot, Verdict
+from routing.core.snapshot import OCPP_VERSIONS, Role, RouteSnapshot, Verdict
 from tests.routing.core.test_policy import row as row_of
 
 ALLOW, DENY, OWN, GUARD = Verdict.ALLOW, Verdict.DENY, Verdict.OWN, Verdict.GUARD
@@ -181,3 +184,30 @@ def test_a_value_of_the_payload_never_stands_in_the_rule():
     permissions = {"ChangeConfiguration:*": DENY}
     _, rule = decided("1.6", "ChangeConfiguration", {"key": "secret-in-a-key"}, permissions)
     assert "secret" not in rule
+
+
+def test_a_part_that_is_named_without_end_is_refused():
+    payload = "{" + ",".join(f'"type":"T{n}"' for n in range(100_000)) + "}"
+    assert decided("1.6", "Reset", payload, {"Reset": ALLOW, "Reset:Hard": DENY}) == (
+        DENY,
+        "Reset names its kind of reset more than 200 times",
+    )
+
+
+def test_a_part_that_is_very_long_is_read():
+    payload = '{"type":"' + "x" * 4_000_000 + '"}'
+    assert verdict("1.6", "Reset", payload, {"Reset:Hard": DENY, "Reset": ALLOW}) is ALLOW
+
+
+def test_nobody_keeps_the_proxy_busy_with_a_list_of_variables():
+    names = ",".join(f'"name":"N{n}"' for n in range(10_000))
+    payload = f'{{"setVariableData":[{{"component":{{{names}}},"variable":{{{names}}}}}]}}'
+    started = time.perf_counter()
+    assert verdict("2.1", "SetVariables", payload, {"SetVariables:A.b": ALLOW, "SetVariables": DENY}) is DENY
+    assert time.perf_counter() - started < 10  # a hundred million pairs would take minutes
+
+
+@given(st.text(max_size=80), st.sampled_from(["Reset:Hard", "Reset:*", "Reset", "Reset:", "Reset:é*", ":"]))
+def test_no_text_is_too_odd(payload, key):
+    for version in OCPP_VERSIONS:
+        assert verdict(version, "Reset", payload, {key: ALLOW}, role="observe") in (ALLOW, DENY)
