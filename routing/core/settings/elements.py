@@ -44,13 +44,12 @@ def texts(array: str) -> list[str]:
 
 def _edited_array(array: str, edit: Edit) -> str:
     """Elements follow each other with nothing but commas and space between, so each is found by its text."""
-    position, first, pieces = 1, True, [array[:1]]
+    position, pieces = 1, [array[:1]]
     for element in texts(array):
         start = array.index(element, position)
         made = edit(element)
         if made is not None:
             between = array[position:start]
-            pieces += (between.lstrip(" \t\r\n,") if first else between, made)
-            first = False
+            pieces += (between if len(pieces) > 1 else between.lstrip(","), made)
         position = start + len(element)
     return "".join((*pieces, array[position:]))

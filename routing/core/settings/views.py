@@ -85,12 +85,12 @@ def _with_own(state: State, line: Line, payload: str, named: list[str]) -> str:
             made[name.lower()] = f'{{"key":"{name}","readonly":false,"value":{quote(value)}}}'
     if not made:
         return payload
-    payload = elements.edited(
+    known = elements.edited(
         payload, "$.unknownKey", lambda t: None if _text(t).strip().lower() in made else t
     )
-    if not spans.find(payload, "$.unknownKey[]"):
-        payload = spans.patch(payload, {"$.unknownKey": None})
-    return elements.appended(payload, "$.configurationKey", list(made.values()))
+    if known != payload and not spans.find(known, "$.unknownKey[]"):
+        known = spans.patch(known, {"$.unknownKey": None})
+    return elements.appended(known, "$.configurationKey", list(made.values()))
 
 
 def _own_values(state: State, line: Line) -> dict[str, str]:
