@@ -13,8 +13,9 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from accounts.admin_base import OwnedAdmin, ReadOnlyAdmin, RecordAdmin, SuperuserMixin, may_change, owned
-from routing import rights_admin
+from accounts.admin_base import OwnedAdmin, ReadOnlyAdmin, RecordAdmin, SuperuserMixin, owned
+from routing import guard_admin, rights_admin
+from routing.cards_admin import sees_cards
 from routing.models import (
     ChargerSession,
     ConfigChange,
@@ -28,6 +29,7 @@ from routing.models import (
     RuntimeProcess,
     Transaction,
 )
+from routing.models.cards import masked
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -55,11 +57,19 @@ class RouteAdmin(OwnedAdmin[Route]):
     list_filter = [StateFilter, "role", "enabled"]
     search_fields = ["charger__identity", "charger__label", "backoffice__name", "alias"]
     autocomplete_fields = ["charger", "backoffice"]
-    readonly_fields = ["link_state", "since", "last_error", "rights", "created_at"]
-    actions = ["switch_on", "switch_off"]
+    readonly_fields = [
+        "link_state",
+        "since",
+        "last_error",
+        "link_password",
+        "override",
+        "rights",
+        "created_at",
+    ]
+    actions = ["switch_on", "switch_off", "forget_password"]
     fieldsets = [
         (None, {"fields": ["charger", "backoffice", "role", "alias", "enabled"]}),
-        ("Now", {"fields": ["link_state", "since", "last_error"]}),
+        ("Now", {"fields": ["link_state", "since", "last_error", "link_password", "override"]}),
         ("Rights and options", {"fields": ["preset", "permissions", "options", "created_at"]}),
         ("What it may send", {"fields": ["rights"], "classes": ["collapse"]}),
     ]
@@ -70,7 +80,7 @@ class RouteAdmin(OwnedAdmin[Route]):
             rights_admin.presets_for(request, field)
         return field
 
-    @admin.display(description="")
+    @admin.display(description="rights")
     def rights(self, route: Route) -> str:
         return "Save the route to see it." if route.pk is None else rights_admin.table(route)
 
@@ -85,6 +95,21 @@ class RouteAdmin(OwnedAdmin[Route]):
     @admin.display(description="last error")
     def last_error(self, route: Route) -> str:
         return route.state.last_error if hasattr(route, "state") else ""
+
+    @admin.display(description="password")
+    def link_password(self, route: Route) -> str:
+        return "This backoffice has set its own." if route.has_password else "That of the backoffice."
+
+    @admin.display(description="override of the guard")
+    def override(self, route: Route) -> str:
+        return guard_admin.override_of(route)
+
+    @admin.action(description="Forget the password that this backoffice has set", permissions=["change"])
+    def forget_password(self, request: HttpRequest, queryset: Any) -> None:
+        forgotten = guard_admin.forget_passwords(queryset.changeable_by(request.user))
+        for route in forgotten:
+            self.log_change(request, route, "Forgot the password that this backoffice has set.")
+        self.message_user(request, f"{len(forgotten)} of {queryset.count()} routes had such a password.")
 
     @admin.action(description="Switch selected routes on", permissions=["change"])
     def switch_on(self, request: HttpRequest, queryset: Any) -> None:
@@ -202,7 +227,7 @@ class MessageAdmin(RecordedAdmin):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = super().get_fields(request, obj)
         frames = {"text": "frame", "answer": "answer_frame"}
-        if obj is not None and not _sees_cards(request, obj):
+        if obj is not None and not sees_cards(request, obj):
             return [field for field in fields if field not in frames]
         return [frames.get(field, field) for field in fields]
 
@@ -233,11 +258,6 @@ def _frame(text: str) -> SafeString:
     return format_html('<pre style="white-space: pre-wrap; overflow-wrap: anywhere">{}</pre>', text)
 
 
-def _sees_cards(request: HttpRequest, row: Any) -> bool:
-    """Cards are personal data: shown to those who may also change things."""
-    return may_change(request, row)
-
-
 @admin.register(Delivery)
 class DeliveryAdmin(RecordedAdmin):
     list_display = ["at", "of_charger", "of_route", "action", "attempts", "error", "dead"]
@@ -247,7 +267,7 @@ class DeliveryAdmin(RecordedAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = super().get_fields(request, obj)
-        hidden = [] if obj is None or _sees_cards(request, obj) else ["payload"]
+        hidden = [] if obj is None or sees_cards(request, obj) else ["payload"]
         return [field for field in fields if field not in hidden]
 
 
@@ -279,7 +299,7 @@ class TransactionAdmin(RecordAdmin[Transaction]):
             "owned_by",
             "known_by",
         ]
-        if obj is not None and not _sees_cards(request, obj):
+        if obj is not None and not sees_cards(request, obj):
             hidden = ("id_tag", "start_payload", "last_payload")
             return ["card", *(field for field in fields if field not in hidden)]
         return fields
@@ -291,7 +311,7 @@ class TransactionAdmin(RecordAdmin[Transaction]):
 
     @admin.display(description="card")
     def card(self, transaction: Transaction) -> str:
-        return f"****{transaction.id_tag[-4:]}" if len(transaction.id_tag) > 4 else "****"
+        return masked(transaction.id_tag)
 
     @admin.display(description="billed by")
     def owned_by(self, transaction: Transaction) -> str:
@@ -327,7 +347,7 @@ class LatestValueAdmin(ReadOnlyAdmin[LatestValue]):
 
     def get_fields(self, request: HttpRequest, obj: LatestValue | None = None) -> Any:
         """Cards are keys of what is kept about them."""
-        hidden = [] if obj is None or _sees_cards(request, obj) else ["key", "payload"]
+        hidden = [] if obj is None or sees_cards(request, obj) else ["key", "payload"]
         return [field for field in ("charger", "kind", "key", "payload", "at") if field not in hidden]
 
 

@@ -1,0 +1,63 @@
+"""Cards of organisations in the admin: personal data, shown by their last four characters in lists."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from accounts.admin_base import OwnedAdmin, VisibleFilter, may_change
+from routing.models import Card
+from routing.models.cards import masked
+
+
+def sees_cards(request: HttpRequest, row: Any) -> bool:
+    """Cards are personal data: shown to those who may also change things."""
+    return may_change(request, row)
+
+
+@admin.register(Card)
+class CardAdmin(OwnedAdmin[Card]):
+    list_display = ["number", "label", "organisation", "group_number", "expires_at", "blocked"]
+    list_display_links = ["number", "label"]
+    list_select_related = ["organisation"]
+    list_filter = ["blocked", ("organisation", VisibleFilter)]
+    # Only whole numbers: who may not see one shall not find it piece by piece.
+    search_fields = ["label", "id_tag__iexact"]
+    search_help_text = "Part of a label, or a whole number"
+    autocomplete_fields = ["organisation"]
+    readonly_fields = ["number", "created_at"]
+    actions = ["block", "unblock"]
+
+    def get_fields(self, request: HttpRequest, obj: Card | None = None) -> Any:
+        fields = ["organisation", "id_tag", "label", "group", "expires_at", "blocked"]
+        if obj is None:
+            return fields
+        if not sees_cards(request, obj):
+            return ["organisation", "number", "label", "expires_at", "blocked", "created_at"]
+        return [*fields, "created_at"]
+
+    @admin.display(description="number")
+    def number(self, card: Card) -> str:
+        return masked(card.id_tag)
+
+    @admin.display(description="group")
+    def group_number(self, card: Card) -> str:
+        return masked(card.group) if card.group else ""
+
+    @admin.action(description="Block selected cards", permissions=["change"])
+    def block(self, request: HttpRequest, queryset: Any) -> None:
+        self._set_blocked(request, queryset, blocked=True)
+
+    @admin.action(description="Unblock selected cards", permissions=["change"])
+    def unblock(self, request: HttpRequest, queryset: Any) -> None:
+        self._set_blocked(request, queryset, blocked=False)
+
+    def _set_blocked(self, request: HttpRequest, queryset: Any, *, blocked: bool) -> None:
+        cards = list(queryset.changeable_by(request.user).exclude(blocked=blocked))
+        word = "blocked" if blocked else "unblocked"
+        done = Card.objects.filter(pk__in=[card.pk for card in cards]).update(blocked=blocked) if cards else 0
+        for card in cards:
+            self.log_change(request, card, f"{word.capitalize()}.")
+        self.message_user(request, f"{done} of {queryset.count()} cards {word}.")
