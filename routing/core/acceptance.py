@@ -11,7 +11,7 @@ from datetime import timedelta
 from routing.core import calls, fallback, hooks, registration, replies, spans
 from routing.core.decisions import CloseCharger
 from routing.core.lines import Line, Phase
-from routing.core.payloads import BootAnswer, read, text, wire_time
+from routing.core.payloads import BootAnswer, integer, read, text, wire_time
 from routing.core.state import Received, State
 from routing.core.turn import Turn
 
@@ -52,6 +52,9 @@ def _hold_ends(state: State, turn: Turn) -> None:
 def connected(state: State, turn: Turn) -> None:
     """The charger has connected, perhaps after a restart of the proxy: what is timed goes on."""
     _watch(state, turn)
+    accepted = state.remembered("boot_answer")
+    wished = integer(read(accepted.payload, BootAnswer).interval) if accepted else None
+    state.interval = float(fallback.clamped(wished, state))
 
 
 def is_held(state: State, turn: Turn) -> bool:
@@ -101,7 +104,9 @@ def told(state: State, turn: Turn, answer: str, *, by_billing: bool) -> None:
     A station in Pending sends nothing on its own (OCPP 1.6 edition 2, section 4.2), so a backoffice that
     has accepted it hears nothing but the boot.
     """
-    accepted = text(read(answer, BootAnswer).status) == "Accepted"
+    head = read(answer, BootAnswer)
+    accepted = text(head.status) == "Accepted"
+    state.interval = float(fallback.clamped(integer(head.interval), state))
     if by_billing and not accepted:
         registration.hold_others(state, turn)
     else:

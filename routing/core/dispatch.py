@@ -31,7 +31,7 @@ def pump(state: State, turn: Turn, line: Line) -> None:
         _not_for_this_route(state, turn, line, item)
     if line.needs_load():
         turn.emit(Load(line.key, line.load(), DELIVERY_WINDOW))
-    state.wake_at(line.deadline(heartbeats=state.online))
+    state.wake_at(line.deadline(heartbeats=state.shows_life(turn.now)))
 
 
 def _send(state: State, turn: Turn, line: Line, item: Item, payload: str) -> None:

@@ -56,6 +56,9 @@ from routing.core.turn import Turn
 SETTLE = 2.0
 """Seconds after a connection in which a boot of the charger itself is waited for before one is replayed."""
 
+QUIET = 60.0
+"""Seconds of silence after which a charger that is not pinged may have been taken for lifeless."""
+
 ANSWERED, ERROR = 3, 4
 
 
@@ -106,7 +109,7 @@ class Machine:
         state.answered.clear()
         state.used_answers.clear()
         state.garbage.clear()
-        state.offered = offered
+        state.offered, state.seen_at = offered, now
         state.cancel(versions.KIND)
         for quirk in quirks:
             state.note_quirk(quirk, "its handshake", turn)
@@ -136,6 +139,9 @@ class Machine:
         state, turn = self._state, Turn(now, utc)
         if not state.online:
             return []
+        if now - state.seen_at > QUIET and not state.snapshot.options.ping:
+            state.wake_at(now)  # it shows life again: backoffices are told so
+        state.seen_at = now
         frame = frames.parse(text)
         if rules := state.snapshot.options.repair:
             frame = repairs.repaired(frame, rules, state.version)
@@ -390,7 +396,7 @@ class Machine:
                 state.cancel(name)
                 timer(state, turn)
         decisions = self._end(turn)
-        self._set_deadline()
+        self._set_deadline(now)
         return decisions
 
     def _tick_line(self, turn: Turn, line: Line) -> None:
@@ -405,10 +411,10 @@ class Machine:
                 registration.boot_failed(state, turn, line, "does not answer the boot", unsupported=False)
         if line.phase is Phase.REGISTERING and turn.now >= line.retry_boot_at:
             registration.boot_again(state, turn, line)
-        if state.online and line.heartbeat_is_due(turn.now):
+        if state.shows_life(turn.now) and line.heartbeat_is_due(turn.now):
             dispatch.heartbeat(state, turn, line)
 
-    def _set_deadline(self) -> None:
+    def _set_deadline(self, now: float) -> None:
         state = self._state
         state.wake_at(state.settle_at)
         if not state.online and any(line.wanted for line in state.lines.values()) and not state.backlog_only:
@@ -419,7 +425,7 @@ class Machine:
             state.wake_at(when)
         state.wake_at(calls.deadline(state))
         for line in state.lines.values():
-            state.wake_at(line.deadline(heartbeats=state.online))
+            state.wake_at(line.deadline(heartbeats=state.shows_life(now)))
 
     def _close_links(self, turn: Turn, code: int, reason: str) -> None:
         state = self._state

@@ -16,6 +16,8 @@ from routing.core.frames import Call
 from routing.core.gate import Asked, Gate
 from routing.core.identifiers import Identifiers
 from routing.core.lines import NEVER, Line
+from routing.core.lists import KIND as LOCAL_LIST
+from routing.core.lists import LocalLists
 from routing.core.rows import AlarmRow, LatestRow
 from routing.core.snapshot import ChargerSnapshot
 from routing.core.transactions import Transaction, Transactions
@@ -97,16 +99,21 @@ class State:
         "gates",
         "generation",
         "identifiers",
+        "interval",
         "last_gate",
         "last_seq",
         "latest",
         "lines",
+        "list_changes",
+        "list_push",
+        "local_lists",
         "new_id",
         "next_deadline",
         "offered",
         "offline_since",
         "online",
         "remote_starts",
+        "seen_at",
         "settle_at",
         "sharing",
         "snapshot",
@@ -136,6 +143,8 @@ class State:
         self.settle_at = NEVER
         self.backlog_only = False
         self.booted_at = -NEVER
+        self.seen_at = -NEVER
+        self.interval = 300.0
         self.waits_for_billing = False
         self.lines: dict[int, Line] = {}
         self.waiting: dict[int, Waiting] = {}
@@ -154,6 +163,10 @@ class State:
         self.transactions.restore(memory.transactions, memory.route_transactions)
         self.authorizations = AuthorizationCache(snapshot.key)
         self.authorizations.restore(self.latest.pop(k) for k in list(self.latest) if k[0] == "authorization")
+        self.list_changes: list[Asked] = []
+        self.list_push: object | None = None
+        self.local_lists = LocalLists(snapshot.key)
+        self.local_lists.restore(self.latest.pop(k) for k in list(self.latest) if k[0] == LOCAL_LIST)
         self.identifiers = Identifiers(snapshot.key, lambda: str(new_uuid()))
         self.identifiers.restore(memory.identifiers)
         self.alarms: dict[tuple[str, str], AlarmRow] = {(a.kind, a.key): a for a in memory.alarms}
@@ -186,6 +199,11 @@ class State:
         """Count a frame of the charger that cannot be read; True when the connection is to end."""
         self.garbage = [at for at in self.garbage if now - at < GARBAGE_WINDOW] + [now]
         return len(self.garbage) >= GARBAGE
+
+    def shows_life(self, now: float) -> bool:
+        """Whether the proxy may speak of the charger's life: it answers pings (else the edge closes its
+        socket), or without pings has sent something within twice its own heartbeat ``interval``."""
+        return self.online and (self.snapshot.options.ping > 0 or now - self.seen_at <= 2 * self.interval)
 
     @property
     def is_reachable(self) -> bool:

@@ -333,3 +333,38 @@ def test_the_role_alone_makes_a_secondary() -> None:
     booting(world)
     status(world)
     assert {a for a, _ in world["energy"].got} == {"BootNotification"}
+
+
+# -- the charger's life
+
+
+@pytest.mark.parametrize(("ping", "until"), [(30, 3600), (0, 600)], ids=["pinged", "not pinged"])
+def test_heartbeats_tell_of_the_charger_while_it_shows_life(ping: float, until: int) -> None:
+    world = World(options=ChargerOptions(ping=ping))
+    world["billing"].interval, world["energy"].interval = 300, 60
+    world.boot()
+    assert world.wait(3600) < 200
+    assert len(world["energy"].payloads("Heartbeat")) == until // 60
+    world.forget()
+    world.call("Heartbeat", {})
+    world.wait(61)
+    assert len(world["energy"].payloads("Heartbeat")) >= 1
+
+
+def test_the_interval_of_the_charger_is_known_after_a_restart() -> None:
+    world = World(options=ChargerOptions(ping=0))
+    world["billing"].interval, world["energy"].interval = 3000, 60
+    world.boot()
+    world.restart()
+    world.connect()
+    world.wait(5000)
+    assert len(world["energy"].payloads("Heartbeat")) > 80
+
+
+@pytest.mark.parametrize("interval", [10**40, -5, "300", None, 0])
+def test_any_interval_will_do(interval: Any) -> None:
+    world = World(options=ChargerOptions(ping=0))
+    world["billing"].interval = interval
+    world.boot()
+    world.wait(1000)
+    assert world.call("Heartbeat", {}) is not None
