@@ -130,7 +130,7 @@ def forward(state: State, turn: Turn, line: Line, asked: Asked, verdict: Verdict
         return calls.deny(state, turn, asked, words)
     call = calls.submit(state, turn, asked, payload, _observe)
     if call is None:
-        return rewriting.take_back(state, turn, opened)
+        return rewriting.take_back(state, turn, opened, known=True)
     call.opened = opened
 
 

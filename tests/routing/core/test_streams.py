@@ -113,7 +113,8 @@ def test_unconfirmed_messages_do_not_wait_behind_calls(world: World) -> None:
     open_(world, 7, 2)
     world["energy"].behave = Backoffice.hold
     world.call("NotifyEvent", events(entry(2)))
-    world.call("MeterValues", {"evseId": 1, "meterValue": []})
+    sampled = {"timestamp": NOON, "sampledValue": [{"value": 1}]}
+    world.call("MeterValues", {"evseId": 1, "meterValue": [sampled]})
     values(world, 7)
     assert told(world, NOTIFY, "id")[1] == [7]
     world["energy"].lose()
