@@ -118,7 +118,8 @@ def stop_transaction(state: State, turn: Turn, transaction: Transaction, rule: s
 def relay(state: State, turn: Turn, call: DownCall, reply: Reply) -> None:
     """Give the asker, and nobody else, what the charger has answered, with the asker's identifiers."""
     if not is_accepted(reply):
-        rewriting.take_back(state, turn, call.opened)
+        refused = reply.payload is not None or reply.outcome == "error"
+        rewriting.take_back(state, turn, call.opened, known=refused)
     asked = call.asked
     if asked is None:
         return

@@ -6,6 +6,7 @@ charger's socket with the id that one route uses; a route never sees any other.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
@@ -30,6 +31,12 @@ NAMES = frozenset({Kind.DER})
 FROM_ONE = frozenset({Kind.REQUEST})
 """Kinds that are mapped for everybody, Billing included, from 1 on: any two backoffices begin at 1.
 Each CALL gets a number of its own, also where a backoffice repeats one before its reports are through."""
+
+MOST = 1000
+"""So many things of one kind and route are known at once; beyond, closed ones and requests are forgotten."""
+
+SWEEP = timedelta(minutes=10)
+"""How often is looked for what need not be remembered any more."""
 
 LONGEST_NAME = 36
 """OCPP 2.1: an identifier that is a string has at most 36 characters."""
@@ -88,7 +95,10 @@ class Identifiers:
         self._charger = charger
         self._new_name = new_name
         self._by_charger: dict[tuple[Kind, str], list[Mapping]] = {}
-        self._by_route: dict[tuple[Kind, int, str], Mapping] = {}
+        self._by_route: dict[tuple[Kind, int], dict[str, Mapping]] = {}
+        self._history: dict[tuple[Kind, int], deque[Mapping]] = {}
+        self._last_request = 0
+        self._swept: datetime | None = None
 
     def restore(self, rows: Iterable[IdentifierRow]) -> None:
         """Take over what the database knows, oldest first."""
@@ -101,7 +111,7 @@ class Identifiers:
 
     def named(self, kind: Kind, route: int, route_id: str) -> Mapping | None:
         """The open mapping of what a route calls ``route_id``; None: it never made such a thing."""
-        mapping = self._by_route.get((kind, route, route_id))
+        mapping = self._by_route.get((kind, route), {}).get(route_id)
         return mapping if mapping is not None and mapping.is_open else None
 
     def meant(self, kind: Kind, route: int, route_id: str) -> Mapping | None:
@@ -109,7 +119,7 @@ class Identifiers:
 
         The charger may still have a thing that is closed here: its answer to a CALL was lost.
         """
-        mapping = self._by_route.get((kind, route, route_id))
+        mapping = self._by_route.get((kind, route), {}).get(route_id)
         if mapping is None or mapping.is_open or self.of(kind, route, mapping.charger_id) is mapping:
             return mapping
         return None
@@ -127,11 +137,12 @@ class Identifiers:
 
     def own(self, kind: Kind, route: int) -> list[Mapping]:
         """What a route has open of one kind, oldest first."""
-        return [m for (k, r, _), m in self._by_route.items() if k is kind and r == route and m.is_open]
+        return [m for m in self._by_route.get((kind, route), {}).values() if m.is_open]
 
     def others_have(self, kind: Kind, route: int) -> bool:
         """Whether another route than this one has anything open of a kind."""
-        return any(k is kind and r != route and m.is_open for (k, r, _), m in self._by_route.items())
+        others = (named for (k, r), named in self._by_route.items() if k is kind and r != route)
+        return any(mapping.is_open for named in others for mapping in named.values())
 
     def is_free(self, kind: Kind, charger_id: str) -> bool:
         """Whether nobody holds this id of the charger, nor has until not long ago."""
@@ -155,7 +166,7 @@ class Identifiers:
         elif kind in NAMES:
             charger_id = self._new_name()
         else:
-            charger_id = self._lowest_free(kind, 1 if kind in FROM_ONE else band)
+            charger_id = self._lowest_free(kind, self._last_request + 1 if kind in FROM_ONE else band)
         return self.assign(kind, charger_id, route, route_id, utc)
 
     def assign(self, kind: Kind, charger_id: str, route: int, route_id: str, utc: datetime) -> Mapping:
@@ -163,6 +174,17 @@ class Identifiers:
         mapping = Mapping(kind, charger_id, route, route_id, utc)
         self._keep(mapping)
         return mapping
+
+    def forget(self, mapping: Mapping) -> None:
+        """Know nothing of a mapping any more: the charger never got to know it."""
+        known = self._by_charger.get((mapping.kind, mapping.charger_id), [])
+        if mapping in known:
+            known.remove(mapping)
+        if not known:
+            self._by_charger.pop((mapping.kind, mapping.charger_id), None)
+        self._forget_name(mapping)
+        if mapping.kind in FROM_ONE and mapping.charger_id == str(self._last_request):
+            self._last_request -= 1
 
     def row(self, mapping: Mapping) -> IdentifierRow:
         """The stored form of a mapping."""
@@ -178,37 +200,49 @@ class Identifiers:
 
     def _keep(self, mapping: Mapping) -> None:
         known = self._by_charger.setdefault((mapping.kind, mapping.charger_id), [])
-        for older in known:
-            if older.route == mapping.route:
-                self._forget_name(older)
-        known[:] = [m for m in known if m.route != mapping.route]
+        for older in [m for m in known if m.route == mapping.route]:
+            known.remove(older)
+            self._forget_name(older)
         known.append(mapping)
-        self._by_route.pop((mapping.kind, mapping.route, mapping.route_id), None)
-        self._by_route[mapping.kind, mapping.route, mapping.route_id] = mapping
+        named = self._by_route.setdefault((mapping.kind, mapping.route), {})
+        named.pop(mapping.route_id, None)
+        named[mapping.route_id] = mapping
+        if mapping.kind in FROM_ONE and mapping.charger_id.isdecimal():
+            self._last_request = max(self._last_request, int(mapping.charger_id)) % INT32_MAX
+        self._limit(mapping)
+
+    def _limit(self, newest: Mapping) -> None:
+        """Forget the oldest closed thing of a route that has too many, so that nobody fills the memory."""
+        history = self._history.setdefault((newest.kind, newest.route), deque())
+        history.append(newest)
+        if len(history) > MOST:
+            old = next((m for m in history if not m.is_open or m.kind in FROM_ONE), None)
+            if old is not None:
+                history.remove(old)
+                self.forget(old)
 
     def _forget_name(self, mapping: Mapping) -> None:
-        name = (mapping.kind, mapping.route, mapping.route_id)
-        if self._by_route.get(name) is mapping:
-            del self._by_route[name]
+        named = self._by_route.get((mapping.kind, mapping.route), {})
+        if named.get(mapping.route_id) is mapping:
+            del named[mapping.route_id]
 
     def _lowest_free(self, kind: Kind, first: int) -> str:
         number = first
         while not self.is_free(kind, str(number)):
-            number += 1
-        return str(min(number, INT32_MAX))
+            number = number + 1 if number < INT32_MAX else 1
+        return str(number)
 
     def _forget_old(self, utc: datetime) -> None:
-        for key, known in list(self._by_charger.items()):
-            kept = [m for m in known if m.closed is None or utc - m.closed < remembered(m.kind)]
-            if len(kept) == len(known):
-                continue
-            for mapping in known:
-                if mapping not in kept:
-                    self._forget_name(mapping)
-            if kept:
-                self._by_charger[key] = kept
-            else:
-                del self._by_charger[key]
+        if self._swept is not None and abs(utc - self._swept) < SWEEP:
+            return
+        self._swept = utc
+        for key, history in self._history.items():
+            self._history[key] = deque()
+            for mapping in history:
+                if mapping.closed is None or utc - mapping.closed < remembered(mapping.kind):
+                    self._history[key].append(mapping)
+                else:
+                    self.forget(mapping)
 
 
 def remembered(kind: Kind) -> timedelta:

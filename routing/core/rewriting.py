@@ -85,10 +85,15 @@ def route_id(state: State, line: Line, kind: Kind, charger_id: str) -> str | Non
     return next((m.route_id for m in holders if m.route == line.key), None)
 
 
-def take_back(state: State, turn: Turn, opened: Iterable[Mapping]) -> None:
-    """Close mappings of things that the charger did not take after all."""
+def take_back(state: State, turn: Turn, opened: Iterable[Mapping], *, known: bool = False) -> None:
+    """Close mappings of things that the charger did not take after all.
+
+    ``known``: it has said so, or was never asked; else its answer was lost and it may have taken them.
+    """
     for mapping in opened:
         close(state, turn, mapping)
+        if known:
+            state.identifiers.forget(mapping)
 
 
 def close(state: State, turn: Turn, mapping: Mapping) -> None:
@@ -120,7 +125,7 @@ def to_charger(
     for rewrite in row.to_charger:
         written = _rewrite(state, turn, line, row, rewrite, payload, opened)
         if written is None:
-            take_back(state, turn, opened)
+            take_back(state, turn, opened, known=True)
             return None, []
         payload = written
     return payload, opened

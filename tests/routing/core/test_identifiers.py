@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from routing.core.actions import Kind
-from routing.core.identifiers import Identifiers, Mapping, identifier
+from routing.core.identifiers import MOST, Identifiers, Mapping, identifier
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 BILLING, CONTROL, ENERGY = 1, 2, 3
@@ -182,3 +182,23 @@ def test_a_restart_changes_nothing() -> None:
     assert [m.route for m in again.holders(Kind.REQUEST, "1")] == [BILLING]
     assert opened(again, Kind.REQUEST, ENERGY, "1").charger_id == "3"
     assert opened(again, Kind.RESERVATION, CONTROL, "4").charger_id == "1000000"
+
+
+def test_what_the_charger_never_knew_is_forgotten() -> None:
+    ids = table()
+    ids.forget(opened(ids, Kind.REQUEST, CONTROL, "1"))
+    ids.forget(opened(ids, Kind.RESERVATION, CONTROL, "1"))
+    assert opened(ids, Kind.REQUEST, BILLING, "9").charger_id == "1"
+    assert opened(ids, Kind.RESERVATION, ENERGY, "9").charger_id == "1000000"
+    assert ids.meant(Kind.RESERVATION, CONTROL, "1") is None
+
+
+def test_nobody_fills_the_memory() -> None:
+    ids = table()
+    kept = opened(ids, Kind.RESERVATION, CONTROL, "0")
+    for number in range(1, 3000):
+        opened(ids, Kind.RESERVATION, CONTROL, str(number)).closed = NOW
+        opened(ids, Kind.REQUEST, CONTROL, str(number))
+    assert ids.named(Kind.RESERVATION, CONTROL, "0") is kept
+    assert len([n for n in range(3000) if ids.meant(Kind.RESERVATION, CONTROL, str(n))]) == MOST
+    assert len(ids.own(Kind.REQUEST, CONTROL)) == MOST

@@ -225,6 +225,16 @@ def test_an_update_on_a_reservation_older_than_the_proxy_is_billings(number: int
     assert world["control"].payloads("ReservationStatusUpdate") == []
 
 
+def test_a_flood_leaves_nothing_behind() -> None:
+    world = world_with()
+    world.obey = None
+    for number in range(1000):
+        world["control"].call("GetReport", {"requestId": number})
+    rows = [r for r in world.database.identifiers.values() if r.route == 2]
+    assert len(rows) == 22  # one at the charger, twenty that wait, and the number that is the next
+    assert sum(r.closed is None for r in rows) == 21
+
+
 # -- remote starts -------------------------------------------------------------------------------------
 
 
