@@ -32,7 +32,7 @@ else:
         """Subscriptable, as the type checker sees it."""
 
 
-SECRET_FIELDS = ("password", "password_hashes")
+SECRET_FIELDS = ("password", "password_hashes", "previous_password")
 
 
 def owned(model: type[models.Model]) -> OwnedQuerySet[Any]:

@@ -20,7 +20,7 @@ from chargers.credentials import hash_password
 from chargers.models import Charger, Connector, RefusedAttempt
 from routing.core.quirks import QUIRKS
 from routing.core.snapshot import Role
-from routing.models import LatestValue, Route
+from routing.models import Alarm, LatestValue, Route
 
 if TYPE_CHECKING:
     _ChargerModelForm = forms.ModelForm[Charger]
@@ -204,7 +204,7 @@ class ChargerAdmin(OwnedAdmin[Charger]):
     @admin.display(description="alarms")
     def alarms(self, charger: Charger) -> SafeString | str:
         """What a person has to look at now."""
-        lasting = charger.alarms.filter(cleared=None) if charger.pk else []
+        lasting = Alarm.objects.filter(charger_id=charger.pk, cleared=None)
         rows = [(alarm.kind, alarm.text, f"{alarm.raised:%Y-%m-%d %H:%M} UTC") for alarm in lasting]
         return format_html_join(mark_safe("<br>"), "<strong>{}</strong>: {} ({})", rows) or "none"
 

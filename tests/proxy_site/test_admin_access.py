@@ -250,9 +250,17 @@ def test_a_shared_backoffice_shows_neither_address_nor_user_name(installer, ours
     assert installer.post(address(Backoffice, "change", shared.pk), {"name": "mine"}).status_code == 403
 
 
-@pytest.mark.parametrize("query", ["password_hashes__contains=text", "password__contains=v1", "password=x"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "password_hashes__contains=text",
+        "password__contains=v1",
+        "password=x",
+        "previous_password__contains=v1",
+    ],
+)
 def test_nobody_searches_for_secrets(query, installer, ours):
-    for model in (Charger, Backoffice):
+    for model in (Charger, Backoffice, Route):
         response = installer.get(address(model, "changelist") + "?" + query)
         assert response.status_code in (302, 400)
 
