@@ -24,7 +24,11 @@ def booted(*routes: Any, version: str = "1.6") -> World:
 def ask(world: World, name: str, action: str, payload: Any) -> str:
     """The status that the backoffice gets."""
     world[name].call(action, payload, f"m{len(world[name].answers)}")
-    return str(world[name].answers[-1][2]["status"])
+    status = str(world[name].answers[-1][2]["status"])
+    if (action, status) == ("Reset", "Accepted"):
+        # Until it has booted another reset is refused for that alone (routing.core.conflicts).
+        world.call("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"})
+    return status
 
 
 def rule(world: World) -> str:
