@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import msgspec
 
-from routing.core import patterns
+from routing.core import local_list, patterns, remote_starts
 from routing.core.authorization import Judgement
 from routing.core.lines import Line
 from routing.core.options import AuthRule
@@ -103,21 +103,31 @@ def fits(rule: AuthRule, token: Presented) -> bool:
 # -- whose a session is --------------------------------------------------------------------------------
 
 
-def owner_for(state: State, token: Presented, place: int | None, turn: Turn) -> Line | None:
+def owner_for(
+    state: State, token: Presented, place: int | None, turn: Turn, remote_start_id: int | None = None
+) -> Line | None:
     """The line that owns the session which begins with this card at a connector (1.6) or EVSE (2.x).
 
-    Who has asked for the start; else who has accepted the card not long ago; else whom the rules name;
-    else Billing. None: the proxy itself. A remote start counts for one session only.
+    Who has asked for the start (2.x: under this id); else who has accepted the card not long ago; else whom
+    the rules name; else whose list the charger has the card from; else Billing. None: the proxy itself.
+    A remote start counts for one session only.
     """
+    named = None if remote_start_id is None else remote_starts.owner_of(state, remote_start_id)
     start = state.remote_start_for(token.card, place, turn.now)
-    if start is not None:
+    if start is not None and named in (None, start.route):
         state.remote_starts.remove(start)
-        if (line := state.lines.get(start.route)) is not None:
-            return line
-    accepted_by = state.authorizations.accepted_by(token.card, turn.utc)
-    if accepted_by is not None and (line := state.lines.get(accepted_by)) is not None:
-        return line
-    return _by_rule(state, token) or state.billing
+        named = start.route
+    return (
+        _line(state, named)
+        or _line(state, state.authorizations.accepted_by(token.card, turn.utc))
+        or _by_rule(state, token)
+        or _line(state, local_list.owner_of(state, token.card) if token.card else None)
+        or state.billing
+    )
+
+
+def _line(state: State, route: int | None) -> Line | None:
+    return None if route is None else state.lines.get(route)
 
 
 # -- what the proxy says itself ------------------------------------------------------------------------
@@ -149,6 +159,9 @@ def judged_without(state: State, card: str, asked: Collection[int], turn: Turn) 
         return _of_card(state, rule, turn)
     if status := state.authorizations.status(card, asked, turn.utc):
         return Judgement(status, f"offline policy: last verdict {status}")
+    listed = local_list.verdict(state, card, turn.utc)
+    if listed is not None and listed[1] in asked:
+        return Judgement(listed[0], f"offline policy: {listed[0]} on the local list")
     if rule is not None:
         return _of_card(state, rule, turn)
     policy = state.snapshot.options.auth_offline

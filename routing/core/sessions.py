@@ -194,17 +194,23 @@ def _begin(
 
 def _owner(state: State, turn: Turn, head: EventHead, evse_id: int | None) -> Line | None:
     """Whose a session is: decided by the remote start that it comes from, or by its card."""
-    token = ownership.presented(head.idToken)
+    token, remote = ownership.presented(head.idToken), _remote_start_id(head)
+    if not token.card and remote is None:
+        return state.billing
+    return ownership.owner_for(state, token, evse_id, turn, remote)
+
+
+def _remote_start_id(head: EventHead) -> int | None:
     info = head.transactionInfo
-    remote = isinstance(info, TransactionInfo) and info.remoteStartId is not msgspec.UNSET
-    return ownership.owner_for(state, token, evse_id, turn) if token.card or remote else state.billing
+    return integer(info.remoteStartId) if isinstance(info, TransactionInfo) else None
 
 
 def _find_owner(state: State, turn: Turn, transaction: Transaction, head: EventHead, card: str) -> None:
-    """A session that began with the cable is nobody's wish before its first card is presented."""
+    """A session that began with the cable is nobody's wish before its first card or remote start."""
     billing = state.billing
     by_default = transaction.row.owner == (billing.key if billing is not None else None)
-    if card and not transaction.row.id_tag and transaction.is_open and by_default:
+    is_first = (card and not transaction.row.id_tag) or _remote_start_id(head) is not None
+    if is_first and by_default and transaction.is_open:
         owner = _owner(state, turn, head, transaction.row.evse_id)
         transaction.change(owner=owner.key if owner else None)
 

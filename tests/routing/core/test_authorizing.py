@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from routing.core.options import AuthRule, ChargerOptions
-from routing.core.snapshot import CardRule, Role
+from routing.core.snapshot import CardRule, Role, Verdict
 from tests.routing.core.harness import BILLING, ENERGY, EPOCH, WATCHER, Backoffice, World, event, route, start
 
 VERSIONS = pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
@@ -514,3 +514,96 @@ def test_cards_are_in_no_report() -> None:
     begin(world)
     assert CARD not in str(world.reports)
     assert all(CARD not in message.rule for message in world.database.messages)
+
+
+# -- remote starts and local lists ---------------------------------------------------------------------
+
+TWO = pytest.mark.parametrize("version", ["2.0.1", "2.1"])
+TOKEN = {"idToken": CARD, "type": "Central"}
+
+
+def remote_start_of(world: World, name: str) -> int:
+    """A backoffice starts remotely; the id that the charger gets."""
+    world[name].call("RequestStartTransaction", {"remoteStartId": 5, "idToken": TOKEN, "evseId": 1})
+    return int(world.commands[-1][3]["remoteStartId"])
+
+
+@TWO
+@pytest.mark.parametrize("moment", ["at once", "restart", "late"])
+def test_a_remote_start_is_known_by_its_id(version: str, moment: str) -> None:
+    world = world_of(version=version)
+    number = remote_start_of(world, "energy")
+    if moment == "restart":
+        world.restart()
+        world.boot()
+    elif moment == "late":
+        world.wait(600)
+    started = event("Started", 0, card=CARD)
+    started["transactionInfo"]["remoteStartId"] = number
+    world.call("TransactionEvent", started)
+    assert owner(world) == "energy"
+
+
+@TWO
+def test_two_who_start_with_one_card_each_own_their_session(version: str) -> None:
+    world = world_of(version=version)
+    numbers = {name: remote_start_of(world, name) for name in ("energy", "billing")}
+    for name in ("billing", "energy"):
+        started = event("Started", 0, f"T-{name}", CARD)
+        started["transactionInfo"]["remoteStartId"] = numbers[name]
+        world.call("TransactionEvent", started)
+        assert owner(world) == name
+
+
+@TWO
+def test_a_remote_start_of_a_session_that_began_with_the_cable(version: str) -> None:
+    world = world_of(version=version)
+    world.call("TransactionEvent", event("Started", 0))
+    number = remote_start_of(world, "energy")
+    updated = event("Updated", 1)
+    updated["transactionInfo"]["remoteStartId"] = number
+    world.call("TransactionEvent", updated)
+    assert owner(world) == "energy"
+
+
+@TWO
+@pytest.mark.parametrize("written", [4711, "x", None, {}, 10**40])
+def test_an_id_of_nobody_is_nobodys(version: str, written: Any) -> None:
+    world = world_of(version=version)
+    started = event("Started", 0, card=CARD)
+    started["transactionInfo"]["remoteStartId"] = written
+    world.call("TransactionEvent", started)
+    assert owner(world) == "billing"
+
+
+def send_list(world: World, name: str, card: str, status: str = "Accepted") -> None:
+    """A backoffice gives the charger a list of one card."""
+    if world.version == "1.6":
+        entry: Any = {"idTag": card, "idTagInfo": {"status": status}}
+        version = {"listVersion": 1}
+    else:
+        entry = {"idToken": {"idToken": card, "type": "ISO14443"}, "idTokenInfo": {"status": status}}
+        version = {"versionNumber": 1}
+    world[name].call("SendLocalList", {**version, "updateType": "Full", "localAuthorizationList": [entry]})
+    assert world[name].answers[-1][2] == {"status": "Accepted"}
+
+
+@VERSIONS
+def test_what_billing_has_put_on_the_list_counts_while_it_is_away(version: str) -> None:
+    world = world_of(version=version)
+    send_list(world, "billing", CARD)
+    world["billing"].lose()
+    assert authorize(world) == {"status": "Accepted"}
+    assert authorize(world, "OTHER") == {"status": "Invalid"}
+    assert begin(world) == {"status": "Accepted"}
+
+
+@VERSIONS
+def test_with_merged_lists_a_session_is_of_whose_list_the_card_is_on(version: str) -> None:
+    routes = (BILLING, route(2, "energy", Role.CONTROL, {"SendLocalList": Verdict.ALLOW}))
+    world = world_of(*routes, version=version, local_list="merged")
+    send_list(world, "energy", CARD)
+    begin(world)
+    assert owner(world) == "energy"
+    begin(world, "OTHER", 2)
+    assert owner(world) == "billing"
