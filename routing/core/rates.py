@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from routing.core import payloads, spans
+from routing.core import conflicts, payloads, spans
 from routing.core.gate import Asked
 from routing.core.lines import Line
 from routing.core.options import RouteOptions
@@ -63,7 +63,7 @@ def check(state: State, turn: Turn, line: Line, asked: Asked) -> str:
     if limit is None or not limit.concerns(asked.payload):
         return ""
     allowed = limit.allowed(line.route.options)
-    if allowed is None:
+    if allowed is None or not _gets_through(state, turn, asked):
         return ""
     if allowed <= 0:
         return f"rate limit: {limit.what} is not allowed at all"
@@ -73,6 +73,11 @@ def check(state: State, turn: Turn, line: Line, asked: Asked) -> str:
         state.remember(KIND, key, msgspec.json.encode([*times, turn.utc.timestamp()]).decode(), turn)
         return ""
     return _too_soon(limit, allowed, times, turn.utc)
+
+
+def _gets_through(state: State, turn: Turn, asked: Asked) -> bool:
+    """Whether the charger would hear of it: what it can't hear of is refused later, and does not count."""
+    return state.is_reachable and not conflicts.objection(state, turn, asked.action, asked.payload)
 
 
 def _recent(row: LatestRow | None, utc: datetime) -> list[float]:

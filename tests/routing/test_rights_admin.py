@@ -197,3 +197,15 @@ def test_an_edit_of_a_preset_is_told_to_the_chargers_that_use_it(installer, rout
     }
     assert installer.post(url, values).status_code == 302
     assert {c.charger_id for c in ConfigChange.objects.filter(id__gt=start)} == {route.charger_id}
+
+
+def test_a_reader_sees_presets_and_changes_none(installer, ours):
+    there = preset(ours)
+    Membership.objects.update(role="read_only")
+    url = reverse("admin:routing_permissionpreset_change", args=[there.pk])
+    assert "Night" in installer.get(url).content.decode()
+    values = {"name": "Day", "organisation": ours.pk, "role": "control", "permissions": "{}"}
+    assert installer.post(url, values).status_code == 403
+    add = installer.post(reverse("admin:routing_permissionpreset_add"), values)
+    assert add.status_code == 403 or "organisation" in errors(add)
+    assert PermissionPreset.objects.get().name == "Night"
