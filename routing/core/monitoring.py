@@ -168,10 +168,12 @@ def _share(state: State, turn: Turn, route: int, wish: Wish, result: str) -> str
     charger_id = monitors.find(state, wish.monitor.subject)
     holders = [] if charger_id is None else monitors.holders(state, charger_id)
     bare = spans.patch(result, {"$.id": None})
-    if charger_id is None or not holders or any(m.route == route for m in holders):
+    same = charger_id is not None and monitors.described(state, charger_id) == wish.monitor
+    is_orphan = not holders and not same  # of a backoffice that is no more
+    if charger_id is None or is_orphan or any(m.route == route for m in holders):
         return bare
-    same = monitors.described(state, charger_id) == wish.monitor and not wish.monitor.streams
-    if not same or wish.mapping is not None or monitors.is_to_change(state, charger_id):
+    is_busy = wish.mapping is not None or monitors.is_to_change(state, charger_id)
+    if not same or is_busy or (holders and wish.monitor.streams):
         return spans.patch(bare, {"$.status": '"Rejected"'})
     mapping = monitors.hold(state, turn, route, charger_id)
     accepted = spans.patch(bare, {"$.status": '"Accepted"', "$.statusInfo": None})

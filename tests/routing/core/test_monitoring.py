@@ -323,6 +323,19 @@ def test_a_stream_has_one_receiver() -> None:
     assert set_(world, "energy", streaming) == [("Rejected", None)]
 
 
+def test_the_monitor_of_a_backoffice_that_is_no_more_may_be_taken_over() -> None:
+    world, charger = make_world()
+    set_(world, "energy", monitor("A"))
+    world.database.identifiers.clear()  # with its route
+    world.restart()
+    world.boot()
+    world.obey = charger.obey
+    assert set_(world, "service", monitor("A", 11)) == [("Duplicate", None)]
+    assert set_(world, "service", monitor("A")) == [("Accepted", 1)]
+    assert clear(world, "service", 1) == ["Accepted"]
+    assert charger.has == {}
+
+
 def test_what_a_charger_has_of_its_own_stays_a_duplicate() -> None:
     world, charger = make_world()
     charger.has[77] = monitor("A")
