@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from routing.core import actions, audit, conflicts, frames, rewriting, spans
+from routing.core import actions, audit, conflicts, frames, migration, rewriting, spans
 from routing.core.actions import responses
 from routing.core.decisions import Report
 from routing.core.errors import Condition, error_code
@@ -103,13 +103,15 @@ def _nothing_follows(state: State, turn: Turn, call: DownCall, reply: Reply) -> 
     """The proxy has asked for the effect, not for the answer; the audit log has it."""
 
 
-def stop_transaction(state: State, turn: Turn, transaction: Transaction, rule: str) -> None:
+def stop_transaction(
+    state: State, turn: Turn, transaction: Transaction, rule: str, then: Then | None = None
+) -> None:
     """Ask the charger, as the proxy, to end a session."""
     action = "RemoteStopTransaction" if state.version == "1.6" else "RequestStopTransaction"
     number = transaction.row.charger_transaction_id
     if number is not None:
         token = number if state.version == "1.6" else frames.quote(number)
-        command(state, turn, action, f'{{"transactionId":{token}}}', rule, priority=SAFETY)
+        command(state, turn, action, f'{{"transactionId":{token}}}', rule, then, priority=SAFETY)
 
 
 # -- answering the asker -------------------------------------------------------------------------------
@@ -265,6 +267,8 @@ def charger_answers(state: State, turn: Turn, frame: CallResult | CallError) -> 
     else:
         reply = Reply(payload=frame.payload, text=frame.text)
     audit.commanded(state, turn, call, "", frame.text, reply.outcome, code=reply.code)
+    if call.asked is not None and call.asked.overridden and is_accepted(reply):
+        migration.note(state, turn, call)
     _ended(state, turn, call, reply)
 
 

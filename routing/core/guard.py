@@ -13,11 +13,12 @@ import msgspec
 
 from routing.core import certificates, spans
 from routing.core.actions import Kind
+from routing.core.decisions import Report
 from routing.core.gate import Asked
 from routing.core.hosts import host_of, is_listed
 from routing.core.lines import Line
 from routing.core.payloads import integer, strings
-from routing.core.snapshot import Role
+from routing.core.snapshot import Role, RouteSnapshot
 from routing.core.state import State
 from routing.core.turn import Turn
 
@@ -97,6 +98,21 @@ def let_through(turn: Turn, line: Line, asked: Asked, objection: str) -> str:
         asked.rule = f"guard: overridden until {line.route.override_until:%H:%M} UTC"
         return ""
     return objection
+
+
+def note_override(turn: Turn, before: RouteSnapshot, after: RouteSnapshot) -> None:
+    """Report that a person lets a backoffice do what the guard objects to, or does so no more."""
+    until = after.override_until
+    if until == before.override_until:
+        return
+    if until is not None and turn.utc < until:
+        turn.emit(
+            Report(
+                "override", f"{after.backoffice} may change how the charger connects until {until:%H:%M} UTC"
+            )
+        )
+    elif before.override_until is not None and turn.utc < before.override_until:
+        turn.emit(Report("override", f"{after.backoffice} may not change how the charger connects any more"))
 
 
 def opens(turn: Turn, line: Line, asked: Asked) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from routing.core import local_list, meter_triggers, remote_starts
+from routing.core import local_list, meter_triggers, migration, remote_starts
 from routing.core.charging_profiles import events as profile_events
 from routing.core.charging_profiles import lapsing
 from routing.core.lines import Line
@@ -21,16 +21,16 @@ Hook = Callable[[State, Turn], None]
 LineHook = Callable[[State, Turn, Line], None]
 SessionHook = Callable[[State, Turn, Transaction], None]
 
-CONNECTED: tuple[Hook, ...] = (settling.connected, profile_events.connected)
+CONNECTED: tuple[Hook, ...] = (migration.returned, settling.connected, profile_events.connected)
 """The charger has connected."""
 
-BOOTED: tuple[Hook, ...] = ()
+BOOTED: tuple[Hook, ...] = (migration.booted,)
 """The charger has sent a BootNotification."""
 
 ACCEPTED: tuple[Hook, ...] = (profile_events.accepted, local_list.booted)
 """The charger has been told that its boot is accepted."""
 
-GONE: tuple[Hook, ...] = ()
+GONE: tuple[Hook, ...] = (migration.gone,)
 """The charger's socket is closed."""
 
 CONFIGURED: tuple[Hook, ...] = (settling.configured, profile_events.configured, local_list.settle)

@@ -19,7 +19,9 @@ from routing.core import (
     dispatch,
     down,
     frames,
+    guard,
     hooks,
+    migration,
     passwords,
     registration,
     repairs,
@@ -354,6 +356,7 @@ class Machine:
             # The database may hold deliveries from before it was switched off.
             turn.emit(Load(route.key, line.load(), DELIVERY_WINDOW))
             turn.touched.add(route.key)
+        guard.note_override(turn, line.route, route)
         line.route = route
         return line
 
@@ -474,7 +477,7 @@ class Machine:
     def idle(self) -> bool:
         """Whether nothing is connected and nothing waited for: the session may leave memory."""
         state = self._state
-        linked = any(line.wanted for line in state.lines.values())
+        linked = any(line.wanted for line in state.lines.values()) or migration.is_awaited(state)
         return not state.online and not linked and not state.gates and not state.waiting
 
     def _end(self, turn: Turn) -> list[Decision]:
