@@ -88,18 +88,19 @@ def own_part(state: State, turn: Turn, line: Line, received: Received) -> str | 
         if "[]" in rewrite.path:
             payload = rewriting.own(state, line, rewrite, payload).payload
             continue
-        part = _for_owner(state, line, received, rewrite, payload)
+        part = _for_owner(state, line, rewrite, payload)
         if part is None:
             return None
         payload = part
     return payload
 
 
-def _for_owner(state: State, line: Line, received: Received, rewrite: Rewrite, payload: str) -> str | None:
+def _for_owner(state: State, line: Line, rewrite: Rewrite, payload: str) -> str | None:
     """The message with the owner's own id, None where this route is not the owner."""
     tokens = spans.find(payload, rewrite.path)
     if not tokens or tokens[-1] == "null":
-        return payload if line is _without_id(state, received) else None
+        # Idle: nobody has asked for anything. Who asks for the status is told it by the proxy (triggers).
+        return payload if line is state.billing else None
     named = identifier(rewrite.kind, tokens[-1])
     if named is None or (rewrite.kind is Kind.RESERVATION and is_no_reservation(state, named)):
         return None
@@ -109,21 +110,9 @@ def _for_owner(state: State, line: Line, received: Received, rewrite: Rewrite, p
     return spans.patch(payload, {rewrite.path: raw_token(rewrite.kind, mine)})
 
 
-def _without_id(state: State, received: Received) -> Line | None:
-    """Whose a status is that names no request (Idle): of who has triggered it, else Billing's."""
-    route = state.triggered.get(received.call.action)
-    triggered = None if route is None else state.lines.get(route)
-    return triggered or state.billing
-
-
 def is_no_reservation(state: State, charger_id: str) -> bool:
     """Whether a reservation id says that there is none."""
     return charger_id in NO_RESERVATION and not state.identifiers.holders(Kind.RESERVATION, charger_id)
-
-
-def note_trigger(state: State, line: Line, action: str) -> None:
-    """The charger will send this action because a route has asked for it: without an id it is that one's."""
-    state.triggered[action] = line.key
 
 
 def holder(state: State, received: Received) -> tuple[bool, Line | None]:
@@ -149,10 +138,7 @@ def part_ended(state: State, turn: Turn, received: Received) -> None:
 
 def status_ended(state: State, turn: Turn, received: Received) -> None:
     """A log or firmware has come so far: after some statuses no other follows."""
-    payload = received.call.payload
-    if spans.value(payload, "$.requestId") is None:
-        state.triggered.pop(received.call.action, None)
-    elif word(payload, "$.status") in STATUS_ENDS:
+    if word(received.call.payload, "$.status") in STATUS_ENDS:
         _end(state, turn, received)
 
 
@@ -200,10 +186,9 @@ def _swap_mapping(state: State, received: Received) -> Mapping | None:
 
 
 def reservation_ended(state: State, turn: Turn, received: Received) -> None:
-    """A reservation has expired or was taken away, or a session has begun with it."""
-    payload = received.call.payload
-    if "reservationId" in payload and spans.value(payload, "$.reservationUpdateStatus") != "NoTransaction":
-        rewriting.close_named(state, turn, Kind.RESERVATION, payload, "$.reservationId")
+    """A reservation has expired, was taken away or used, or a session has begun with it."""
+    if "reservationId" in received.call.payload:
+        rewriting.close_named(state, turn, Kind.RESERVATION, received.call.payload, "$.reservationId")
 
 
 def cancelled(state: State, turn: Turn, call: DownCall, reply: Reply) -> None:

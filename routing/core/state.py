@@ -119,7 +119,6 @@ class State:
         "snapshot",
         "timers",
         "transactions",
-        "triggered",
         "used_answers",
         "version",
         "waiting",
@@ -152,7 +151,6 @@ class State:
         self.used_answers: dict[str, tuple[int, str]] = {}
         self.garbage: list[float] = []
         self.remote_starts: list[RemoteStart] = []
-        self.triggered: dict[str, int] = {}
         self.sharing: dict[str, list[Asked]] = {}
         self.gate = Gate()
         self.gates: dict[int, list[str]] = {}

@@ -205,7 +205,7 @@ def test_a_session_that_waits_for_its_reader_names_the_reservation_as_ever() -> 
 
 
 @TWO
-@pytest.mark.parametrize("status", ["Expired", "Removed"])
+@pytest.mark.parametrize("status", ["Expired", "Removed", "NoTransaction"])
 def test_only_who_made_a_reservation_hears_what_becomes_of_it(version: str, status: str) -> None:
     world = world_with(version)
     number = reserved(world, "control", 7)
@@ -489,6 +489,59 @@ def test_the_start_of_a_control_is_told_its_owner() -> None:
     assert world["billing"].payloads("NotifyDERStartStop") == [{"controlId": "older", **said}]
 
 
+# -- who answers for a thing ---------------------------------------------------------------------------
+
+
+def profile(number: int) -> dict[str, Any]:
+    schedule = {"id": 1, "chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 6}]}
+    return {
+        "evseId": 0,
+        "chargingProfile": {
+            "id": number,
+            "stackLevel": 0,
+            "chargingProfilePurpose": "ChargingStationMaxProfile",
+            "chargingProfileKind": "Dynamic",
+            "chargingSchedule": [schedule],
+        },
+    }
+
+
+def with_a_profile() -> tuple[World, int]:
+    """A charger with a profile of the energy manager's, and what it calls that."""
+    world = World(BILLING, route(2, "energy", Role.ENERGY), version="2.1")
+    world.boot()
+    world["energy"].call("SetChargingProfile", profile(4))
+    number = int(asked(world)["chargingProfile"]["id"])
+    world.forget()
+    return world, number
+
+
+PULL = "PullDynamicScheduleUpdate"
+
+
+def test_who_has_set_a_profile_is_asked_about_it() -> None:
+    world, number = with_a_profile()
+    world["energy"].behave = lambda b, m, a, p: b.result(m, {"status": "Accepted"})
+    assert world.call(PULL, {"chargingProfileId": number}, "m") == [3, "m", {"status": "Accepted"}]
+    assert world["energy"].payloads(PULL) == [{"chargingProfileId": 4}]
+    assert world["billing"].payloads(PULL) == []
+
+
+def test_nobody_answers_for_who_is_away() -> None:
+    world, number = with_a_profile()
+    world["energy"].lose()
+    assert world.call(PULL, {"chargingProfileId": number}, "m") == [3, "m", {"status": "Rejected"}]
+    assert world["billing"].payloads(PULL) == []
+
+
+def test_billing_is_asked_about_what_nobody_has_set() -> None:
+    world, _ = with_a_profile()
+    world["billing"].behave = lambda b, m, a, p: b.result(m, {"status": "Accepted"})
+    assert world.call(PULL, {"chargingProfileId": 77}, "m") == [3, "m", {"status": "Accepted"}]
+    assert world["billing"].payloads(PULL) == [{"chargingProfileId": 77}]
+    assert world["energy"].payloads(PULL) == []
+
+
 # -- messages in queue ---------------------------------------------------------------------------------
 
 
@@ -568,8 +621,10 @@ def test_no_route_ever_names_what_is_anothers(sent: list[Any]) -> None:
             for value in ids_in(frame[2], frame[3]):
                 key = (KINDS.get(frame[2], frame[2]), value)
                 # What nobody has made yet is older than the proxy, and Billing's to name.
-                owner = used.get(key, name) if frame[2] in KINDS else used.setdefault(key, name)
+                owner = used.get(key, name)
                 assert owner == name, f"{name} names {value} of {owner} in {frame}"
+                if frame[2] not in KINDS and status != "Rejected":
+                    used[key] = name  # what the charger has refused is nobody's
         assert len(world[name].answers) == 1
 
 
