@@ -7,9 +7,9 @@ from routing.core import (
     actions,
     audit,
     authorizing,
-    calls,
     clocks,
     frames,
+    late_rejects,
     ownership,
     registration,
     replies,
@@ -254,9 +254,8 @@ def _late_verdict(state: State, turn: Turn, line: Line, item: Item, payload: str
     turn.rows += learnt
     status = authorizing.verdict_of(payload)
     if learnt and status not in TOLERATED and transaction.is_open and options.late_reject == "stop":
-        calls.stop_transaction(
-            state, turn, transaction, f"late_reject: {line.route.backoffice} says {status}"
-        )
+        rule = f"late_reject: {line.route.backoffice} says {status}"
+        late_rejects.refused(state, turn, transaction, rule)
 
 
 def _card_of_event(item: Item) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from routing.core import local_list, meter_triggers, migration, remote_starts
+from routing.core import late_rejects, local_list, meter_triggers, migration, remote_starts
 from routing.core.charging_profiles import events as profile_events
 from routing.core.charging_profiles import lapsing
 from routing.core.lines import Line
@@ -21,7 +21,13 @@ Hook = Callable[[State, Turn], None]
 LineHook = Callable[[State, Turn, Line], None]
 SessionHook = Callable[[State, Turn, Transaction], None]
 
-CONNECTED: tuple[Hook, ...] = (migration.returned, settling.connected, profile_events.connected)
+CONNECTED: tuple[Hook, ...] = (
+    migration.returned,
+    settling.connected,
+    profile_events.connected,
+    late_rejects.connected,
+    local_list.connected,
+)
 """The charger has connected."""
 
 BOOTED: tuple[Hook, ...] = (migration.booted,)
@@ -45,7 +51,7 @@ LOST: tuple[LineHook, ...] = (meter_triggers.asker_lost, lapsing.lost, local_lis
 BEGAN: tuple[SessionHook, ...] = (profile_events.began,)
 """A session has begun."""
 
-ENDED: tuple[SessionHook, ...] = (remote_starts.ended, profile_events.ended)
+ENDED: tuple[SessionHook, ...] = (remote_starts.ended, profile_events.ended, late_rejects.ended)
 """A session has ended."""
 
 
