@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from routing.core import hooks
+from routing.core import availability, hooks
 from routing.core.binding import is_hidden
 from routing.core.decisions import CloseLink, OpenLink
 from routing.core.dispatch import set_link
 from routing.core.lines import NEVER, Item, Kind, Line, Phase
 from routing.core.payloads import BootAnswer, integer, read, text
-from routing.core.rows import DeliveryRow
+from routing.core.rows import DeliveryRow, LatestRow
 from routing.core.snapshot import Role
 from routing.core.state import State
 from routing.core.transactions import RouteTransaction, Transaction
@@ -88,7 +88,7 @@ def opened(state: State, turn: Turn, line: Line) -> None:
         begin(state, turn, line)
 
 
-MEMBERS_OF_2 = {"boot": '"chargingStation"', "status": '"connectorStatus"'}
+MEMBERS_OF_2 = {"boot": '"chargingStation"', "status": '"connectorStatus"', "availability": '"actualValue"'}
 """Members by which messages of 2.x are told from those of 1.6."""
 
 
@@ -233,15 +233,30 @@ def shuts_out(line: Line, action: str) -> bool:
 
 
 def replay_statuses(state: State, turn: Turn, line: Line) -> None:
-    """The statuses since the last boot; those from before it say nothing any more."""
+    """The statuses since the last boot, lowest first; those from before it say nothing any more."""
+    statuses = _since_boot(state, "status")
+    for key, row in statuses:
+        seq = state.next_seq(turn.utc)
+        status = Item(
+            Kind.STATUS, "StatusNotification", row.payload, seq=0, exchange=seq, at=row.at, replayed=True
+        )
+        line.put_status(f"StatusNotification/{key}", status)
+    if statuses or state.version == "1.6":
+        return
+    events = availability.replay(state, turn, [row for _, row in _since_boot(state, availability.KIND)])
+    if events is not None:
+        line.put_status("NotifyEvent", events)
+
+
+def _since_boot(state: State, kind: str) -> list[tuple[str, LatestRow]]:
+    """What was remembered of this kind since the last boot; keys begin with EVSE and connector."""
     boot = state.remembered("boot")
-    for (kind, key), row in sorted(state.latest.items()):
-        if kind == "status" and (boot is None or row.at >= boot.at):
-            seq = state.next_seq(turn.utc)
-            status = Item(
-                Kind.STATUS, "StatusNotification", row.payload, seq=0, exchange=seq, at=row.at, replayed=True
-            )
-            line.put_status(f"StatusNotification/{key}", status)
+    rows = state.all_remembered(kind).items()
+    return sorted((r for r in rows if boot is None or r[1].at >= boot.at), key=lambda r: _place(r[0]))
+
+
+def _place(key: str) -> tuple[list[int], str]:
+    return [int(n) for n in key.split("/")[:2] if n.lstrip("-").isdecimal()], key
 
 
 def adopt_running(state: State, turn: Turn, line: Line) -> None:

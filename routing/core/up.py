@@ -8,6 +8,7 @@ from routing.core import (
     actions,
     audit,
     authorizing,
+    availability,
     booting,
     certificates,
     charging,
@@ -28,7 +29,7 @@ from routing.core.lines import Line, Phase
 from routing.core.payloads import StatusHead, integer, read, text, wire_time
 from routing.core.replies import EMPTY, reply, unanswered, wait
 from routing.core.rows import ConnectorRow
-from routing.core.settings import views
+from routing.core.settings import inventory
 from routing.core.state import REPEAT_WINDOW, Received, State
 from routing.core.turn import Turn
 
@@ -223,7 +224,8 @@ OBSERVERS: dict[str, tuple[Callable[[State, Turn, Received], None], ...]] = {
     **dict.fromkeys(reports.IN_PARTS, (reports.part_ended,)),
     **dict.fromkeys(leases.STATUSES, (leases.note_status,)),
     **dict.fromkeys(reports.STATUSES, (reports.status_ended, leases.note_status)),
-    "NotifyReport": (reports.part_ended, views.note_report),
+    "NotifyEvent": (availability.note,),
+    "NotifyReport": (reports.part_ended, inventory.note),
     "BatterySwap": (reports.swap_ended,),
     "ClosePeriodicEventStream": (streams.closed,),
     "ReservationStatusUpdate": (reports.reservation_ended,),
