@@ -12,7 +12,7 @@ from routing.core.lines import Item, Kind, Line, Phase
 from routing.core.payloads import StatusHead, integer, read
 from routing.core.replies import STORED
 from routing.core.rows import DeliveryRow
-from routing.core.settings import views
+from routing.core.settings import inventory
 from routing.core.state import Received, State
 from routing.core.turn import Turn
 
@@ -26,7 +26,7 @@ EDITORS: dict[str, Editor] = {
     "BatterySwap": reports.swap,
     "DiagnosticsStatusNotification": leases.diagnostics_status,
     "MeterValues": metering.meter_values,
-    "NotifyReport": views.report,
+    "NotifyReport": inventory.report,
     "TransactionEvent": metering.transaction_event,
     "NotifyEvent": monitoring.own_events,
     "NotifyMonitoringReport": monitoring.own_report,

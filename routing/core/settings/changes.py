@@ -58,6 +58,8 @@ def plan(
         return change.answer("Rejected", objection)
     if setting.kind in MERGED:
         return _merge(state, turn, line, change)
+    if setting.kind is Kind.UNKNOWN:
+        asked.rule = f"{asked.rule[:180]}; {setting.name[:60]} is a vendor's own"
     return change
 
 

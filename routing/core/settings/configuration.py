@@ -1,4 +1,4 @@
-"""ChangeConfiguration and GetConfiguration of OCPP 1.6, with more than one backoffice (3.9)."""
+"""ChangeConfiguration of OCPP 1.6 by several backoffices (3.9)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,6 @@ from routing.core.settings.changes import Change
 from routing.core.snapshot import Verdict
 from routing.core.state import State
 from routing.core.turn import Turn
-
-LONGEST_KEY = 50
-"""OCPP 1.6 edition 2, section 7.28: CiString50Type."""
 
 
 def change(state: State, turn: Turn, line: Line, asked: Asked, verdict: Verdict) -> None:

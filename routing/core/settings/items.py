@@ -32,13 +32,15 @@ class _Variable(msgspec.Struct, gc=False):
     instance: Lenient = msgspec.UNSET
 
 
-class _Head(msgspec.Struct, gc=False):
+class Head(msgspec.Struct, gc=False):
+    """What names a variable, in a request, a result and a report."""
+
     component: _Component
     variable: _Variable
     attributeType: Lenient = msgspec.UNSET
 
 
-_HEAD = msgspec.json.Decoder(_Head)
+_HEAD = msgspec.json.Decoder(Head)
 
 _ONCE = ("$.component", "$.component.name", "$.variable", "$.variable.name")
 _AT_MOST_ONCE = ("$.component.instance", "$.component.evse", "$.variable.instance", "$.attributeType")
@@ -53,7 +55,7 @@ class Named:
 
     __slots__ = ("attribute", "component", "identity", "instances", "is_plain", "name", "token", "variable")
 
-    def __init__(self, token: str, head: _Head) -> None:
+    def __init__(self, token: str, head: Head) -> None:
         evse = head.component.evse or _Evse()
         where = [payloads.text(r) for r in (head.component.instance, evse.id, evse.connectorId)]
         self.token = token

@@ -75,7 +75,7 @@ def _forget_the_gone(state: State, turn: Turn) -> list[Setting]:
             state.forget(virtual.BOOT_INTERVAL, route, turn)
         setting = keys.find(state.version, name)
         if setting.kind in changes.MERGED:
-            left[name] = setting
+            left[setting.name] = setting
     return list(left.values())
 
 

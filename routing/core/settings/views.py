@@ -1,13 +1,14 @@
 """The configuration as one backoffice reads it: its own values, nobody's secrets (3.9).
 
-GetConfiguration, GetVariables and NotifyReport. What is not edited stays byte for byte.
+GetConfiguration and GetVariables; ``inventory`` does the same for NotifyReport. What is not edited
+stays byte for byte.
 """
 
 from __future__ import annotations
 
 import msgspec
 
-from routing.core import calls, payloads, policy, reports, spans
+from routing.core import calls, payloads, policy, spans
 from routing.core.frames import quote
 from routing.core.gate import Asked, DownCall, Reply
 from routing.core.lines import Line
@@ -15,7 +16,7 @@ from routing.core.settings import elements, items, keys, learning, virtual, wish
 from routing.core.settings.items import ACTUAL, Named
 from routing.core.settings.keys import Kind
 from routing.core.snapshot import Verdict
-from routing.core.state import Received, State
+from routing.core.state import State
 from routing.core.turn import Turn
 
 LONGEST_KEY = 50
@@ -53,7 +54,7 @@ def _configuration(
     if asked is None or line is None or reply.payload is None:
         return calls.relay(state, turn, call, reply)
     for token in spans.find(reply.payload, "$.configurationKey[]"):
-        _learn(state, turn, _member(token, "$.key"), _member(token, "$.value"))
+        learn(state, turn, member(token, "$.key"), member(token, "$.value"))
     payload = elements.edited(
         reply.payload, "$.configurationKey", lambda token: _shown_key(state, line, token)
     )
@@ -67,16 +68,14 @@ def _shown_key(state: State, line: Line, token: str) -> str | None:
     if any(keys.is_secret(name) for name in names):
         return None
     own = virtual.shown(state, line, keys.find(state.version, names[-1]).name) if names else None
-    if own is None or own == _member(token, "$.value"):
+    if own is None or own == member(token, "$.value"):
         return token
     return spans.insert(token, "$.value", quote(own))
 
 
 def _with_own(state: State, line: Line, payload: str, named: list[str]) -> str:
     """What is the route's own and the charger does not know, among the keys asked for (none: all)."""
-    listed = {
-        _member(token, "$.key").strip().lower() for token in spans.find(payload, "$.configurationKey[]")
-    }
+    listed = {member(token, "$.key").strip().lower() for token in spans.find(payload, "$.configurationKey[]")}
     asked = {key.strip().lower() for key in named}
     made: dict[str, str] = {}
     for name, value in _own_values(state, line).items():
@@ -152,7 +151,7 @@ def _variables(
     answer = "{}" if reply.payload is None else reply.payload
     for token in spans.find(answer, "$.getVariableResult[]"):
         if (item := items.named(token)) is not None and item.is_plain and item.attribute == ACTUAL:
-            _learn(state, turn, item.name, _member(token, "$.attributeValue"))
+            learn(state, turn, item.name, member(token, "$.attributeValue"))
     payload = elements.edited(answer, "$.getVariableResult", lambda token: _shown_result(state, line, token))
     if own:
         payload = _together(payload, named, own)
@@ -175,76 +174,36 @@ def _shown_result(state: State, line: Line, token: str) -> str:
         return spans.patch(token, {"$.attributeValue": None}) if keys.is_secret(token) else token
     if keys.is_secret(item.name):
         return item.result("Rejected")
-    own = _own_value(state, line, item)
+    own = own_value(state, line, item)
     if own is None or spans.value(token, "$.attributeStatus") != "Accepted":
         return token
     return (
         token
-        if _member(token, "$.attributeValue") == own
+        if member(token, "$.attributeValue") == own
         else spans.insert(token, "$.attributeValue", quote(own))
     )
 
 
-def _own_value(state: State, line: Line, item: Named) -> str | None:
+def own_value(state: State, line: Line, item: Named) -> str | None:
+    """What a route reads of a variable that is not the charger's for it, None where the charger's counts."""
     setting = keys.find(state.version, item.name)
     plain = item.attribute == ACTUAL and (item.is_plain or setting.kind is Kind.VIRTUAL)
     return virtual.shown(state, line, setting.name) if plain else None
 
 
-# -- reports ---------------------------------------------------------------------------------------------
-
-
-def report(state: State, turn: Turn, line: Line, received: Received) -> str | None:
-    """What a route sees of a NotifyReport: its part, with its own values and without secrets."""
-    payload = reports.own_part(state, turn, line, received)
-    if payload is None:
-        return None
-    return elements.edited(payload, "$.reportData", lambda token: _shown_report(state, line, token))
-
-
-def _shown_report(state: State, line: Line, token: str) -> str:
-    item = items.named(token)
-    secret = keys.is_secret(item.name if item is not None else token)
-    own = None if item is None else _own_value(state, line, item)
-    return elements.edited(
-        token, "$.variableAttribute", lambda part: _shown_attribute(part, own, secret=secret)
-    )
-
-
-def _shown_attribute(token: str, own: str | None, *, secret: bool) -> str:
-    if secret or spans.value(token, "$.mutability") == "WriteOnly":
-        return spans.patch(token, {"$.value": None})
-    if own is None or (_member(token, "$.type") or ACTUAL) != ACTUAL or _member(token, "$.value") == own:
-        return token
-    return spans.insert(token, "$.value", quote(own))
-
-
-def note_report(state: State, turn: Turn, received: Received) -> None:
-    """Take note of what a NotifyReport says that other rules need."""
-    for token in spans.find(received.call.payload, "$.reportData[]"):
-        item = items.named(token)
-        if item is None or not item.is_plain:
-            continue
-        learning.learn(
-            state, turn, f"{item.name}.maxLimit", _member(token, "$.variableCharacteristics.maxLimit")
-        )
-        for part in spans.find(token, "$.variableAttribute[]"):
-            if (_member(part, "$.type") or ACTUAL) == ACTUAL:
-                _learn(state, turn, item.name, _member(part, "$.value"))
-
-
 # -- in common -------------------------------------------------------------------------------------------
 
 
-def _learn(state: State, turn: Turn, name: str, value: str) -> None:
-    """What the charger itself has, before any view of it."""
+def learn(state: State, turn: Turn, name: str, value: str) -> None:
+    """Take note of what the charger itself has, before any view of it."""
     learning.learn(state, turn, name, value)
     setting = keys.find(state.version, name)
     if setting.kind in (Kind.INTERVAL, Kind.SET) and value:
         wishes.charger_reports(state, turn, setting.name, value)
 
 
-def _member(token: str, path: spans.Path) -> str:
+def member(token: str, path: spans.Path) -> str:
+    """The text or number at a path, "" where there is none."""
     found = spans.find(token, path)
     return _text(found[-1]) if found else ""
 

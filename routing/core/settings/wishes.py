@@ -19,7 +19,7 @@ from routing.core.state import State
 from routing.core.turn import Turn
 
 WISH = "wish"
-"""Remembered per route and setting (``17/HeartbeatInterval``): what this route has set, and reads."""
+"""Remembered per route and setting (``17/heartbeatinterval``): what this route has set, and reads."""
 
 CHARGER = "merged"
 """Remembered per merged setting: the value that the charger has accepted last."""
@@ -47,28 +47,18 @@ class Written(msgspec.Struct, frozen=True):
 
 def of_route(state: State, route: int, name: str) -> str | None:
     """What a route has set, None where it has not."""
-    row = state.remembered(WISH, f"{route}/{name}")
+    row = state.remembered(WISH, _key(route, name))
     return None if row is None else _text(row.payload)
 
 
 def keep(state: State, turn: Turn, route: int, name: str, value: str) -> None:
     """Remember what a route has set."""
-    state.remember(WISH, f"{route}/{name}", quote(value), turn)
+    state.remember(WISH, _key(route, name), quote(value), turn)
 
 
 def drop(state: State, turn: Turn, route: int, name: str) -> None:
     """The route wants nothing of this any more."""
-    state.forget(WISH, f"{route}/{name}", turn)
-
-
-def all_of_route(state: State, route: int) -> dict[str, str]:
-    """Everything that a route has set, by name."""
-    prefix = f"{route}/"
-    return {
-        key.removeprefix(prefix): _text(row.payload)
-        for key, row in state.all_remembered(WISH).items()
-        if key.startswith(prefix)
-    }
+    state.forget(WISH, _key(route, name), turn)
 
 
 # -- all routes together -----------------------------------------------------------------------------
@@ -161,16 +151,20 @@ def written(state: State, turn: Turn, line: Line, name: str, value: str) -> None
             words = f"{line.route.backoffice} has overwritten {name}, set before by {other.route.backoffice}"
             turn.emit(Report("configuration", words))
     made = msgspec.json.encode(Written(line.key, value)).decode()
-    state.remember(WRITER, name, made, turn)
+    state.remember(WRITER, name.lower(), made, turn)
 
 
 def last_writer(state: State, name: str) -> Written | None:
     """Who has set this last, None where nobody has by way of the proxy."""
-    row = state.remembered(WRITER, name)
+    row = state.remembered(WRITER, name.lower())
     try:
         return None if row is None else msgspec.json.decode(row.payload, type=Written)
     except msgspec.DecodeError:
         return None
+
+
+def _key(route: int, name: str) -> str:
+    return f"{route}/{name.lower()}"
 
 
 def _text(payload: str) -> str:

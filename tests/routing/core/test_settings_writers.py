@@ -160,3 +160,31 @@ def test_other_virtual_settings(version):
     world.restart()
     world.boot()
     assert (get_one(world, "energy", ping), get_one(world, "billing", name)) == ("45", None)
+
+
+@ALL
+@pytest.mark.parametrize(("value", "status"), [("3", "Accepted"), ("2", "Rejected"), ("0", "Rejected")])
+def test_too_few_attempts_are_the_guards(version, value, status):
+    world, charger = a_world(version)
+    name = "TransactionMessageAttempts" if version == "1.6" else "OCPPCommCtrlr.MessageAttempts"
+    charger.values[name] = "5"
+    assert set_one(world, "billing", name, value) == status
+    assert charger.values[name] == (value if status == "Accepted" else "5")
+
+
+def test_a_vendors_own_key_is_recorded_as_such():
+    world, _ = a_world("1.6")
+    set_one(world, "billing", "VendorThing", "2")
+    rules = [row.rule for row in world.database.messages if row.action == "ChangeConfiguration"]
+    assert any("VendorThing is a vendor's own" in rule for rule in rules)
+
+
+def test_keys_are_the_same_however_they_are_written():
+    world, charger = a_world("1.6")
+    charger.values["vendorthing"] = "1"
+    set_one(world, "billing", "VendorThing", "2")
+    allowed = route(2, "energy", Role.CONTROL, {"ChangeConfiguration:VendorThing": Verdict.ALLOW})
+    world.configure(BILLING, allowed)
+    set_one(world, "energy", "vendorthing", "3")
+    assert get_one(world, "billing", "VendorThing") == "2"
+    assert len([r for r in world.reports if r.kind == "configuration"]) == 1
