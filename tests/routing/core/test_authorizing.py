@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -10,7 +11,19 @@ import pytest
 
 from routing.core.options import AuthRule, ChargerOptions
 from routing.core.snapshot import CardRule, Role, Verdict
-from tests.routing.core.harness import BILLING, ENERGY, EPOCH, WATCHER, Backoffice, World, event, route, start
+from tests.routing.core.harness import (
+    BILLING,
+    ENERGY,
+    EPOCH,
+    WATCHER,
+    Backoffice,
+    World,
+    event,
+    route,
+    start,
+    stop,
+)
+from tests.routing.core.test_actions_schemas import problems, request_schema, response
 
 VERSIONS = pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
 DECISIONS = ("Authorize", "StartTransaction", "TransactionEvent")
@@ -607,3 +620,50 @@ def test_with_merged_lists_a_session_is_of_whose_list_the_card_is_on(version: st
     assert owner(world) == "energy"
     begin(world, "OTHER", 2)
     assert owner(world) == "billing"
+
+
+# -- what the schemas say ------------------------------------------------------------------------------
+
+
+@VERSIONS
+@pytest.mark.parametrize("group", ["", "G", "G" * 21, "G" * 36])
+@pytest.mark.parametrize("way", ["alone", "local", "free", "all_accept"])
+def test_what_the_proxy_answers_itself_passes_the_schemas(version: str, group: str, way: Any) -> None:
+    strategy: Any = "primary" if way == "alone" else way
+    routes = () if way == "alone" else (BILLING, ENERGY)
+    world = World(*routes, version=version, options=ChargerOptions(authorization=strategy))
+    world.routes = routes
+    world.cards = {**CARDS, "KNOWN": CardRule(group=group)}
+    world.machine = world._machine()
+    world.boot()
+    if way == "all_accept":
+        world["energy"].lose()
+    for card in ("KNOWN", "SOON", "GONE", "BAD", "OTHER"):
+        authorize(world, card)
+        begin(world, card)
+    if way != "alone":
+        world["billing"].lose()
+        begin(world, "OFFLINE")
+    asked_ = {message.message_id: message.action for message in world.database.messages if not message.route}
+    for message_id, answers in world.answered.items():
+        payload = json.dumps(answers[0][2])
+        assert problems(response(version, asked_[message_id]), payload) == []
+
+
+@VERSIONS
+@pytest.mark.parametrize(
+    "options", [{"foreign_tx": "alias"}, {"foreign_tx": "alias", "foreign_tag": "X" * 20}]
+)
+def test_what_others_are_told_of_a_session_passes_the_schemas(version: str, options: dict[str, Any]) -> None:
+    world = world_of(BILLING, route(2, "energy", Role.CONTROL, hide_cost=True, **options), version=version)
+    if version == "1.6":
+        number = world.call("StartTransaction", start(tag=CARD))[2]["transactionId"]
+        world.call("StopTransaction", {**stop(number), "idTag": CARD})
+    else:
+        more = [{"additionalIdToken": CARD, "type": "x"}]
+        token = {"idToken": {"idToken": CARD, "type": "ISO14443", "additionalInfo": more}}
+        world.call("TransactionEvent", {**event("Started", 0), **token})
+        world.call("TransactionEvent", {**event("Ended", 1), **token})
+    for action in ("StartTransaction", "StopTransaction", "TransactionEvent"):
+        for payload in world["energy"].payloads(action):
+            assert problems(request_schema(version, action), json.dumps(payload)) == []
