@@ -81,9 +81,9 @@ def report(state: State, turn: Turn, line: Line, received: Received) -> str | No
     profiles = spans.find(payload, "$.chargingProfile[]")
     kept = [own for one in profiles if (own := _own(state, line, one)) is not None]
     if profiles and not kept:
-        if spans.value(payload, "$.tbc") is True:
-            return None
         foreign = next((p for p in profiles if _purpose(p) in STATION_MAX), profiles[0])
+        if spans.value(payload, "$.tbc") is True or foreign[0] != "{":
+            return None
         source = frames.quote(_source(state, foreign))
         payload = spans.patch(payload, {"$.chargingLimitSource": source})
         kept = [_as_external(state, line, foreign)]
