@@ -132,6 +132,12 @@ def _answered_item(state: State, turn: Turn, line: Line, frame: CallResult | Cal
     if item is not None and frame.message_id in item.message_ids:
         line.outstanding = None
         line.overdue = False
+        if item.kind is Kind.REPEAT:
+            turn.touched.add(line.key)
+            audit.copy(state, turn, line, item, frame.text, "answered", rule="a repeat of what was answered")
+            return None
+        if frame.message_id != item.message_ids[-1]:
+            line.outstanding = item.repeat()  # one CALL at a time, also where an earlier try was answered
         return item
     boot = line.late_boot
     if boot is not None and frame.message_id in boot.message_ids and isinstance(frame, CallResult):
@@ -204,7 +210,8 @@ def _may_be_left_out(state: State, item: Item) -> bool:
 
 def _stop_sending(state: State, turn: Turn, line: Line, item: Item, answer: str, code: str) -> None:
     """A backoffice does not know an action: it is not sent to it again (ocpp-semantics 2.5)."""
-    line.outstanding = None
+    if line.outstanding is item:
+        line.outstanding = None
     line.unsupported |= {item.action}
     turn.touched.add(line.key)
     audit.copy(state, turn, line, item, answer, "error", code=code, rule="not supported: not sent again")

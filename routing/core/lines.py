@@ -32,6 +32,8 @@ class Kind(Enum):
     STATUS = auto()
     RELAY = auto()
     DELIVERY = auto()
+    REPEAT = auto()
+    """A copy under another message id of what was answered meanwhile; only its answer is outstanding."""
 
 
 class Phase(Enum):
@@ -117,6 +119,15 @@ class Item:
         )
         item.edited = row.edited
         return item
+
+
+    def repeat(self) -> Item:
+        """What is still outstanding when an earlier try of this CALL was answered."""
+        left = Item(Kind.REPEAT, self.action, self.payload, seq=self.seq, exchange=self.exchange, at=self.at)
+        left.message_ids = self.message_ids[-1:]
+        left.sent_at = self.sent_at
+        left.text = self.text
+        return left
 
 
 class Line:

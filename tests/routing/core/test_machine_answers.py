@@ -335,3 +335,24 @@ def test_an_id_comes_back_as_it_was_written(raw: str) -> None:
     world = booted("1.6")
     world.frame(f'[2,{raw},"Heartbeat",{{}}]')
     assert world.to_charger[-1].startswith(f"[3,{raw},")
+
+
+def test_an_answer_to_an_earlier_try_leaves_the_last_one_outstanding() -> None:
+    """OCPP-J 1.6 section 4.1.1: no CALL before the one before it is answered or has timed out."""
+    world = World()
+    world.boot()
+    energy = world["energy"]
+    energy.behave = Backoffice.hold
+    world.call("MeterValues", meter(None))
+    world.wait(61)  # twice T_up: it was sent again
+    world.wait(61)
+    assert len(energy.payloads("MeterValues")) == 2
+    world.call("MeterValues", meter(None, value="2"))
+    first, second = energy.held
+    energy.result(first[0], {})
+    assert len(energy.payloads("MeterValues")) == 2, "the repeat is still outstanding"
+    energy.result(second[0], {})
+    assert len(energy.payloads("MeterValues")) == 3
+    energy.behave = Backoffice.answer
+    energy.release()
+    assert world.database.deliveries == {}
