@@ -62,9 +62,10 @@ def raw_token(kind: Kind, value: str) -> str:
 
 
 class Mapping:
-    """One identifier of one route. ``closed`` is None while the thing exists."""
+    """One identifier of one route. ``closed`` is None while the thing exists. ``is_again``: the route had a
+    thing of this id before, and what is still on its way may be about that one."""
 
-    __slots__ = ("charger_id", "closed", "created", "kind", "route", "route_id")
+    __slots__ = ("charger_id", "closed", "created", "is_again", "kind", "route", "route_id")
 
     def __init__(self, kind: Kind, charger_id: str, route: int, route_id: str, created: datetime) -> None:
         self.kind = kind
@@ -73,6 +74,7 @@ class Mapping:
         self.route_id = route_id
         self.created = created
         self.closed: datetime | None = None
+        self.is_again = False
 
     @property
     def is_open(self) -> bool:
@@ -149,19 +151,19 @@ class Identifiers:
         return not self._by_charger.get((kind, charger_id))
 
     def open(self, kind: Kind, route: int, route_id: str, utc: datetime, *, keep: bool, band: int) -> Mapping:
-        """Map a route's id to one of the charger, the same as before where it is mapped already
+        """Map a route's id to one of the charger, the same as before where it is or was mapped already
         (but for requests: ``FROM_ONE``).
 
-        ``keep``: the id passes unchanged if it is free or was this route's own (Billing); else it gets the
-        lowest free one from ``band`` on, and names get a new name. Source: ocpp-semantics 3, rules 1 to 3.
+        ``keep``: the id passes unchanged if it is free (Billing); else it gets the lowest free one from
+        ``band`` on, and names get a new name. Source: ocpp-semantics 3, rules 1 to 3.
         """
         self._forget_old(utc)
-        known = None if kind in FROM_ONE else self.named(kind, route, route_id)
-        if known is not None:
+        known = None if kind in FROM_ONE else self.meant(kind, route, route_id)
+        if known is not None and known.is_open:
             return known
-        before = self._by_charger.get((kind, route_id), [])
-        mine = all(m.route == route and not m.is_open for m in before)
-        if keep and kind not in FROM_ONE and mine and _fits(kind, route_id):
+        if known is not None:
+            return self.assign(kind, known.charger_id, route, route_id, utc)
+        if keep and kind not in FROM_ONE and self.is_free(kind, route_id) and _fits(kind, route_id):
             charger_id = route_id
         elif kind in NAMES:
             charger_id = self._new_name()
@@ -203,6 +205,7 @@ class Identifiers:
         for older in [m for m in known if m.route == mapping.route]:
             known.remove(older)
             self._forget_name(older)
+            mapping.is_again = True
         known.append(mapping)
         named = self._by_route.setdefault((mapping.kind, mapping.route), {})
         named.pop(mapping.route_id, None)

@@ -92,7 +92,7 @@ def take_back(state: State, turn: Turn, opened: Iterable[Mapping], *, known: boo
     """
     for mapping in opened:
         close(state, turn, mapping)
-        if known:
+        if known and not mapping.is_again:
             state.identifiers.forget(mapping)
 
 

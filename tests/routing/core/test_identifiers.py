@@ -141,6 +141,7 @@ def test_a_route_means_what_it_has_open_else_what_it_had_last() -> None:
     assert ids.meant(Kind.RESERVATION, CONTROL, "5") is old
     new = opened(ids, Kind.RESERVATION, CONTROL, "5")
     assert new is not old
+    assert new.charger_id == old.charger_id  # should the charger still have it, it is replaced
     assert ids.meant(Kind.RESERVATION, CONTROL, "5") is new
     assert ids.meant(Kind.RESERVATION, ENERGY, "5") is None
 

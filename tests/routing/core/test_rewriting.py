@@ -166,6 +166,16 @@ def test_a_reservation_whose_answer_was_lost_can_still_be_cancelled() -> None:
     assert asked(world) == {"reservationId": number}
 
 
+def test_a_reservation_of_before_is_not_forgotten_with_a_refusal() -> None:
+    world = world_with()
+    number = reserved(world, "control", 1)
+    world["control"].call("CancelReservation", {"reservationId": 1})
+    world.obey = answering("Occupied")
+    assert reserved(world, "control", 1) == number
+    world.call("TransactionEvent", event("Started", 0, reservationId=number))
+    assert seen(world, "TransactionEvent") == {"billing": None, "control": 1, "service": None}
+
+
 def seen(world: World, action: str) -> dict[str, Any]:
     """The reservation in the last message of an action, by backoffice."""
     return {n: world[n].payloads(action)[-1].get("reservationId") for n in ("billing", "control", "service")}
