@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from routing.core import guard, metering, owners, policy
-from routing.core.gate import Asked
+from routing.core.gate import Asked, DownCall
 from routing.core.lines import Line
 from routing.core.settings import learning, virtual, wishes
 from routing.core.settings.keys import Kind, Setting
@@ -130,6 +130,11 @@ def _of_billing(state: State, line: Line, change: Change) -> str | None:
         return wishes.union([change.value])
     wish = wishes.of_route(state, billing.key, change.setting.name)
     return None if wish is None else wishes.union([wish])
+
+
+def was_sent(call: DownCall) -> bool:
+    """Whether the charger has got a CALL that it has not answered: who knows what it did."""
+    return call.sent_at > 0
 
 
 def conclude(state: State, turn: Turn, line: Line | None, change: Change, status: str | None) -> None:

@@ -54,8 +54,9 @@ def _answered(state: State, turn: Turn, call: DownCall, reply: Reply, made: Chan
     status = None if reply.payload is None else str(spans.value(reply.payload, "$.status"))
     if line is not None and status is not None and changes.second_try(state, line, made, status):
         return _submit(state, turn, asked, made)
-    changes.conclude(state, turn, line, made, status)
-    settling.after_answer(state, turn, made.setting)
+    if status is not None or changes.was_sent(call):
+        changes.conclude(state, turn, line, made, status)
+    settling.after_answer(state, turn, made)
     if status is not None and made.status != status:
         return calls.deny_with(state, turn, asked, _status(made.status), made.rule)
     calls.relay(state, turn, call, reply)

@@ -10,7 +10,7 @@ from routing.core.frames import quote
 from routing.core.gate import DownCall, Reply
 from routing.core.lines import Line
 from routing.core.settings import changes, keys, virtual, wishes
-from routing.core.settings.keys import Kind, Setting
+from routing.core.settings.keys import Setting
 from routing.core.snapshot import Verdict
 from routing.core.state import State
 from routing.core.turn import Turn
@@ -21,14 +21,15 @@ AFTER_CONNECT = 5.0
 TIMER = "settings"
 
 
-def after_answer(state: State, turn: Turn, setting: Setting) -> None:
+def after_answer(state: State, turn: Turn, change: changes.Change) -> None:
     """The charger has just taken a value: another wish may have been granted while it thought.
 
-    Not for lists: where the charger has refused them, it would be asked in a circle.
+    Not after it has refused a list: it would be asked in a circle.
     """
-    had = wishes.charger_has(state, setting.name)
-    if setting.kind is Kind.INTERVAL and had is not None and _wanted(state, setting) not in (None, had):
-        _tell(state, turn, setting)
+    had = wishes.charger_has(state, change.setting.name)
+    is_taken = change.setting.kind in changes.MERGED and change.status in changes.ACCEPTED
+    if is_taken and had is not None and not change.refused:
+        _tell(state, turn, change.setting)
 
 
 def configured(state: State, turn: Turn) -> None:

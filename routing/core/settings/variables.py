@@ -111,14 +111,15 @@ def _answered(state: State, turn: Turn, call: DownCall, reply: Reply, writes: Wr
     untouched = len(positions) == len(writes.items)
     if reply.payload is None:
         for position in positions:
-            changes.conclude(state, turn, line, writes.changes[position], None)
+            if changes.was_sent(call):
+                changes.conclude(state, turn, line, writes.changes[position], None)
             writes.results[position] = writes.items[position].result("Rejected", info=items.UNANSWERED)
         return calls.relay(state, turn, call, reply) if untouched else _answer(state, turn, asked, writes)
     again = _take(state, turn, line, writes, positions, reply.payload)
     if again:
         return _submit(state, turn, asked, writes)
-    for setting in {change.setting.name: change.setting for change in writes.changes}.values():
-        settling.after_answer(state, turn, setting)
+    for change in writes.changes:
+        settling.after_answer(state, turn, change)
     own = [writes.results[position] for position in range(len(writes.items))]
     if untouched and spans.find(reply.payload, "$.setVariableResult[]") == own:
         return calls.relay(state, turn, call, reply)

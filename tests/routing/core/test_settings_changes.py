@@ -217,6 +217,21 @@ def test_the_charger_always_has_what_the_rule_says(writes, version, restarts):
         assert all(a != b for a, b in itertools.pairwise(told))
 
 
+@ALL
+def test_a_call_that_the_charger_never_got_leaves_nothing_uncertain(version):
+    world, charger = a_world(version)
+    set_one(world, "billing", sampled(version), "60")
+    charger.silent = True
+    world["billing"].call("Reset", {"type": "Hard" if version == "1.6" else "Immediate"}, "r")
+    world["energy"].call(*a_write(version, sampled(version), "10"), "e")
+    world["energy"].lose()
+    world.disconnect()
+    charger.silent = False
+    world.boot()
+    world.wait(30)
+    assert charger.told == [(sampled(version), "60")]
+
+
 # -- merged lists --------------------------------------------------------------------------------------
 
 
@@ -277,3 +292,15 @@ def test_a_list_is_cut_to_what_the_charger_holds():
     assert set_one(world, "energy", "MeterValuesSampledData", "Frequency,SoC") == "Accepted"
     assert charger.values["MeterValuesSampledData"] == "SoC,Voltage"
     assert core_settings.known(world.machine._state, "MeterValuesSampledDataMaxLength") == "2"
+
+
+@ALL
+def test_two_that_want_lists_at_once(version):
+    world, charger = a_world(version)
+    charger.silent = True
+    world["energy"].call(*a_write(version, values(version), "SoC"), "e")
+    world["billing"].call(*a_write(version, values(version), "Voltage"), "b")
+    charger.silent = False
+    for _ in range(2):
+        charger.obey(world, world.commands[-1])
+    assert charger.values[values(version)] == "Voltage,SoC"
