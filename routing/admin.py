@@ -70,7 +70,13 @@ class RouteAdmin(OwnedAdmin[Route]):
     fieldsets = [
         (None, {"fields": ["charger", "backoffice", "role", "alias", "enabled"]}),
         ("Now", {"fields": ["link_state", "since", "last_error", "link_password", "override"]}),
-        ("Rights and options", {"fields": ["preset", "permissions", "options", "created_at"]}),
+        (
+            "Rights and options",
+            {
+                "fields": ["preset", "permissions", "options", "created_at"],
+                "description": rights_admin.HOW_TO_WRITE,
+            },
+        ),
         ("What it may send", {"fields": ["rights"], "classes": ["collapse"]}),
     ]
 

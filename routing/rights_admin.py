@@ -32,6 +32,12 @@ _LEGEND = (
 )
 
 _ROW = '<tr><td style="{}">{}</td><td style="{}">{}</td><td style="{}">{}</td></tr>'
+HOW_TO_WRITE = (
+    "Permissions name what a backoffice sends, each with allow, deny, own or guard, as in "
+    '{"Reset": "deny", "ChangeConfiguration:LightIntensity": "allow"}. What they do not name is decided '
+    "by the preset, and then by the role."
+)
+
 _CELL = "white-space: normal; overflow-wrap: anywhere"  # three columns that fit on a phone
 
 
@@ -79,5 +85,8 @@ class PermissionPresetAdmin(OwnedAdmin[PermissionPreset]):
     list_select_related = ["organisation"]
     list_filter = ["role", ("organisation", VisibleFilter)]
     search_fields = ["name"]
-    fields = ["name", "organisation", "role", "permissions", "created_at"]
+    fieldsets = [
+        (None, {"fields": ["name", "organisation", "role"]}),
+        ("Rights", {"fields": ["permissions", "created_at"], "description": HOW_TO_WRITE}),
+    ]
     readonly_fields = ["created_at"]

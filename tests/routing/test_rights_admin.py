@@ -141,24 +141,38 @@ def test_a_preset_is_for_its_role(installer, route, ours):
     ]
 
 
-def test_a_role_is_not_changed_under_a_preset_on_the_page_of_the_charger_either(admin_client, route, ours):
-    Route.objects.filter(pk=route.pk).update(preset=preset(ours))
+def charger_form(client, route, charger=(), row=()):
+    """Post the page of a charger with its one route, changed as given."""
     url = reverse("admin:chargers_charger_change", args=[route.charger_id])
-    response = admin_client.get(url)
+    response = client.get(url)
     inline = response.context["inline_admin_formsets"][0].formset
-    values = {
-        **response.context["adminform"].form.initial,
-        "options": "{}",
-        "label": "",
-        "password_hashes": "",
-    }
+    values = {**response.context["adminform"].form.initial, "options": "{}", **dict(charger)}
     data = {key: value for key, value in values.items() if value is not None}
     data |= {f"{inline.prefix}-TOTAL_FORMS": 1, f"{inline.prefix}-INITIAL_FORMS": 1}
-    row = {"id": route.pk, "charger": route.charger_id, "backoffice": route.backoffice_id, "enabled": "on"}
-    data |= {f"{inline.prefix}-0-{key}": value for key, value in (row | {"role": "energy"}).items()}
-    response = admin_client.post(url, data)
+    of_route = {
+        "id": route.pk,
+        "charger": route.charger_id,
+        "backoffice": route.backoffice_id,
+        "role": route.role,
+    }
+    data |= {f"{inline.prefix}-0-{key}": value for key, value in {**of_route, **dict(row)}.items()}
+    return client.post(url, data)
+
+
+def test_a_role_is_not_changed_under_a_preset_on_the_page_of_the_charger_either(admin_client, route, ours):
+    Route.objects.filter(pk=route.pk).update(preset=preset(ours))
+    response = charger_form(admin_client, route, row={"role": "energy"})
     assert response.status_code == 200
     assert "is for routes with role control" in response.content.decode()
+    assert charger_form(admin_client, route).status_code == 302
+
+
+def test_a_charger_does_not_change_hands_with_a_preset_of_the_old_ones(admin_client, route, ours, theirs):
+    Route.objects.filter(pk=route.pk).update(preset=preset(ours))
+    response = charger_form(admin_client, route, charger={"organisation": theirs.pk})
+    assert response.status_code == 200
+    assert "is not one of the organisation of CP-1" in response.content.decode()
+    assert Charger.objects.get().organisation == ours
 
 
 def test_the_role_of_a_preset_in_use_stays(installer, route, ours):
