@@ -22,6 +22,7 @@ LineHook = Callable[[State, Turn, Line], None]
 SessionHook = Callable[[State, Turn, Transaction], None]
 
 CONNECTED: tuple[Hook, ...] = (
+    remote_starts.connected,
     migration.returned,
     settling.connected,
     profile_events.connected,
@@ -48,7 +49,7 @@ READY: tuple[LineHook, ...] = (virtual.heartbeat_after_boot, lapsing.ready)
 LOST: tuple[LineHook, ...] = (meter_triggers.asker_lost, lapsing.lost, local_list.asker_lost)
 """The link of a backoffice is gone, or its route is switched off."""
 
-BEGAN: tuple[SessionHook, ...] = (profile_events.began,)
+BEGAN: tuple[SessionHook, ...] = (remote_starts.began, profile_events.began)
 """A session has begun."""
 
 ENDED: tuple[SessionHook, ...] = (remote_starts.ended, profile_events.ended, late_rejects.ended)

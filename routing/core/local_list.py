@@ -26,6 +26,9 @@ ACTION = "SendLocalList"
 RULE = "local list: the lists of all backoffices in one"
 ALARM = "local_list"
 
+PATIENCE = 5.0
+"""Seconds after a connection in which a charger that boots does so."""
+
 REFUSALS = frozenset({"Failed", "NotSupported"})
 
 
@@ -301,6 +304,12 @@ def settle(state: State, turn: Turn) -> None:
     if (target == there.entries and there.is_known) or not (target or there.version):
         return
     _begin(state, turn, Push(_family(state), None, CardList(), target, left_out))
+
+
+def connected(state: State, turn: Turn) -> None:
+    """The charger has connected; it may not boot, and still lack what it was being sent when it went."""
+    if state.snapshot.options.local_list == "merged":
+        state.call_at("local_list", turn.now + PATIENCE, settle)
 
 
 def booted(state: State, turn: Turn) -> None:

@@ -383,6 +383,22 @@ def test_a_charger_that_goes_in_the_middle_gets_it_all_when_it_boots() -> None:
     assert charger.cards == {"A": "Accepted"}
 
 
+def test_a_charger_that_comes_back_without_a_boot_gets_the_rest() -> None:
+    world, charger = make_world(local_list_chunk=1)
+    send(world, "billing", 1, A="Accepted")
+    charger.answers = ["Accepted", None]
+    world["energy"].call(SEND, payload(world, 1, "Full", B="Accepted", C="Accepted"), "m")
+    charger.cards = {"A": "Accepted", "B": "Accepted"}
+    world.disconnect()
+    world.connect()
+    world.wait(5)
+    assert charger.cards == {"A": "Accepted"}
+    world.forget()
+    world.connect()
+    world.wait(5)
+    assert world.commands == []
+
+
 def test_a_charger_that_has_lost_its_list_gets_it_again() -> None:
     world, charger = make_world()
     send(world, "billing", 1, A="Accepted")
