@@ -13,6 +13,8 @@ from routing.core.state import RemoteStart, State
 from routing.core.transactions import Transaction
 from routing.core.turn import Turn
 
+LONGEST_KEY = 255
+
 CONNECTION_TIMEOUT = 120.0
 """Seconds for which a remote start may wait for its car."""
 
@@ -20,6 +22,9 @@ NEVER_BEGAN = timedelta(hours=24)
 """After this time a remote start without a session will have none."""
 
 REMOTE_START_ID = "$.transactionInfo.remoteStartId"
+
+PENDING = "remote_start"
+"""Kind under which a start that waits for its car is remembered; the key is its route, place and card."""
 
 
 def note(state: State, turn: Turn, call: DownCall, reply: Reply) -> None:
@@ -31,6 +36,28 @@ def note(state: State, turn: Turn, call: DownCall, reply: Reply) -> None:
     card = text(head.idToken.idToken) if isinstance(head.idToken, Token) else text(head.idTag)
     place = integer(head.connectorId) if state.version == "1.6" else integer(head.evseId)
     state.remote_starts.append(RemoteStart(call.route, card, place, turn.now + CONNECTION_TIMEOUT))
+    key = f"{call.route}/{'' if place is None else place}/{card}"
+    if len(key) <= LONGEST_KEY:
+        state.remember(PENDING, key, "{}", turn)
+
+
+def connected(state: State, turn: Turn) -> None:
+    """What still waits for its car is known again after a restart of the proxy."""
+    for key, row in state.all_remembered(PENDING).items():
+        left = CONNECTION_TIMEOUT - (turn.utc - row.at).total_seconds()
+        route, place, card = key.split("/", 2)
+        if left <= 0:
+            state.forget(PENDING, key, turn)
+        elif not any(start.route == int(route) and start.card == card for start in state.remote_starts):
+            where = int(place) if place else None
+            state.remote_starts.append(RemoteStart(int(route), card, where, turn.now + left))
+
+
+def began(state: State, turn: Turn, transaction: Transaction) -> None:
+    """A session has begun with a card: no start waits for it any more."""
+    for key in state.all_remembered(PENDING):
+        if key.split("/", 2)[2] == transaction.row.id_tag:
+            state.forget(PENDING, key, turn)
 
 
 def _forget_what_never_began(state: State, turn: Turn, route: int) -> None:
