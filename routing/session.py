@@ -143,7 +143,12 @@ class Session:
             replaced.socket.close(1008, "replaced")
         self._carry_out(
             self._machine.charger_connected(
-                request.ocpp_version, now(), utcnow(), offered=request.offered, quirks=request.quirks
+                request.ocpp_version,
+                now(),
+                utcnow(),
+                offered=request.offered,
+                quirks=request.quirks,
+                address=request.remote_address,
             )
         )
         return attachment

@@ -55,6 +55,9 @@ def connected(state: State, turn: Turn) -> None:
     accepted = state.remembered("boot_answer")
     wished = integer(read(accepted.payload, BootAnswer).interval) if accepted else None
     state.interval = float(fallback.clamped(wished, state))
+    billing = state.billing
+    if billing is not None and billing.phase is Phase.DOWN and billing.failed:
+        billing_lost(state, turn, billing)
 
 
 def is_held(state: State, turn: Turn) -> bool:

@@ -24,6 +24,10 @@ ASKED_AT_ONCE = 20
 """CALLs that are not stored and wait for one backoffice; beyond that they are not for it."""
 
 
+GARBAGE, GARBAGE_WINDOW = 10, 60.0
+"""So many frames that cannot be read, in so many seconds, end a connection (ocpp-semantics 1.5)."""
+
+
 class Kind(Enum):
     """Why a CALL goes to a backoffice."""
 
@@ -120,7 +124,6 @@ class Item:
         item.edited = row.edited
         return item
 
-
     def repeat(self) -> Item:
         """What is still outstanding when an earlier try of this CALL was answered."""
         left = Item(Kind.REPEAT, self.action, self.payload, seq=self.seq, exchange=self.exchange, at=self.at)
@@ -146,6 +149,7 @@ class Line:
         "error",
         "failed",
         "fifo",
+        "garbage",
         "heartbeat_interval",
         "held",
         "key",
@@ -180,6 +184,7 @@ class Line:
         self.failed = False
         self.registration = ""
         self.held = False
+        self.garbage: list[float] = []
         self.boot_due: Item | None = None
         self.late_boot: Item | None = None
         self.boot_sent_at = -NEVER
@@ -222,6 +227,14 @@ class Line:
         """Why this backoffice takes nothing but a boot for now, in words; "" when it may."""
         held = self.phase is Phase.REGISTERING and (self.held or self.retry_boot_at != NEVER)
         return "the owner has not accepted the charger" if held else ""
+
+    def is_too_much_garbage(self, now: float) -> bool:
+        """Count a frame that cannot be read; True when the link is to end (ocpp-semantics 1.5)."""
+        self.garbage = [at for at in self.garbage if now - at < GARBAGE_WINDOW] + [now]
+        if len(self.garbage) < GARBAGE:
+            return False
+        self.garbage.clear()
+        return True
 
     @property
     def backlog(self) -> bool:

@@ -13,7 +13,6 @@ from uuid import UUID
 from routing.core import (
     acceptance,
     answers,
-    audit,
     calls,
     clocks,
     dispatch,
@@ -21,7 +20,10 @@ from routing.core import (
     frames,
     guard,
     hooks,
+    impostors,
+    losses,
     migration,
+    odd_frames,
     passwords,
     registration,
     repairs,
@@ -38,7 +40,6 @@ from routing.core.decisions import (
     OpenLink,
     ToCharger,
 )
-from routing.core.errors import Condition, error_code
 from routing.core.frames import (
     Call,
     CallError,
@@ -46,13 +47,12 @@ from routing.core.frames import (
     CallResultError,
     Malformed,
     Send,
-    UnknownType,
 )
 from routing.core.lines import NEVER, Item, Line, Phase
 from routing.core.lines import Kind as ItemKind
 from routing.core.rows import DeliveryRow, LinkState
 from routing.core.snapshot import ChargerSnapshot, RouteSnapshot
-from routing.core.state import GARBAGE, State
+from routing.core.state import State
 from routing.core.turn import Turn
 
 SETTLE = 2.0
@@ -60,8 +60,6 @@ SETTLE = 2.0
 
 QUIET = 60.0
 """Seconds of silence after which a charger that is not pinged may have been taken for lifeless."""
-
-ANSWERED, ERROR = 3, 4
 
 
 class Machine:
@@ -94,14 +92,16 @@ class Machine:
         *,
         offered: tuple[str, ...] = (),
         quirks: tuple[str, ...] = (),
+        address: str = "",
     ) -> list[Decision]:
         """A new socket of the charger; it replaces any older one.
 
         ``offered``: the versions between which there was a choice, in the charger's order. ``quirks``:
-        what was odd about its handshake (``quirks.QUIRKS``).
+        what was odd about its handshake (``quirks.QUIRKS``). ``address``: where it comes from.
         """
         state, turn = self._state, Turn(now, utc)
         calls.charger_lost(state, turn, "charger reconnected")
+        impostors.arrived(state, turn, address)
         state.generation += 1
         for line in state.lines.values():
             if state.backlog_only and line.phase is Phase.READY:
@@ -134,7 +134,7 @@ class Machine:
         for line in state.lines.values():
             if line.wanted:
                 registration.dismiss(state, turn, line, 1000, "charger speaks another version")
-                self._lost(turn, line, "the owner is being dialled anew")
+                losses.lost(state, turn, line, "the owner is being dialled anew")
 
     def charger_frame(self, text: str, now: float, utc: datetime) -> list[Decision]:
         """A text frame of the charger."""
@@ -154,62 +154,14 @@ class Machine:
         elif isinstance(frame, Send) and state.version == "2.1":
             up.charger_send(state, turn, frame)
         elif isinstance(frame, Malformed):
-            self._malformed(turn, frame)
+            odd_frames.malformed_from_charger(state, turn, frame)
         elif isinstance(frame, CallResultError) and state.version == "2.1":
             answers.charger_complains(state, turn, frame)
         else:
-            self._unusual(turn, frame)
+            odd_frames.unusual_from_charger(state, turn, frame)
         if not state.settled:
             registration.settle(state, turn)
         return self._end(turn)
-
-    def _malformed(self, turn: Turn, frame: Malformed) -> None:
-        """Text that is no OCPP-J frame (ocpp-semantics 1.7)."""
-        state, answer = self._state, ""
-        if frame.message_id is not None:
-            state.note_quirk("mangled_json", frame.problem, turn)
-        if frame.message_type in (ANSWERED, ERROR) and frame.message_id is not None:
-            calls.charger_answers_nonsense(state, turn, frame.message_id, frame.text)
-        elif frame.message_type == 2 and frame.raw_id is not None:
-            code = error_code(state.version, Condition.FORMAT)
-            answer = frames.call_error(frame.raw_id, code, frame.problem[:255])
-        elif state.version != "1.6":
-            answer = frames.call_error('"-1"', error_code(state.version, Condition.RPC_FRAMEWORK), "")
-        audit.stray(
-            state,
-            turn,
-            None,
-            "up",
-            frame.text,
-            "malformed",
-            frame.problem,
-            message_id=frame.message_id or "",
-            answer=answer,
-        )
-        if answer:
-            turn.answer(answer, gated=False)
-        if state.is_too_much_garbage(turn.now):
-            turn.emit(CloseCharger(1002, f"{GARBAGE} frames that cannot be read"))
-
-    def _unusual(self, turn: Turn, frame: Send | CallResultError | UnknownType) -> None:
-        """Frames that this version does not know: recorded."""
-        state, answer = self._state, ""
-        if state.version == "2.0.1":  # part 4 section 4.4; the others ignore such frames
-            raw_id = frame.raw_id or '"-1"'
-            answer = frames.call_error(raw_id, error_code(state.version, Condition.MESSAGE_TYPE), "")
-        audit.stray(
-            state,
-            turn,
-            None,
-            "up",
-            frame.text,
-            "unsolicited",
-            "unknown message type",
-            message_id=frame.message_id or "",
-            answer=answer,
-        )
-        if answer:
-            turn.answer(answer, gated=False)
 
     def charger_gone(self, now: float, utc: datetime) -> list[Decision]:
         """The charger's socket is closed. Backoffices stay connected for ``offline_grace``."""
@@ -258,17 +210,10 @@ class Machine:
         line = state.lines.get(route)
         if line is not None:
             line.failed = True
-            self._lost(turn, line, "the owner is away")
+            losses.lost(state, turn, line, "the owner is away")
             acceptance.billing_lost(state, turn, line)
             dispatch.set_link(state, turn, line, "waiting", error)
         return self._end(turn)
-
-    def _lost(self, turn: Turn, line: Line, why: str) -> None:
-        """The socket of a line is gone, with whoever waited for something on it."""
-        dispatch.down(self._state, turn, line)
-        calls.asker_lost(self._state, turn, line.key)
-        answers.link_lost(self._state, turn, line, why)
-        hooks.call_for_line(hooks.LOST, self._state, turn, line)
 
     def link_frame(self, route: int, text: str, now: float, utc: datetime) -> list[Decision]:
         """A text frame of a backoffice."""
@@ -284,34 +229,10 @@ class Machine:
         elif isinstance(frame, Call):
             down.backoffice_call(state, turn, line, frame)
         else:
-            self._nonsense(turn, line, frame)
+            odd_frames.from_backoffice(state, turn, line, frame)
         if line.overdue:
             dispatch.heard(state, turn, line)
         return self._end(turn)
-
-    def _nonsense(
-        self, turn: Turn, line: Line, frame: Malformed | Send | CallResultError | UnknownType
-    ) -> None:
-        state, answer = self._state, ""
-        problem = frame.problem if isinstance(frame, Malformed) else "a frame that a backoffice does not send"
-        if isinstance(frame, Malformed) and frame.message_id is not None:
-            if frame.message_type in (ANSWERED, ERROR):
-                answers.unreadable(state, turn, line, frame.message_id, frame.text, frame.problem)
-            elif frame.message_type == 2 and frame.raw_id is not None:
-                code = error_code(state.version, Condition.FORMAT)
-                answer = frames.call_error(frame.raw_id, code, frame.problem[:255])
-                turn.send(line.key, answer)
-        audit.stray(
-            state,
-            turn,
-            line.key,
-            "down",
-            frame.text,
-            "malformed",
-            problem,
-            message_id=frame.message_id or "",
-            answer=answer,
-        )
 
     # -- the store -------------------------------------------------------------------------------
 
@@ -367,7 +288,7 @@ class Machine:
         line.wanted = False
         for alarm in (versions.ALARM, clocks.ALARM):
             state.clear_alarm(alarm, turn, str(line.key))
-        self._lost(turn, line, "the route was switched off")
+        losses.lost(state, turn, line, "the route was switched off")
         dispatch.set_link(state, turn, line, "closed")
 
     def redial(self, route: int, now: float, utc: datetime) -> list[Decision]:
@@ -377,7 +298,7 @@ class Machine:
         if line is not None and line.wanted:
             turn.emit(CloseLink(route, 1000, "configuration changed"))
             line.failed = False
-            self._lost(turn, line, "the owner is being dialled anew")
+            losses.lost(state, turn, line, "the owner is being dialled anew")
             turn.emit(OpenLink(route, state.version))
             dispatch.set_link(state, turn, line, "dialling")
         return self._end(turn)

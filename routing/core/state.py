@@ -15,7 +15,7 @@ from routing.core.decisions import Memory, Report
 from routing.core.frames import Call
 from routing.core.gate import Asked, Gate
 from routing.core.identifiers import Identifiers
-from routing.core.lines import NEVER, Line
+from routing.core.lines import GARBAGE, GARBAGE_WINDOW, NEVER, Line
 from routing.core.lists import KIND as LOCAL_LIST
 from routing.core.lists import LocalLists
 from routing.core.rows import AlarmRow, LatestRow
@@ -25,9 +25,6 @@ from routing.core.turn import Turn
 
 ANSWERS_REMEMBERED = 8
 """Answers kept for repeated CALLs; chargers have one CALL outstanding, so few suffice."""
-
-GARBAGE, GARBAGE_WINDOW = 10, 60.0
-"""So many frames that cannot be read, in so many seconds, end a connection (ocpp-semantics 1.5)."""
 
 REPEAT_WINDOW = 600.0
 """Seconds in which an equal CALL with the same id is a repeat (ocpp-semantics 1.7)."""
@@ -89,6 +86,7 @@ class State:
     Billing has told the charger to wait, so that it sends nothing to anybody."""
 
     __slots__ = (
+        "address",
         "alarms",
         "answered",
         "authorizations",
@@ -113,6 +111,7 @@ class State:
         "offline_since",
         "online",
         "remote_starts",
+        "replacements",
         "seen_at",
         "settle_at",
         "sharing",
@@ -136,6 +135,8 @@ class State:
         self.new_id = new_id
         self.version = ""
         self.offered: tuple[str, ...] = ()
+        self.address = ""
+        self.replacements: list[float] = []
         self.generation = 0
         self.online = False
         self.offline_since = NEVER

@@ -206,3 +206,44 @@ def test_texts_that_are_recorded_fit_their_columns() -> None:
         assert len(row.rule) <= 255
         assert len(row.message_id) <= 64
         assert len(row.error_code) <= 64
+
+
+def test_a_backoffice_that_talks_nonsense_is_left_alone_for_a_minute() -> None:
+    world = World()
+    world.boot()
+    for _ in range(9):
+        world["energy"].say("nonsense")
+    world.wait(61)
+    for _ in range(9):
+        world["energy"].say("nonsense")
+    assert world.closed_links == []
+    world["energy"].say("nonsense")
+    assert world.closed_links == [(2, 1002, "10 frames that cannot be read")]
+    assert world.database.route_states[2].last_error == "closed by the proxy: 10 frames that cannot be read"
+    world.call("StartTransaction", start())
+    world.wait(59)
+    assert world["energy"].wanted == ""
+    world.wait(2)
+    assert len(world["energy"].payloads("StartTransaction")) == 1  # nothing is lost by it
+    assert world.closed == []
+
+
+def test_a_backoffice_that_talked_nonsense_is_not_dialled_for_a_charger_that_is_gone() -> None:
+    world = World()
+    world.boot()
+    for _ in range(10):
+        world["billing"].say("[")
+    world.disconnect()
+    world.wait(120)
+    assert world["billing"].wanted == ""
+    assert world.machine.idle
+
+
+def test_what_a_backoffice_says_of_an_answer_is_recorded_and_goes_nowhere() -> None:
+    world = World(version="2.1")
+    world.boot()
+    before = world.sent()
+    world["billing"].say('[5,"p1","FormatViolation","",{}]')
+    assert world.sent() == before
+    row = world.database.messages[-1]
+    assert (row.outcome, row.rule) == ("unsolicited", "it complains about an answer")
