@@ -120,12 +120,14 @@ def stop_transaction(
 def relay(state: State, turn: Turn, call: DownCall, reply: Reply) -> None:
     """Give the asker, and nobody else, what the charger has answered, with the asker's identifiers."""
     if not is_accepted(reply):
-        refused = reply.payload is not None or reply.outcome == "error"
+        refused = reply.payload is not None or reply.outcome in ("error", "denied")
         rewriting.take_back(state, turn, call.opened, known=refused)
     asked = call.asked
     if asked is None:
         return
-    if reply.payload is None:
+    if reply.outcome == "denied":
+        deny(state, turn, asked, asked.rule)
+    elif reply.payload is None:
         _answer_error(state, turn, asked, reply)
     else:
         payload = rewriting.to_asker(state, turn, call, reply.payload)
@@ -327,6 +329,14 @@ def asker_lost(state: State, turn: Turn, route: int) -> None:
         call.withdraw()
         words = "the link closed before the charger was asked"
         _end(state, turn, call, Condition.GENERIC, words, "lost")
+
+
+def revoke(state: State, turn: Turn, call: DownCall, rule: str) -> None:
+    """Refuse a CALL that waits, since a rule (in words) keeps it from the charger now."""
+    state.gate.queue.remove(call)
+    if call.asked is not None:
+        call.asked.rule = rule
+    _end(state, turn, call, Condition.SECURITY, "denied by proxy policy", "denied")
 
 
 def _end_outstanding(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from routing.core import late_rejects, local_list, meter_triggers, migration, remote_starts
+from routing.core import late_rejects, local_list, meter_triggers, migration, remote_starts, revoking
 from routing.core.charging_profiles import events as profile_events
 from routing.core.charging_profiles import lapsing
 from routing.core.lines import Line
@@ -40,7 +40,12 @@ ACCEPTED: tuple[Hook, ...] = (profile_events.accepted, local_list.booted)
 GONE: tuple[Hook, ...] = (migration.gone,)
 """The charger's socket is closed."""
 
-CONFIGURED: tuple[Hook, ...] = (settling.configured, profile_events.configured, local_list.settle)
+CONFIGURED: tuple[Hook, ...] = (
+    revoking.configured,
+    settling.configured,
+    profile_events.configured,
+    local_list.settle,
+)
 """The configuration has changed; ``state.snapshot`` is the new one."""
 
 READY: tuple[LineHook, ...] = (virtual.heartbeat_after_boot, lapsing.ready)
