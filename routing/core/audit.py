@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from routing.core import redaction
+from routing.core import frames, redaction
 from routing.core.gate import Asked, DownCall
 from routing.core.lines import Item, Line
 from routing.core.rows import Direction, MessageRow, Outcome
@@ -31,7 +31,7 @@ def charger_call(
             direction="up",
             action=call.action[:64],
             message_id=call.message_id[:64],
-            text=call.text,
+            text=redaction.told(call.action, call.text),
             answer=answer,
             outcome=outcome,
             error_code=code,
@@ -114,8 +114,8 @@ def commanded(
             direction="down",
             action=call.action[:64],
             message_id=call.message_id,
-            text=text,
-            answer=answer,
+            text=text or _as_sent(call),
+            answer=redaction.told(call.action, answer),
             outcome=outcome,
             error_code=code[:64],
             rule=call.rule[:255],
@@ -124,6 +124,14 @@ def commanded(
             connector_id=None,
         )
     )
+
+
+def _as_sent(call: DownCall) -> str:
+    """The frame that the charger got, "" where its payload is the asker's to the byte."""
+    if call.asked is not None and call.payload == call.asked.payload:
+        return ""
+    frame = frames.call(call.message_id, call.action, call.payload)
+    return redaction.frame(call.action, call.payload, frame)
 
 
 def stray(

@@ -11,6 +11,8 @@ HIDDEN = '"***"'
 SECRET = re.compile(r"pass(w|phrase|code|key|$)|pw-|pwd|secret|auth.*key|key$|token|psk|pin$", re.IGNORECASE)
 """Names of configuration keys and variables whose value nobody is to read."""
 
+VARIABLE = ("$.component.name", "$.component.instance", "$.variable.name", "$.variable.instance")
+
 MEMBERS = {
     "SetNetworkProfile": (
         "$.connectionData.basicAuthPassword",
@@ -21,6 +23,9 @@ MEMBERS = {
     )
 }
 """Where a CALL has a secret in a place of its own."""
+
+_NAMED = re.compile(r'"(?:name|key|instance)"\s*:\s*"([^"]*)"')
+"""What a text names, in a way that is quick."""
 
 _LOOSE_VALUE = re.compile(
     r'("(?:value|attributeValue|\w*(?:password|secret))"\s*:\s*)(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[^,}\]"]++)',
@@ -38,6 +43,26 @@ def frame(action: str, payload: str, text: str) -> str:
         return text
     before, found, after = text.rpartition(payload)
     return f"{before}{hidden}{after}" if found else loose(text)
+
+
+LISTS = {
+    "GetConfiguration": ("$[].configurationKey[]", ("$.key",), "$.value"),
+    "GetVariables": ("$[].getVariableResult[]", VARIABLE, "$.attributeValue"),
+    "NotifyReport": ("$[].reportData[]", VARIABLE, "$.variableAttribute[].value"),
+}
+"""Where the charger tells what it has: the items, what names them, their values."""
+
+
+def told(action: str, text: str) -> str:
+    """A frame in which the charger tells its configuration, as it may be kept."""
+    if action not in LISTS or not ("\\u" in text or any(map(SECRET.search, set(_NAMED.findall(text))))):
+        return text
+    items, names, value = LISTS[action]
+    for item in spans.find(text, items):
+        hidden = _hidden(item, names, value)
+        if hidden != item:
+            text = text.replace(item, hidden)
+    return text
 
 
 def redacted(action: str, payload: str) -> str:

@@ -100,3 +100,53 @@ def test_a_name_in_disguise_is_still_a_secret() -> None:
     payload = f'{{"key":"x","key":"Authorization\\u004bey","value":"{KEY}","value":"{KEY}"}}'
     hidden = redaction.redacted("ChangeConfiguration", payload)
     assert hidden == '{"key":"x","key":"Authorization\\u004bey","value":"***","value":"***"}'
+
+
+# -- what the charger tells ------------------------------------------------------------------------------
+
+
+def test_secrets_that_the_charger_tells_are_not_kept_either() -> None:
+    world = World(BILLING, WATCHER)
+    world.boot()
+    world.obey = None
+    world["billing"].call("GetConfiguration", {}, "m1")
+    listed = [{"key": "AuthorizationKey", "value": KEY}, {"key": "A", "value": "seen"}]
+    world.frame(json.dumps([3, world.commands[-1][1], {"configurationKey": listed}]))
+    assert not [row for row in world.database.messages if KEY in repr(row)]
+    assert [row for row in world.database.messages if "seen" in row.answer]
+
+
+def test_secrets_in_reports_are_not_kept_either() -> None:
+    world = World(BILLING, WATCHER, version="2.1")
+    world.boot()
+    data = [
+        {"component": {"name": c}, "variable": {"name": v}, "variableAttribute": [{"value": value}]}
+        for c, v, value in (("SecurityCtrlr", "BasicAuthPassword", KEY), ("A", "B", "seen"))
+    ]
+    world.call("NotifyReport", {"requestId": 1, "generatedAt": "x", "seqNo": 0, "reportData": data})
+    assert not [row for row in world.database.messages if KEY in repr(row)]
+    assert [row for row in world.database.messages if "seen" in row.text]
+    assert not [row for row in world.database.deliveries.values() if KEY in row.payload]
+
+
+def test_what_the_charger_was_told_instead_is_kept() -> None:
+    world = World(BILLING, WATCHER)
+    world.boot()
+    world["billing"].call("ChangeConfiguration", {"key": "MeterValueSampleInterval", "value": "2"}, "m1")
+    texts = [row.text for row in world.database.messages if row.action == "ChangeConfiguration"]
+    assert [json.loads(text)[3]["value"] for text in texts if text] == ["5", "2"]
+
+
+@pytest.mark.parametrize(
+    ("action", "text"),
+    [
+        ("GetConfiguration", '[3,"a",{"configurationKey":[{"key":"A","value":"1"}]}]'),
+        ("GetConfiguration", '[3,"a",{"configurationKey":{"key":"Password"}}]'),
+        ("NotifyReport", '[2,"a","NotifyReport",{"reportData":5,"name":"Token"}]'),
+        ("GetVariables", "nonsense \\u0041"),
+        ("MeterValues", '[2,"a","MeterValues",{"name":"Token"}]'),
+        ("GetVariables", ""),
+    ],
+)
+def test_what_holds_no_secret_is_kept_as_it_is(action: str, text: str) -> None:
+    assert redaction.told(action, text) is text
