@@ -39,6 +39,9 @@ REAL = frozenset({"MeterValues", "TransactionEvent"})
 
 _CHARGERS_OWN = frozenset({"SignChargePointCertificate", "SignChargingStationCertificate"})
 
+_SIGNING = _CHARGERS_OWN | {"SignCombinedCertificate", "SignV2GCertificate", "SignV2G20Certificate"}
+"""What only who signs the certificates asks for: the answer comes to Billing alone."""
+
 Trigger = Callable[[State, Turn, Line, Asked], None]
 
 
@@ -55,7 +58,8 @@ def trigger(state: State, turn: Turn, line: Line, asked: Asked, verdict: Verdict
     handler = HANDLERS.get(message)
     if handler is not None:
         return handler(state, turn, line, asked)
-    if message not in REAL and verdict is not Verdict.ALLOW:  # as Billing is, and who is expressly
+    may = line is state.billing if message in _SIGNING else verdict is Verdict.ALLOW
+    if message not in REAL and not may:  # Billing may, and who is expressly allowed to
         return calls.deny(state, turn, asked, f"trigger: {message[:60] or 'this'} is for Billing to ask for")
     if message in _CHARGERS_OWN and state.snapshot.options.pki == "none":
         return calls.deny(state, turn, asked, "trigger: nobody may sign certificates of this charger")
