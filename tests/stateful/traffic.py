@@ -73,6 +73,12 @@ class Peer(Backoffice):
         judge(self.world.version, json.dumps([2, message_id, action, payload]))
         self.call(action, payload, message_id)
 
+    def payload_for(self, action: str) -> dict[str, Any]:
+        """The usual answer; where a status has to be in it, the good one."""
+        if action == "OpenPeriodicEventStream":
+            return {"status": "Accepted"}
+        return super().payload_for(action)
+
     def act(self, message_id: str, action: str, payload: Any) -> None:
         """Do as the mode says: answer, hold, ignore or refuse."""
         if self.mode == "hold":
