@@ -118,13 +118,22 @@ class AuthorizationCache:
 
     def _forget_old(self, utc: datetime) -> list[LatestRow]:
         """Drop what is of no use any more, now and then, and the oldest of too many."""
-        gone = list(self._verdicts)[:-MOST_CARDS]
+        gone = self._surplus()
         if self._swept is None or utc - self._swept >= SWEPT_EVERY:
             self._swept = utc
             gone += [key for key, known in self._verdicts.items() if _is_over(known, utc)]
         for key in gone:
             self._verdicts.pop(key, None)
         return [self._row(key, "", utc) for key in dict.fromkeys(gone)]
+
+    def _surplus(self) -> list[str]:
+        """The oldest of too many; refusals first, so that nobody drives out cards that are good."""
+        surplus = len(self._verdicts) - MOST_CARDS
+        if surplus <= 0:
+            return []
+        oldest = list(self._verdicts.items())[:-1]
+        refused = [key for key, known in oldest if known.status != "Accepted"]
+        return [*refused, *(key for key, known in oldest if known.status == "Accepted")][:surplus]
 
     def _row(self, key: str, payload: str, utc: datetime) -> LatestRow:
         return LatestRow(charger=self._charger, kind="authorization", key=key, payload=payload, at=utc)

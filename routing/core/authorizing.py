@@ -25,7 +25,7 @@ def authorize(state: State, turn: Turn, received: Received) -> None:
     if here is not None:
         return _say(state, turn, received, here)
     asked = ownership.deciders(state, token, turn)
-    if len(asked) > 1:
+    if len(asked) > 1 or (asked and ownership.needs_all(state, token, turn)):
         return _ask_several(state, turn, received, asked, token.card)
     owner = asked[0] if asked else None
     why_not = "no owner" if owner is None else owner.why_silent or owner.why_not_accepted
@@ -45,6 +45,8 @@ def verdict_of(answer: str) -> str:
 def taken(state: State, turn: Turn, waiting: Waiting, answer: str) -> str:
     """What the charger gets of an owner's answer about a card; what it says of the card is remembered."""
     action, card, options = waiting.received.call.action, waiting.card, state.snapshot.options
+    if action == "StopTransaction":
+        return capped(answer, options, turn.utc)  # which may be about another card than that of the start
     here = ownership.judged_here(state, card, turn)
     if here is None:
         # A remote start is for one session, which is its asker's anyway.
@@ -52,7 +54,7 @@ def taken(state: State, turn: Turn, waiting: Waiting, answer: str) -> str:
         turn.rows += state.authorizations.learn(
             card, answer, options, turn.utc, by=waiting.route, authorizes=authorizes
         )
-    elif action != "StopTransaction":
+    else:
         answer = spans.insert(answer, f"$.{_member(state)}", here.info(state.version))
     return capped(answer, options, turn.utc)
 

@@ -78,8 +78,13 @@ def _event(state: State, turn: Turn, received: Received, card: str) -> tuple[str
 
 
 def _judgement(state: State, turn: Turn, received: Received, card: str) -> Judgement:
-    owner = received.transaction.row.owner if received.transaction is not None else None
-    return ownership.judged_without(state, card, () if owner is None else (owner,), turn)
+    transaction = received.transaction
+    owner = transaction.row.owner if transaction is not None else None
+    asked = set() if owner is None else {owner}
+    if transaction is not None and transaction.asked_for == card.upper():
+        return ownership.judged_without(state, card, asked, turn, asked_for=True)
+    asked |= {line.key for line in ownership.deciders(state, ownership.Presented(card), turn)}
+    return ownership.judged_without(state, card, asked, turn)
 
 
 _COMPOSERS: dict[str, Callable[[State, Turn, Received, str], tuple[str, str]]] = {

@@ -63,6 +63,11 @@ def deciders(state: State, token: Presented, turn: Turn) -> tuple[Line, ...]:
     return () if line is None else (line,)
 
 
+def needs_all(state: State, token: Presented, turn: Turn) -> bool:
+    """Whether everybody who is asked has to accept the card."""
+    return strategy(state) == "all_accept" and state.remote_start_for(token.card, None, turn.now) is None
+
+
 def strategy(state: State) -> str:
     """Who decides about cards that the proxy does not decide about itself."""
     options = state.snapshot.options
@@ -72,9 +77,10 @@ def strategy(state: State) -> str:
 def _authorizers(state: State) -> tuple[Line, ...]:
     names = state.snapshot.options.authorizers
     lines = state.lines.values()
-    if names:
-        return tuple(line for name in names for line in lines if line.route.backoffice == name)
-    return tuple(line for role in STARTS_SESSIONS for line in lines if line.route.role is role)
+    if named := tuple(line for name in names for line in lines if line.route.backoffice == name):
+        return named
+    roles = () if names else STARTS_SESSIONS
+    return tuple(line for role in roles or (Role.BILLING,) for line in lines if line.route.role is role)
 
 
 def _by_rule(state: State, token: Presented) -> Line | None:
@@ -103,9 +109,21 @@ def fits(rule: AuthRule, token: Presented) -> bool:
 # -- whose a session is --------------------------------------------------------------------------------
 
 
+class Owner(msgspec.Struct, frozen=True, gc=False):
+    """Whose a session is, None for the proxy itself; ``asked_for``: because it has asked for it."""
+
+    line: Line | None = None
+    asked_for: bool = False
+
+    @property
+    def key(self) -> int | None:
+        """The route's key."""
+        return None if self.line is None else self.line.key
+
+
 def owner_for(
     state: State, token: Presented, place: int | None, turn: Turn, remote_start_id: int | None = None
-) -> Line | None:
+) -> Owner:
     """The line that owns the session which begins with this card at a connector (1.6) or EVSE (2.x).
 
     Who has asked for the start (2.x: under this id); else who has accepted the card not long ago; else whom
@@ -117,9 +135,10 @@ def owner_for(
     if start is not None and named in (None, start.route):
         state.remote_starts.remove(start)
         named = start.route
-    return (
-        _line(state, named)
-        or _line(state, state.authorizations.accepted_by(token.card, turn.utc))
+    if (line := _line(state, named)) is not None:
+        return Owner(line, asked_for=True)
+    return Owner(
+        _line(state, state.authorizations.accepted_by(token.card, turn.utc))
         or _by_rule(state, token)
         or _line(state, local_list.owner_of(state, token.card) if token.card else None)
         or state.billing
@@ -145,11 +164,14 @@ def judged_here(state: State, card: str, turn: Turn) -> Judgement | None:
     return None
 
 
-def judged_without(state: State, card: str, asked: Collection[int], turn: Turn) -> Judgement:
+def judged_without(
+    state: State, card: str, asked: Collection[int], turn: Turn, *, asked_for: bool = False
+) -> Judgement:
     """What the charger is told of a card while those who decide about it (routes) can't be asked.
 
     With a Billing route its last verdict counts before the organisation's own cards; without one the
-    proxy is the backoffice, and its cards come first.
+    proxy is the backoffice, and its cards come first. ``asked_for``: the owner itself wants the session
+    with this card, so that it is accepted where the owner has said nothing else.
     """
     here = judged_here(state, card, turn)
     if here is not None:
@@ -164,6 +186,8 @@ def judged_without(state: State, card: str, asked: Collection[int], turn: Turn) 
         return Judgement(listed[0], f"offline policy: {listed[0]} on the local list")
     if rule is not None:
         return _of_card(state, rule, turn)
+    if asked_for:
+        return Judgement("Accepted", "offline policy: its owner has asked for this session")
     policy = state.snapshot.options.auth_offline
     status = "Accepted" if policy == "accept" else "Invalid"
     return Judgement(status, f"offline policy: auth_offline is {policy}")

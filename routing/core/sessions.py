@@ -6,7 +6,6 @@ import msgspec
 
 from routing.core import ownership
 from routing.core.frames import Call
-from routing.core.lines import Line
 from routing.core.payloads import (
     EventHead,
     Evse,
@@ -64,8 +63,9 @@ def start(state: State, turn: Turn, received: Received) -> Begun:
         return Begun(known, True, _answer_to_start(state, turn, known))
     token = ownership.presented(msgspec.UNSET, head.idTag)
     owner = ownership.owner_for(state, token, received.connector_id, turn)
-    key = owner.key if owner else None
-    return Begun(state.transactions.start(head, received.call.payload, key, turn.utc))
+    transaction = state.transactions.start(head, received.call.payload, owner.key, turn.utc)
+    transaction.asked_for = token.card.upper() if owner.asked_for else None
+    return Begun(transaction)
 
 
 def _answer_to_start(state: State, turn: Turn, known: Transaction) -> str | None:
@@ -174,7 +174,7 @@ def _begin(
 ) -> Transaction:
     evse = head.evse if isinstance(head.evse, Evse) else Evse()
     owner = _owner(state, turn, head, integer(evse.id))
-    return state.transactions.begin(
+    transaction = state.transactions.begin(
         TransactionRow(
             id=state.transactions.new_key(),
             charger=state.snapshot.key,
@@ -183,20 +183,22 @@ def _begin(
             connector_id=integer(evse.connectorId),
             id_tag=card,
             charger_transaction_id=number,
-            owner=owner.key if owner else None,
+            owner=owner.key,
             started_at=text(head.timestamp, 64),
             meter_start=None,
             start_payload=received.call.payload,
             created=turn.utc,
         )
     )
+    transaction.asked_for = card.upper() if owner.asked_for else None
+    return transaction
 
 
-def _owner(state: State, turn: Turn, head: EventHead, evse_id: int | None) -> Line | None:
+def _owner(state: State, turn: Turn, head: EventHead, evse_id: int | None) -> ownership.Owner:
     """Whose a session is: decided by the remote start that it comes from, or by its card."""
     token, remote = ownership.presented(head.idToken), _remote_start_id(head)
     if not token.card and remote is None:
-        return state.billing
+        return ownership.Owner(state.billing)
     return ownership.owner_for(state, token, evse_id, turn, remote)
 
 
@@ -209,10 +211,12 @@ def _find_owner(state: State, turn: Turn, transaction: Transaction, head: EventH
     """A session that began with the cable is nobody's wish before its first card or remote start."""
     billing = state.billing
     by_default = transaction.row.owner == (billing.key if billing is not None else None)
-    is_first = (card and not transaction.row.id_tag) or _remote_start_id(head) is not None
+    is_remote = transaction.asked_for is None and _remote_start_id(head) is not None
+    is_first = (card and not transaction.row.id_tag) or is_remote
     if is_first and by_default and transaction.is_open:
         owner = _owner(state, turn, head, transaction.row.evse_id)
-        transaction.change(owner=owner.key if owner else None)
+        transaction.change(owner=owner.key)
+        transaction.asked_for = card.upper() if owner.asked_for else None
 
 
 def _continue(

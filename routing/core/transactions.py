@@ -54,16 +54,18 @@ class Transaction:
     """One session: the row as it stands, its ids per route, and what was answered for it.
 
     ``seen`` are the events of 2.x already taken.
+    ``asked_for``: the card, in capitals, with which the owner itself has asked for the session (in memory).
     ``answers`` are the payloads given to the charger, by what they answered, for repeats.
     """
 
-    __slots__ = ("answers", "routes", "row", "seen")
+    __slots__ = ("answers", "asked_for", "routes", "row", "seen")
 
     def __init__(self, row: TransactionRow) -> None:
         self.row = row
         self.routes: dict[int, RouteTransaction] = {}
         self.seen: set[EventMark] = set()
         self.answers: dict[str, str] = {}
+        self.asked_for: str | None = None
 
     @property
     def id(self) -> UUID:

@@ -122,6 +122,14 @@ def test_what_has_expired_is_dropped() -> None:
     assert [(row.key, bool(row.payload)) for row in rows] == [("OLD", False), ("NEW", True)]
 
 
+def test_refusals_drive_out_no_good_card() -> None:
+    cache = learnt(ACCEPTED, "GOOD")
+    for n in range(MOST_CARDS):
+        rows = cache.learn(f"C{n}", '{"idTagInfo":{"status":"Invalid"}}', OPTIONS, NOON)
+    assert [row.key for row in rows if not row.payload] == ["C0"]
+    assert cache.status("GOOD", (), NOON) == "Accepted"
+
+
 def test_the_oldest_of_too_many_go() -> None:
     cache = AuthorizationCache(1)
     rows = [row for n in range(MOST_CARDS + 3) for row in cache.learn(f"C{n}", ACCEPTED, OPTIONS, NOON)]

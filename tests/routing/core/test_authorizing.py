@@ -320,6 +320,22 @@ def test_one_who_is_silent_blocks_the_card_in_time() -> None:
     assert result(world) == {"status": "Invalid"}
 
 
+def test_the_only_one_who_has_to_accept_blocks_as_well() -> None:
+    world = world_of(authorizers=("energy",), **ALL)
+    assert authorize(world) == {"status": "Accepted"}
+    assert asked(world) == ["energy"]
+    world["energy"].lose()
+    assert authorize(world) == {"status": "Invalid"}
+
+
+@pytest.mark.parametrize("strategy", [RACE, ALL], ids=str)
+def test_where_none_of_them_is_there_billing_decides(strategy: Any) -> None:
+    world = world_of(authorizers=("nobody",), **strategy)
+    world["billing"].behave = says("Expired")
+    assert authorize(world) == {"status": "Expired"}
+    assert asked(world) == ["billing"]
+
+
 # -- local, free, cards --------------------------------------------------------------------------------
 
 CARDS = {
@@ -620,6 +636,42 @@ def test_with_merged_lists_a_session_is_of_whose_list_the_card_is_on(version: st
     assert owner(world) == "energy"
     begin(world, "OTHER", 2)
     assert owner(world) == "billing"
+
+
+@VERSIONS
+@pytest.mark.parametrize("name", ["billing", "energy"])
+def test_who_has_asked_for_a_session_and_is_away_has_accepted_its_card(version: str, name: str) -> None:
+    world = world_of(version=version)
+    world["billing"].behave = says("Invalid")
+    if name == "energy":
+        authorize(world)
+    if version == "1.6":
+        world[name].call("RemoteStartTransaction", {"idTag": CARD, "connectorId": 1})
+        world[name].lose()
+        assert begin(world) == {"status": "Accepted"}
+        assert begin(world, connector=2) == {"status": "Invalid"}
+        return
+    number = remote_start_of(world, name)
+    world[name].lose()
+    started = event("Started", 0, card=CARD)
+    started["transactionInfo"]["remoteStartId"] = number
+    assert verdict(world.call("TransactionEvent", started)) == {"status": "Accepted"}
+    updated = event("Updated", 1, card="OTHER")
+    updated["transactionInfo"]["remoteStartId"] = number
+    assert verdict(world.call("TransactionEvent", updated)) == {"status": "Invalid"}
+
+
+def test_what_is_said_of_the_card_at_the_end_is_not_about_that_of_the_start() -> None:
+    world = world_of()
+    number = world.call("StartTransaction", start(tag=CARD))[2]["transactionId"]
+
+    def behave(backoffice: Backoffice, message_id: str, action: str, payload: Any) -> None:
+        backoffice.result(message_id, {"idTagInfo": {"status": "Blocked"}})
+
+    world["billing"].behave = behave
+    world.call("StopTransaction", {**stop(number), "idTag": "OTHER"})
+    world["billing"].lose()
+    assert authorize(world) == {"status": "Accepted"}
 
 
 # -- what the schemas say ------------------------------------------------------------------------------
