@@ -31,7 +31,7 @@ def billing_answers(state: State, turn: Turn, answer: str) -> None:
     if status != "Rejected":
         state.forget("boot_refused", "", turn)
         state.cancel(HOLD_TIMER)
-    elif state.snapshot.options.hold_rejected and state.remembered("boot_answer") is not None:
+    elif _may_hold(state):
         if state.remembered("boot_refused") is None:
             state.remember("boot_refused", "", '"Rejected"', turn)
         _watch(state, turn)
@@ -63,12 +63,14 @@ def connected(state: State, turn: Turn) -> None:
 def is_held(state: State, turn: Turn) -> bool:
     """Whether the charger keeps its old acceptance although Billing refuses it now."""
     refused = state.remembered("boot_refused")
-    return (
-        refused is not None
-        and turn.utc < refused.at + HOLD
-        and state.snapshot.options.hold_rejected
-        and state.remembered("boot_answer") is not None
-    )
+    return refused is not None and turn.utc < refused.at + HOLD and _may_hold(state)
+
+
+def _may_hold(state: State) -> bool:
+    """Whether there is an acceptance that the charger may keep, and needs to."""
+    options = state.snapshot.options
+    wished = options.hold_rejected and not options.decouple_boot
+    return wished and state.remembered("boot_answer") is not None
 
 
 def for_charger(state: State, turn: Turn, received: Received, answer: str) -> tuple[str, str]:

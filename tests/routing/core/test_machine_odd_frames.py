@@ -247,3 +247,39 @@ def test_what_a_backoffice_says_of_an_answer_is_recorded_and_goes_nowhere() -> N
     assert world.sent() == before
     row = world.database.messages[-1]
     assert (row.outcome, row.rule) == ("unsolicited", "it complains about an answer")
+
+
+@pytest.mark.parametrize(
+    ("complaint", "details"),
+    [
+        ('[5,"c1","FormatViolation","why",{"a":1.10}]', '{"a":1.10}'),
+        ('[5,"c1","FormatViolation","why","text"]', "{}"),
+        ('[5,"c1","FormatViolation","why"]', "{}"),
+    ],
+)
+def test_a_complaint_reaches_whose_answer_it_was_once(complaint: str, details: str) -> None:
+    world = World(version="2.1")
+    world.boot()
+    world.call("Authorize", {"idToken": {"idToken": "A", "type": "Central"}}, "c1")
+    own_id = world.last_id(world["billing"])
+    world.frame(complaint)
+    world.frame(complaint)
+    got = [frame for frame in world["billing"].frames if frame.startswith("[5")]
+    assert got == [f'[5,"{own_id}","FormatViolation","why",{details}]']
+
+
+@pytest.mark.parametrize("case", ["the proxy's own answer", "reconnected", "away", "never sent"])
+def test_complaints_that_concern_nobody_are_recorded(case: str) -> None:
+    world = World(version="2.1")
+    world.boot()
+    world.call("Authorize", {"idToken": {"idToken": "A", "type": "Central"}}, "c1")
+    world.call("Heartbeat", {}, "c2")
+    if case == "reconnected":
+        world.disconnect()
+        world.connect()
+    if case == "away":
+        world["billing"].lose()
+    named = {"the proxy's own answer": "c2", "never sent": "c9"}.get(case, "c1")
+    world.frame(f'[5,"{named}","FormatViolation","",{{}}]')
+    assert [f for b in world.backoffices.values() for f in b.frames if f.startswith("[5")] == []
+    assert world.database.messages[-1].rule == "the charger complains about an answer that no backoffice gave"
