@@ -65,3 +65,5 @@ def test_the_file_of_the_page_can_be_applied():
     (example,) = re.findall(r"```yaml\n(.*?)```", PAGE, flags=re.DOTALL)
     assert len(apply("example", example)) == 8
     assert apply("example", example) == []
+    presets, *_ = re.findall(r"```\n(presets:.*?)```", PAGE, flags=re.DOTALL)
+    assert apply("presets", presets)[0] == "create preset Night (Example Installers) (control)"
