@@ -10,6 +10,7 @@ import pytest
 from routing.core.options import ChargerOptions
 from routing.core.snapshot import Role
 from tests.routing.core.harness import BILLING, BOOT, BOOT_2, ENERGY, Backoffice, World, meter, route
+from tests.routing.core.test_actions_schemas import problems, request_schema
 
 SERVICE = route(2, "service", Role.SERVICE)
 CONTROL = route(3, "control", Role.CONTROL)
@@ -56,6 +57,7 @@ def test_the_boot_is_replayed_to_who_has_asked(version: str, asker: str) -> None
     boot = json.loads(BOOT if version == "1.6" else BOOT_2)
     wanted = boot if version == "1.6" else {**boot, "reason": "Triggered"}
     assert made[asker].payloads("BootNotification") == [wanted]
+    assert problems(request_schema(version, "BootNotification"), json.dumps(wanted)) == []
     assert json.loads(made[asker].frames[0])[0] == 3, "the answer comes first"
     assert others(made, asker) == []
     assert made.commands == []
@@ -165,6 +167,7 @@ def test_a_charger_that_is_not_busy_is_idle(
     made = world(version)
     assert trigger(made, asker, message, action) == "Accepted"
     assert made[asker].got == [(sent, {"status": "Idle"})]
+    assert problems(request_schema(version, sent), json.dumps(made[asker].got[0][1])) == []
     assert others(made, asker) == made.commands == []
 
 
