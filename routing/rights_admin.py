@@ -31,13 +31,13 @@ _LEGEND = (
     "what would harm others. What the table shows is stored; save the page to see what a change does."
 )
 
-_ROW = '<tr><td style="{}">{}</td><td style="{}">{}</td><td style="{}">{}</td></tr>'
 HOW_TO_WRITE = (
     "Permissions name what a backoffice sends, each with allow, deny, own or guard, as in "
     '{"Reset": "deny", "ChangeConfiguration:LightIntensity": "allow"}. What they do not name is decided '
     "by the preset, and then by the role."
 )
 
+_ROW = '<tr><td style="{}">{}</td><td style="{}">{}</td><td style="{}">{}</td></tr>'
 _CELL = "white-space: normal; overflow-wrap: anywhere"  # three columns that fit on a phone
 
 

@@ -64,7 +64,7 @@ def decide_item(row: Down, route: RouteSnapshot, qualifier: str = "") -> Decisio
     Qualifiers are compared without regard to case and to spaces around them, as chargers do (3.9).
     ``""`` stands for the action as a whole.
     """
-    wanted = _plain(qualifier)
+    wanted = _plain(qualifier) if qualifier else ""
     key = _best(route.permissions, row.action, wanted)
     if key is not None:
         verdict = route.permissions[key]
