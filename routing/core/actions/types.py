@@ -183,8 +183,8 @@ class Qualifier(msgspec.Struct, frozen=True, gc=False):
 
     ``what``: in words. ``paths``: where it stands in the payload; several are joined by a dot. ``items``:
     the elements that each have one, and are decided one by one; the paths then start at the element.
-    ``known``: the values there are, none where any text or (``is_number``) number may stand. ``absent``: what a payload
-    without it means.
+    ``known``: the values there are, none where any text or (``is_number``) number may stand. ``absent``:
+    what a payload without it means.
     """
 
     what: str
