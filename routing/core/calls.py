@@ -239,7 +239,9 @@ def pump(state: State, turn: Turn) -> None:
     state.gate.sent_ids.append(call.message_id)
     state.gate.outstanding = call
     state.wake_at(turn.now + state.snapshot.options.T_cmd)
-    turn.answer(frames.call(call.message_id, call.action, call.payload), gated=False)
+    # What the charger makes of it must be known here after a crash: first the maps are safe, then it is sent.
+    gated = state.identifiers.take_changed()
+    turn.answer(frames.call(call.message_id, call.action, call.payload), gated=gated)
 
 
 def charger_answers(state: State, turn: Turn, frame: CallResult | CallError) -> None:

@@ -101,6 +101,12 @@ class Identifiers:
         self._history: dict[tuple[Kind, int], deque[Mapping]] = {}
         self._last_request = 0
         self._swept: datetime | None = None
+        self._changed = False
+
+    def take_changed(self) -> bool:
+        """Whether any mapping was to be stored since this was asked last."""
+        changed, self._changed = self._changed, False
+        return changed
 
     def restore(self, rows: Iterable[IdentifierRow]) -> None:
         """Take over what the database knows, oldest first."""
@@ -190,6 +196,7 @@ class Identifiers:
 
     def row(self, mapping: Mapping) -> IdentifierRow:
         """The stored form of a mapping."""
+        self._changed = True
         return IdentifierRow(
             charger=self._charger,
             kind=mapping.kind.value,

@@ -87,3 +87,19 @@ def test_74_any_text_at_all(version: str, texts: list[tuple[str, str]]) -> None:
         if 0 < len(message_id) <= 36:
             assert 1 <= len(world.answered.get(message_id, [])) <= times, message_id
     assert {closing.code for closing in world.closed} <= {1002}
+
+
+@ALL
+def test_what_the_charger_makes_is_known_after_a_kill(version: str) -> None:
+    """A CALL that makes something under a number of the proxy's leaves when that number is safe on disk."""
+    world = World(version=version)
+    world.boot()
+    world.commit_at_once = False
+    if version == "1.6":
+        payload: object = {"connectorId": 1, "expiryDate": "t", "idTag": "A", "reservationId": 1}
+    else:
+        payload = {"id": 1, "expiryDateTime": "t", "idToken": {"idToken": "A", "type": "Central"}}
+    world["billing"].call("ReserveNow", payload)
+    assert world.commands == []
+    world.commit()
+    assert [command[2] for command in world.commands] == ["ReserveNow"]
