@@ -36,7 +36,7 @@ def bind(state: State, line: Line, item: Item) -> str | None:
     if row is None or not row.to_route:
         return _of_nobodys_session(line, row, item.payload)
     transaction = state.transactions.get(item.transaction)
-    seen = "full" if transaction is None or not is_foreign(line, transaction) else foreign_tx(line.route)
+    seen = "full" if transaction is None else view(line, transaction)
     fixed = state.snapshot.options.free_id_tag
     if seen == "full" and transaction is not None and item.number and fixed is None:
         known = transaction.routes.get(line.key)
@@ -149,9 +149,20 @@ def foreign_tx(route: RouteSnapshot) -> str:
     return route.options.foreign_tx or ("alias" if route.role is Role.OBSERVE else "full")
 
 
+def view(line: Line, transaction: Transaction) -> str:
+    """What a route sees of a session: ``full``, with an ``alias`` for its card, or nothing (``hidden``).
+
+    Of one whose beginning it has seen it sees the end, whoever turned out to own it.
+    """
+    if not is_foreign(line, transaction):
+        return "full"
+    seen = foreign_tx(line.route)
+    return "alias" if seen == "hidden" and line.key in transaction.routes else seen
+
+
 def is_hidden(line: Line, transaction: Transaction) -> bool:
     """Whether a route is not to know of a session at all."""
-    return is_foreign(line, transaction) and foreign_tx(line.route) == "hidden"
+    return view(line, transaction) == "hidden"
 
 
 def card_alias(route: RouteSnapshot, card: str) -> str:

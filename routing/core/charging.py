@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from routing.core import hooks, sessions
-from routing.core.copies import fan_out, is_announced, is_hidden_from, store_delivery
-from routing.core.lines import Line
+from routing.core.copies import delivery_row, fan_out, is_announced, is_hidden_from, item, store_delivery
+from routing.core.lines import Kind, Line, Phase
 from routing.core.replies import EMPTY, reply, unanswered, wait
 from routing.core.rows import RouteTransactionRow
 from routing.core.state import Received, State
@@ -74,6 +74,8 @@ def event(state: State, turn: Turn, received: Received) -> None:
         return reply(state, turn, received, event.answer or EMPTY, "proxy: repeated event, answered before")
     if transaction is not None:
         turn.store(transaction.row)
+        if not event.begins:
+            _tell_of_beginning(state, turn, received, transaction)
         _know_ids(state, turn, received)
         if event.begins:
             hooks.call_for_session(hooks.BEGAN, state, turn, transaction)
@@ -84,6 +86,20 @@ def event(state: State, turn: Turn, received: Received) -> None:
         return _ask_owner(state, turn, received, owner, event.card, state.snapshot.options.T_start)
     fan_out(state, turn, received, None)
     reply(state, turn, received, EMPTY, "proxy: the answer carries nothing")
+
+
+def _tell_of_beginning(state: State, turn: Turn, received: Received, transaction: Transaction) -> None:
+    """A session that began with the cable belongs to whose card came later: it hears of the start first."""
+    owner = state.lines.get(transaction.row.owner or -1)
+    start = transaction.row.start_payload
+    if owner is None or owner.key in transaction.routes or not start:
+        return
+    made = item(Kind.DELIVERY, received, start, asked=False)
+    made.replayed = owner.phase is Phase.DOWN
+    row = delivery_row(state, owner.key, received, start)
+    turn.store(row)
+    owner.deliver(made)
+    received.exchange = state.next_seq(turn.utc)  # the event itself comes behind
 
 
 def _know_ids(state: State, turn: Turn, received: Received) -> None:

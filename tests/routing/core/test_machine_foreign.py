@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from routing.core.binding import card_alias
-from routing.core.options import ChargerOptions
+from routing.core.options import AuthRule, ChargerOptions
 from routing.core.snapshot import Role
 from tests.routing.core.harness import BILLING, Backoffice, World, event, meter, route, start, stop
 
@@ -314,3 +314,73 @@ def test_where_every_card_is_accepted_backoffices_may_be_told_of_one(version: st
         payloads = [p for _, p in world[name].of("StartTransaction", "StopTransaction", "TransactionEvent")]
         cards = {str(p.get("idTag") or p.get("idToken")) for p in payloads} - {"None"}
         assert all((CARD in card) is (strategy == "primary") for card in cards)
+
+
+def hidden_from_each_other(**options: Any) -> World:
+    """Two who do not see each other's sessions, and rules that part them."""
+    rules = (AuthRule(match="prefix", value="04", backoffice="other"),)
+    world = World(
+        route(1, "billing", Role.BILLING, foreign_tx="hidden"),
+        route(2, "other", Role.CONTROL, foreign_tx="hidden"),
+        version="2.0.1",
+        options=ChargerOptions(authorization="prefix", auth_rules=rules, **options),
+    )
+    world.boot()
+    return world
+
+
+def events(world: World, name: str) -> list[tuple[str, int, str | None]]:
+    return [
+        (p["eventType"], p["seqNo"], p.get("idToken", {}).get("idToken"))
+        for p in world[name].payloads("TransactionEvent")
+    ]
+
+
+@pytest.mark.parametrize("moment", ["at once", "other away", "restart"])
+def test_a_session_is_told_from_its_beginning_to_whom_its_card_makes_it_belong(moment: str) -> None:
+    world = hidden_from_each_other()
+    world.call("TransactionEvent", event("Started", 0))
+    assert (len(events(world, "billing")), len(events(world, "other"))) == (1, 0)
+    if moment != "at once":
+        world["other"].lose()
+    world.call("TransactionEvent", event("Updated", 1, card=CARD))
+    world.call("TransactionEvent", event("Updated", 2))
+    if moment == "restart":
+        world.restart()
+        world.connect()
+    elif moment == "other away":
+        world["other"].open()
+    world.call("TransactionEvent", event("Ended", 3, card=CARD))
+    world.wait(5)
+    told = [("Started", 0, None), ("Updated", 1, CARD), ("Updated", 2, None), ("Ended", 3, CARD)]
+    assert events(world, "other") == told
+    alias = card_alias(world.routes[0], CARD)
+    assert events(world, "billing") == [(kind, n, card and alias) for kind, n, card in told]
+
+
+def test_a_session_of_another_is_hidden_from_its_first_event_on() -> None:
+    world = hidden_from_each_other()
+    world.call("TransactionEvent", event("Started", 0, card=CARD))
+    world.call("TransactionEvent", event("Ended", 1))
+    assert events(world, "billing") == []
+    world.call("TransactionEvent", event("Started", 0, "T-2", "NL"))
+    world.call("TransactionEvent", event("Ended", 1, "T-2"))
+    assert len(events(world, "billing")) == len(events(world, "other")) == 2
+
+
+@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+def test_who_has_seen_a_session_begin_sees_it_end_when_it_is_to_be_hidden(version: str) -> None:
+    world = world_with(Role.CONTROL, version)
+    is_16 = version == "1.6"
+    number = world.call("StartTransaction", start(tag=CARD))[2]["transactionId"] if is_16 else 0
+    if not is_16:
+        world.call("TransactionEvent", event("Started", 0, card=CARD))
+    world.configure(BILLING, route(2, "other", Role.CONTROL, foreign_tx="hidden"))
+    if is_16:
+        world.call("StopTransaction", {**stop(number), "idTag": CARD})
+        (ended,) = world["other"].payloads("StopTransaction")
+        assert (ended["transactionId"], ended["idTag"] != CARD) == (900, True)
+    else:
+        world.call("TransactionEvent", event("Ended", 1, card=CARD))
+        assert events(world, "other")[-1][0] == "Ended"
+        assert events(world, "other")[-1][2] != CARD
