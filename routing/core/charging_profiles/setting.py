@@ -12,6 +12,7 @@ from functools import partial
 from msgspec.structs import replace
 
 from routing.core import calls, rewriting, spans
+from routing.core.actions import Kind
 from routing.core.charging_profiles import lapsing, limits, purposes, store, upkeep
 from routing.core.charging_profiles.profiles import STATION_MAX, TX, Profile, Wire, read, wire
 from routing.core.charging_profiles.store import Stored
@@ -180,7 +181,16 @@ def _keep(state: State, turn: Turn, call: DownCall, profile: Profile, at: Wire) 
         if state.version == "1.6" and older.key != stored.key and _same_place(older, stored):
             store.forget(state, turn, older)
     store.put(state, turn, stored)
+    _reopen(state, turn, stored)
     lapsing.watch(state, turn, stored.route)
+
+
+def _reopen(state: State, turn: Turn, stored: Stored) -> None:
+    """Its id may have been closed with an earlier CALL of the same, to which no answer came."""
+    mapping = state.identifiers.meant(Kind.PROFILE, stored.route, stored.route_id)
+    if mapping is not None and mapping.charger_id == stored.charger_id and not mapping.is_open:
+        mapping.closed = None
+        turn.store(state.identifiers.row(mapping))
 
 
 def _same_place(one: Stored, other: Stored) -> bool:

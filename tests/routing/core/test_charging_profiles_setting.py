@@ -132,6 +132,16 @@ def test_a_permission_lets_nobody_replace_anothers_profile(version: str) -> None
     assert charger.limits("TxDefaultProfile") == {0: 10.0, 1: 20.0}
 
 
+def test_what_the_charger_replaces_of_ones_own_is_forgotten() -> None:
+    world, charger = world_of()
+    for number in (1, 2, 1):
+        assert sets(world, "energy", number, "Max", limit=float(number)) == "Accepted"
+    assert len(charger.profiles) == 1
+    assert charger.limits("ChargePointMaxProfile") == {0: 1.0}
+    rows = [row for row in world.database.identifiers.values() if row.closed is None]
+    assert [row.route_identifier for row in rows] == ["1"]
+
+
 def test_two_that_set_at_once_do_not_replace_each_other() -> None:
     allowed = {"SetChargingProfile:TxDefaultProfile": Verdict.ALLOW}
     world, charger = world_of(BILLING, route(2, "energy", Role.CONTROL, allowed))
@@ -352,14 +362,24 @@ def test_the_profile_of_a_remote_start_ends_with_its_session(version: str) -> No
     world, _ = world_of(version=version)
     assert asks(world, "billing", start_action(version), remote_start(version)) == "Accepted"
     number = begin(world)
+    world.wait(10)
     assert world.database.identifiers["profile", "1", 1].closed is None
-    world.wait(1000)
     if version == "1.6":
         world.call("StopTransaction", stop(int(number)))
     else:
         world.call("TransactionEvent", event("Ended", 1, "T-1"))
     assert world.database.identifiers["profile", "1", 1].closed is not None
     assert not world.database.latest["profile", "1/1"].payload
+
+
+@pytest.mark.parametrize("begins", [True, False])
+def test_a_boot_ends_the_profile_of_a_start_that_nobody_came_for(begins: bool) -> None:
+    world, _ = world_of()
+    asks(world, "billing", "RemoteStartTransaction", remote_start("1.6"))
+    if begins:
+        begin(world)
+    world.boot()
+    assert (world.database.identifiers["profile", "1", 1].closed is None) is begins
 
 
 # -- what the charger says -----------------------------------------------------------------------------
@@ -385,6 +405,23 @@ def test_a_profile_in_doubt_is_cleared_when_the_charger_answers_again() -> None:
     world.wait(400)
     assert charger.profiles == {}
     assert not [key for key, row in world.database.latest.items() if key[0] == "profile" and row.payload]
+
+
+@pytest.mark.parametrize("name", ["billing", "energy"])
+def test_what_is_set_again_at_once_is_not_in_doubt(name: str) -> None:
+    world, charger = world_of()
+    charger.silent = True
+    purpose = "Max" if name == "energy" else "TxDefaultProfile"
+    world[name].call("SetChargingProfile", profile("1.6", 1, purpose, limit=10.0), "a")
+    world.wait(40)
+    world[name].call("SetChargingProfile", profile("1.6", 1, purpose, limit=20.0), "b")
+    world.wait(6)
+    charger.silent = False
+    charger.obey(world, world.commands[-1])
+    world.wait(400)
+    assert [frame[1] for frame in world[name].answers] == ["a", "b"]
+    assert charger.limits(MAX["1.6"] if name == "energy" else purpose) == {0: 20.0}
+    assert [row.closed for row in world.database.identifiers.values()] == [None]
 
 
 def test_a_replacement_in_doubt_becomes_what_its_owner_knows() -> None:

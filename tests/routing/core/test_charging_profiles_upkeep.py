@@ -172,6 +172,23 @@ def test_who_changes_a_profile_meanwhile_is_right(meanwhile: str) -> None:
     assert charger.limits("TxDefaultProfile") == ({} if meanwhile == "clear" else {0: 20.0})
 
 
+def test_one_pass_goes_on_at_a_time() -> None:
+    world, charger = world_of("2.0.1")
+    for number in (1, 2, 3):
+        sets(world, "billing", number, level=number)
+    charger.silent = True
+    boot_again(world)
+    world.wait(5)
+    world.commands.clear()
+    for _ in range(3):
+        world.configure(*world.routes)
+        world.wait(1)
+    charger.silent = False
+    world.wait(400)
+    assert len(sent(world)) <= 3
+    assert set(charger.profiles) == {1, 2, 3}
+
+
 def test_another_version_knows_nothing_of_the_profiles() -> None:
     world, charger = world_of("1.6")
     sets(world, "billing", 1)
@@ -383,6 +400,19 @@ def test_a_change_of_mode_moves_or_clears(version: str) -> None:
     world.configure(*world.routes)
     world.wait(1)
     assert charger.limits("TxDefaultProfile") == {0: 10.0}
+
+
+@ALL
+@pytest.mark.parametrize("made", [(0, 1, 2), (2, 1, 0)], ids=str)
+def test_profiles_that_move_do_not_meet(version: str, made: tuple[int, ...]) -> None:
+    world, charger = world_of(version, smart_charging="banded", billing_stack_levels=1)
+    for level in made:
+        assert sets(world, "energy", level, level=level, limit=10.0 + level) == "Accepted"
+    for last in (2, 1):
+        world.options = ChargerOptions(smart_charging="banded", billing_stack_levels=last)
+        world.configure(*world.routes)
+        world.wait(1)
+        assert charger.limits("TxDefaultProfile") == {last + 1 + n: 10.0 + n for n in range(3)}
 
 
 def test_without_profiles_and_limits_nothing_is_asked_or_stored() -> None:
