@@ -237,10 +237,7 @@ def load_memory(charger: int) -> Memory:
     transactions = _transactions(charger)
     deliveries, more = _waiting(charger)
     return Memory(
-        latest=[
-            LatestRow(charger=charger, kind=v.kind, key=v.key, payload=v.payload, at=v.at)
-            for v in LatestValue.objects.filter(charger_id=charger).exclude(payload="").order_by("at", "pk")
-        ],
+        latest=_latest(charger),
         transactions=transactions,
         route_transactions=_route_transactions(charger, [row.id for row in transactions]),
         deliveries=deliveries,
@@ -253,6 +250,19 @@ def load_memory(charger: int) -> Memory:
             RouteState.objects.filter(route__charger_id=charger).values_list("route_id", "registration")
         ),
     )
+
+
+def _latest(charger: int) -> list[LatestRow]:
+    """The newest values, oldest first. Rows of what was forgotten long ago go: cards come and go."""
+    values = list(LatestValue.objects.filter(charger_id=charger).order_by("at", "pk"))
+    long_ago = timezone.now() - CHANGES_KEPT
+    if gone := [value.pk for value in values if not value.payload and value.at < long_ago]:
+        LatestValue.objects.filter(pk__in=gone, payload="").delete()
+    return [
+        LatestRow(charger=charger, kind=v.kind, key=v.key, payload=v.payload, at=v.at)
+        for v in values
+        if v.payload
+    ]
 
 
 def _identifiers(charger: int) -> list[IdentifierRow]:

@@ -26,7 +26,15 @@ from routing.loading import (
     load_deliveries,
     load_memory,
 )
-from routing.models import ChargerSession, ConfigChange, Delivery, Message, Route, RuntimeProcess
+from routing.models import (
+    ChargerSession,
+    ConfigChange,
+    Delivery,
+    LatestValue,
+    Message,
+    Route,
+    RuntimeProcess,
+)
 from tests.routing import rows as make
 from tests.routing.conftest import Database
 from tests.routing.test_tables import store
@@ -341,3 +349,13 @@ def test_messages_of_a_deleted_charger_stay():
     Charger.objects.filter(pk=1).delete()
     assert Message.objects.count() == 1
     assert load_memory(1).last_seq == 1
+
+
+def test_what_was_forgotten_long_ago_is_dropped_and_the_rest_stays() -> None:
+    now = timezone.now()
+    for key, payload, hours in [("OLD", "", 25), ("NEW", "", 23), ("KEPT", "{}", 25)]:
+        LatestValue.objects.create(
+            charger_id=1, kind="authorization", key=key, payload=payload, at=now - timedelta(hours=hours)
+        )
+    assert [row.key for row in load_memory(1).latest] == ["KEPT"]
+    assert {row.key for row in LatestValue.objects.all()} == {"NEW", "KEPT"}
