@@ -132,6 +132,7 @@ def _answered_item(state: State, turn: Turn, line: Line, frame: CallResult | Cal
     if item is not None and frame.message_id in item.message_ids:
         line.outstanding = None
         line.overdue = False
+        line.timeouts = 0
         if item.kind is Kind.REPEAT:
             turn.touched.add(line.key)
             audit.copy(state, turn, line, item, frame.text, "answered", rule="a repeat of what was answered")

@@ -84,6 +84,7 @@ def overdue(state: State, turn: Turn, line: Line) -> None:
     if item is None:
         return
     line.overdue = True
+    line.timeouts += 1
     set_link(state, turn, line, line.link, f"no answer to {item.action} within {line.route.options.T_up:g} s")
     if item.kind is not Kind.DELIVERY:
         line.outstanding = None
@@ -167,6 +168,7 @@ def down(state: State, turn: Turn, line: Line) -> None:
     """A link is gone: what was on its way and must arrive waits again, the rest is over."""
     line.phase = Phase.DOWN
     line.overdue = line.held = False
+    line.timeouts = 0
     line.boot_due = line.late_boot = None
     line.retry_boot_at = NEVER
     item, line.outstanding = line.outstanding, None

@@ -28,6 +28,10 @@ GARBAGE, GARBAGE_WINDOW = 10, 60.0
 """So many frames that cannot be read, in so many seconds, end a connection (ocpp-semantics 1.5)."""
 
 
+TIMEOUTS = 5
+"""CALLs in a row without an answer after which a backoffice is left alone (ocpp-semantics 7.8)."""
+
+
 class Kind(Enum):
     """Why a CALL goes to a backoffice."""
 
@@ -169,6 +173,7 @@ class Line:
         "route",
         "statuses",
         "taken_up_to",
+        "timeouts",
         "unsupported",
         "urgent",
         "wanted",
@@ -199,6 +204,7 @@ class Line:
         self.load_mark = 0
         self.outstanding: Item | None = None
         self.overdue = False
+        self.timeouts = 0
         self.metering: Any = None  # routing.core.metering.Rhythm, where this route has one of its own
         self.heartbeat_interval = 0.0
         self.last_sent = 0.0

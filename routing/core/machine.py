@@ -48,7 +48,7 @@ from routing.core.frames import (
     Malformed,
     Send,
 )
-from routing.core.lines import NEVER, Item, Line, Phase
+from routing.core.lines import NEVER, TIMEOUTS, Item, Line, Phase
 from routing.core.lines import Kind as ItemKind
 from routing.core.rows import DeliveryRow, LinkState
 from routing.core.snapshot import ChargerSnapshot, RouteSnapshot
@@ -333,6 +333,9 @@ class Machine:
             dispatch.overdue(state, turn, line)
             if item.kind is ItemKind.BOOT:
                 registration.boot_failed(state, turn, line, "does not answer the boot", unsupported=False)
+            if line.timeouts >= TIMEOUTS:
+                losses.rest(state, turn, line, 1000, f"{TIMEOUTS} CALLs in a row were not answered")
+                acceptance.billing_lost(state, turn, line)
         if line.phase is Phase.REGISTERING and turn.now >= line.retry_boot_at:
             registration.boot_again(state, turn, line)
         if state.shows_life(turn.now) and line.heartbeat_is_due(turn.now):

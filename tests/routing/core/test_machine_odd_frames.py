@@ -283,3 +283,32 @@ def test_complaints_that_concern_nobody_are_recorded(case: str) -> None:
     world.frame(f'[5,"{named}","FormatViolation","",{{}}]')
     assert [f for b in world.backoffices.values() for f in b.frames if f.startswith("[5")] == []
     assert world.database.messages[-1].rule == "the charger complains about an answer that no backoffice gave"
+
+
+def test_a_backoffice_that_answers_nothing_is_dialled_anew_after_a_while() -> None:
+    world = World()
+    world["energy"].interval = 60
+    world.boot()
+    world["energy"].behave = Backoffice.ignore
+    world.wait(600)
+    assert world.closed_links[0] == (2, 1000, "5 CALLs in a row were not answered")
+    assert len(world["energy"].payloads("Heartbeat")) == 5
+    assert len(world["energy"].payloads("BootNotification")) > 1  # it was tried again, with a new link
+    world["energy"].behave = Backoffice.answer
+    world.call("StartTransaction", start())
+    world.wait(300)
+    assert len(world["energy"].payloads("StartTransaction")) >= 1
+    assert world.call("Heartbeat", {}) is not None
+
+
+def test_an_answer_now_and_then_is_enough() -> None:
+    def every_fourth(backoffice: Backoffice, message_id: str, action: str, payload: Any) -> None:
+        if len(backoffice.got) % 4 == 0:
+            backoffice.answer(message_id, action, payload)
+
+    world = World()
+    world["energy"].interval = 60
+    world.boot()
+    world["energy"].behave = every_fourth
+    world.wait(3000)
+    assert world.closed_links == []
