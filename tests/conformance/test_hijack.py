@@ -211,3 +211,51 @@ def test_nobody_but_billing_has_certificates_signed_or_removed(version: str, rol
     made["asker"].call(trigger, {"requestedMessage": wanted}, "m3")
     assert made.commands == []
     assert [answer[2]["status"] for answer in made["asker"].answers] == ["Failed", "Rejected", "Rejected"]
+
+
+FINE = '{"component":{"name":"A"},"variable":{"name":"Fine"},"attributeValue":"1"}'
+SHAPES = [
+    '{"variable":{"name":"CsmsUrl"},"attributeValue":"x"}',
+    '{"component":{},"variable":{"name":"CsmsUrl"},"attributeValue":"x"}',
+    '{"component":{"name":""},"variable":{"name":"CsmsUrl"},"attributeValue":"x"}',
+    '{"component":{"name":"CsmsUrl"},"variable":{"name":""},"attributeValue":"x"}',
+    '{"component":{"name":["A"]},"variable":{"name":"CsmsUrl"},"attributeValue":"x"}',
+    '{"component":{"name":"A","instance":"CsmsUrl"},"variable":{"name":"B"},"attributeValue":"x"}',
+    '{"component":{"name":"A"},"variable":{"name":"B","instance":"CsmsUrl"},"attributeValue":"x"}',
+    '{"component":{"name":"A"},"variable":{"name":"B"},"variable":{"name":"CsmsUrl"},"attributeValue":"x"}',
+    '{"component":{"name":"A"},"variable":{"name":"CsmsUrl","name":"B"},"attributeValue":"x"}',
+    '{"component":{"name":"CsmsUrl"},"component":{"name":"A"},"variable":{"name":"B"},"attributeValue":"x"}',
+    '{"component":{"name":"A"},"variable":{"name":["CsmsUrl"]},"attributeValue":"x"}',
+    '{"component":{"name":"A"},"variable":"CsmsUrl","attributeValue":"x"}',
+    '"CsmsUrl"',
+]
+LISTS = [
+    '{"setVariableData":[ITEM]}',
+    '{"setVariableData":[ITEM,FINE]}',
+    '{"setVariableData":[FINE,ITEM]}',
+    '{"setVariableData":[FINE],"setVariableData":[ITEM]}',
+    '{"setVariableData":[ITEM],"setVariableData":[FINE]}',
+    '{"setVariableData":ITEM}',
+    '{"set\\u0056ariableData":[ITEM]}',
+]
+
+
+def takes_all(world: World, frame: Any) -> None:
+    """The charger accepts every item."""
+    items = [item for item in frame[3]["setVariableData"] if isinstance(item, dict)]
+    results = [{k: v for k, v in item.items() if k != "attributeValue"} for item in items]
+    answer = {"setVariableResult": [{**result, "attributeStatus": "Accepted"} for result in results]}
+    world.frame(json.dumps([3, frame[1], answer]))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("items", LISTS)
+def test_no_shape_of_an_item_gets_around(shape: str, items: str) -> None:
+    """However SetVariables is written, what the charger gets of it does not name what is kept from it."""
+    made = world(Role.BILLING, "2.0.1")
+    made.obey = takes_all
+    made.to_charger.clear()
+    payload = items.replace("ITEM", shape).replace("FINE", FINE)
+    made["asker"].say(f'[2,"hijack","SetVariables",{payload}]')
+    assert "CsmsUrl" not in "".join(made.to_charger)
+    assert len(made["asker"].answers) == 1

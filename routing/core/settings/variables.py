@@ -81,8 +81,8 @@ def _setting(state: State, item: Named) -> Setting:
 
 
 def _objection(item: Named, value: str) -> str:
-    components = [name for name in (item.component, item.instances[0]) if name]
-    variables = [name for name in (item.variable, item.instances[1]) if name]
+    components = [name for name in (item.component, item.instances[0]) if name] or [""]
+    variables = [name for name in (item.variable, item.instances[1]) if name] or [""]
     pairs = ((component, variable) for component in components for variable in variables)
     return next((o for c, v in pairs if (o := guard.variable_objection(c, v, value))), "")
 
