@@ -18,7 +18,7 @@ from routing.core.errors import Condition
 from routing.core.gate import Asked, DownCall, Reply
 from routing.core.identifiers import Mapping, identifier
 from routing.core.lines import Line
-from routing.core.monitors import Monitor, MonitorHead
+from routing.core.monitors import Monitor, MonitorHead, Named
 from routing.core.payloads import Lenient, integer, read, text, word, written
 from routing.core.snapshot import Role, Verdict
 from routing.core.state import Received, State
@@ -28,6 +28,9 @@ NEVER_GIVEN = "a monitor that this backoffice was never given"
 
 TO_EVERYBODY = frozenset({"HardWiredNotification", "HardWiredMonitor", "PreconfiguredMonitor"})
 """Events of what the charger monitors on its own; all else is somebody's CustomMonitor."""
+
+UNSURE = frozenset({"timeout", "lost"})
+"""How a CALL ends of which nobody knows whether it was carried out."""
 
 CLEARED_BY = frozenset({"FactoryDefault", "HardWiredOnly"})
 """Monitoring bases with which a charger drops every custom monitor."""
@@ -39,6 +42,8 @@ class EntryHead(msgspec.Struct, gc=False):
     id: Lenient = msgspec.UNSET
     variableMonitoringId: Lenient = msgspec.UNSET
     eventNotificationType: Lenient = msgspec.UNSET
+    component: Named | msgspec.UnsetType = msgspec.UNSET
+    variable: Named | msgspec.UnsetType = msgspec.UNSET
 
 
 class Wish:
@@ -102,9 +107,13 @@ def _were_set(wishes: Sequence[Wish], state: State, turn: Turn, call: DownCall, 
     """The charger has answered a SetVariableMonitoring: who holds what from now on."""
     asked = call.asked
     arrays, results = _elements(reply.payload or "{}", "$.setMonitoringResult")
-    if asked is None or reply.payload is None or not results:
-        return calls.relay(state, turn, call, reply)
     open_ = [w for w in wishes if w.payload is not None]
+    if asked is None or reply.payload is None or not results:
+        if asked is not None and call.sent_at and reply.outcome in UNSURE and asked.route != _billing(state):
+            replacing = (bool(spans.find(w.payload or "{}", "$.id")) for w in open_)
+            new = [w.monitor for w, is_old in zip(open_, replacing, strict=True) if not is_old]
+            monitors.doubt(state, turn, asked.route, new)
+        return calls.relay(state, turn, call, reply)
     for wish, result in zip(open_, _paired(open_, results), strict=True):
         if result is None:
             wish.result = _result(asked.row, wish.item, "Rejected")
@@ -113,6 +122,10 @@ def _were_set(wishes: Sequence[Wish], state: State, turn: Turn, call: DownCall, 
     told = [w.result for w in wishes if w.result is not None]
     payload = _with(reply.payload, "$.setMonitoringResult", arrays, results, told)
     calls.answer(state, turn, asked, payload)
+
+
+def _billing(state: State) -> int | None:
+    return None if state.billing is None else state.billing.key
 
 
 def _paired(wishes: Sequence[Wish], results: Sequence[str]) -> list[str | None]:
@@ -153,6 +166,7 @@ def _hold(state: State, turn: Turn, route: int, charger_id: str, wish: Wish) -> 
         for mapping in monitors.holders(state, charger_id):  # the charger has given the id anew
             if mapping.route != route:
                 rewriting.close(state, turn, mapping)
+    monitors.believe(state, turn, wish.monitor.subject)
     state.remember("monitor", charger_id, msgspec.json.encode(wish.monitor).decode(), turn)
     if wish.mapping is not None and wish.mapping.charger_id == charger_id and wish.mapping.is_open:
         return wish.mapping
@@ -244,6 +258,7 @@ def base_was_set(state: State, turn: Turn, call: DownCall, reply: Reply) -> None
     """A SetMonitoringBase has ended: most bases leave no custom monitor."""
     if not calls.is_accepted(reply) or word(call.payload, "$.monitoringBase") not in CLEARED_BY:
         return
+    monitors.believe(state, turn)
     for charger_id in state.all_remembered("monitor"):
         monitors.is_gone(state, turn, charger_id)
     for line in state.lines.values():
@@ -281,7 +296,8 @@ def _event(state: State, turn: Turn, line: Line, entry: str) -> str | None:
     mapping = state.identifiers.of(Kind.MONITOR, line.key, number)
     kind = text(head.eventNotificationType)
     if mapping is None and kind not in TO_EVERYBODY:
-        mapping = monitors.inherited(state, turn, line, number)
+        where = monitors.place(head.component, head.variable)
+        mapping = monitors.inherited(state, turn, line, number, where)
         return None if mapping is None else entry
     if mapping is None or mapping.charger_id == mapping.route_id:
         return entry
@@ -321,11 +337,13 @@ def own_report(state: State, turn: Turn, line: Line, received: Received) -> str 
 
 def _monitored(state: State, turn: Turn, line: Line, variable: str) -> str | None:
     arrays, entries = _elements(variable, "$.variableMonitoring")
-    shown = [e for e in (_reported(state, turn, line, entry) for entry in entries) if e is not None]
+    head = read(variable, EntryHead)
+    where = monitors.place(head.component, head.variable)
+    shown = [e for e in (_reported(state, turn, line, entry, where) for entry in entries) if e is not None]
     return _with(variable, "$.variableMonitoring", arrays, entries, shown) if shown else None
 
 
-def _reported(state: State, turn: Turn, line: Line, entry: str) -> str | None:
+def _reported(state: State, turn: Turn, line: Line, entry: str, where: str) -> str | None:
     """A monitor in a report as a route sees it; what nobody has set is the charger's own."""
     head = read(entry, EntryHead)
     number = str(integer(head.id))
@@ -334,8 +352,11 @@ def _reported(state: State, turn: Turn, line: Line, entry: str) -> str | None:
         return spans.patch(entry, {"$.id": mapping.route_token()})
     if not state.identifiers.is_free(Kind.MONITOR, number):
         return None
-    custom = text(head.eventNotificationType) == "CustomMonitor"
-    return entry if not custom or monitors.inherited(state, turn, line, number) is not None else None
+    subject = monitors.subject(read(entry, MonitorHead), where)
+    is_custom = text(head.eventNotificationType) == "CustomMonitor"
+    if not is_custom and monitors.doubted(state, subject) is None:
+        return entry
+    return None if monitors.inherited(state, turn, line, number, subject) is None else entry
 
 
 # -- payloads --------------------------------------------------------------------------------------------

@@ -16,6 +16,9 @@ from routing.core.payloads import Lenient, integer, scalar, text, written
 from routing.core.state import State
 from routing.core.turn import Turn
 
+DOUBT = "monitor_doubt"
+MOST_DOUBTS = 50
+
 NAMED_IN = {"SetVariableMonitoring": "$.setMonitoringData[].id", "ClearVariableMonitoring": "$.id[]"}
 """Where a CALL names monitors that will be others, or none, when the charger has answered it."""
 
@@ -96,10 +99,15 @@ def monitor(head: MonitorHead) -> Monitor:
     )
 
 
-def subject(head: MonitorHead) -> str:
-    """What may be monitored once only. Names do not depend on case (OCPP 2.x, identifierString)."""
-    parts: list[str | int | None] = [text(head.type), integer(head.severity)]
-    for named in (head.component, head.variable):
+def subject(head: MonitorHead, where: str = "") -> str:
+    """What may be monitored once only; ``where``: the place, if the head does not tell it."""
+    return f"{text(head.type)}/{integer(head.severity)}/{where or place(head.component, head.variable)}"
+
+
+def place(component: Named | msgspec.UnsetType, variable: Named | msgspec.UnsetType) -> str:
+    """What is watched. Names do not depend on case (OCPP 2.x, identifierString)."""
+    parts: list[str | int | None] = []
+    for named in (component, variable):
         if isinstance(named, Named):
             parts += [text(named.name).casefold(), text(named.instance).casefold()]
             if isinstance(named.evse, Place):
@@ -153,14 +161,68 @@ def is_gone(state: State, turn: Turn, charger_id: str) -> None:
     state.forget("monitor", charger_id, turn)
 
 
-def inherited(state: State, turn: Turn, line: Line, charger_id: str) -> Mapping | None:
-    """A custom monitor that nobody has set through the proxy is Billing's, from before its time."""
+def inherited(state: State, turn: Turn, line: Line, charger_id: str, where: str = "") -> Mapping | None:
+    """Whose a custom monitor is that the proxy has not seen being set, if it is this route's.
+
+    It watches what a CALL was about that the charger never answered (``where``: place or subject): it is
+    the asker's. Else it is Billing's, from before the proxy's time. Without ``where`` both may be.
+    """
+    billing = state.billing
+    heir = doubted(state, where)
+    if heir is None and billing is not None and (where or not state.all_remembered(DOUBT)):
+        heir = billing.key
     is_free = state.identifiers.is_free(Kind.MONITOR, charger_id)
-    if line is not state.billing or not is_free or not charger_id.isdecimal():
+    if line.key != heir or not is_free or not charger_id.isdecimal():
         return None
     call = state.gate.outstanding
     if call is not None and call.action == "SetVariableMonitoring" and call.route != line.key:
         return None  # it may be the one that is being set for somebody else
     if state.identifiers.named(Kind.MONITOR, line.key, charger_id) is not None:
         return None
+    for one in _doubts(state, line.key):
+        if where in (one.subject, _place_of(one)):
+            believe(state, turn, one.subject)
+            state.remember("monitor", charger_id, msgspec.json.encode(one).decode(), turn)
+            break
     return hold(state, turn, line.key, charger_id)
+
+
+# -- monitors that the charger may have ------------------------------------------------------------------
+
+
+def doubt(state: State, turn: Turn, route: int, asked: list[Monitor]) -> None:
+    """The charger has not said whether it has set these monitors of a route."""
+    doubts = [*_doubts(state, route), *asked][-MOST_DOUBTS:]
+    if asked:
+        state.remember(DOUBT, str(route), msgspec.json.encode(doubts).decode(), turn)
+
+
+def doubted(state: State, where: str) -> int | None:
+    """The route that may have a monitor of this place or subject."""
+    for key in state.all_remembered(DOUBT):
+        if any(where in (one.subject, _place_of(one)) for one in _doubts(state, int(key))):
+            return int(key)
+    return None
+
+
+def believe(state: State, turn: Turn, known: str | None = None) -> None:
+    """It is known now whose monitor of this subject is there; None: that there is none at all."""
+    for key in state.all_remembered(DOUBT):
+        doubts = _doubts(state, int(key))
+        left = [one for one in doubts if known is not None and one.subject != known]
+        if not left:
+            state.forget(DOUBT, key, turn)
+        elif left != doubts:
+            state.remember(DOUBT, key, msgspec.json.encode(left).decode(), turn)
+
+
+def _doubts(state: State, route: int) -> list[Monitor]:
+    row = state.remembered(DOUBT, str(route))
+    try:
+        return [] if row is None else msgspec.json.decode(row.payload, type=list[Monitor])
+    except msgspec.DecodeError:
+        return []  # written by another version of the proxy
+
+
+def _place_of(one: Monitor) -> str:
+    return one.subject.split("/", 2)[-1]

@@ -462,6 +462,51 @@ def test_no_monitor_is_inherited_while_another_is_being_set() -> None:
     assert clear(world, "billing", 1) == ["NotFound"]
 
 
+@pytest.mark.parametrize("how", ["timeout", "gone"])
+@pytest.mark.parametrize("hint", ["event", "report"])
+def test_a_monitor_whose_setting_was_never_answered_is_the_askers(how: str, hint: str) -> None:
+    world, charger = make_world()
+    set_(world, "billing", monitor("B"))
+    world.obey = None
+    world["energy"].call(SET, {"setMonitoringData": [monitor("Power")]}, "m")
+    charger.set(monitor("Power"))
+    if how == "timeout":
+        world.wait(46)
+    else:
+        world.disconnect()
+        world.restart()
+        world.boot()
+    world.obey = charger.obey
+    if hint == "event":
+        told = entry(2) | {"component": {"name": "evse", "evse": {"id": 1}}}
+        world.call("NotifyEvent", events(told, entry(3)))
+        assert [seen(world, name) for name in NAMES] == [[[3]], [[2]], []]
+    else:
+        world["billing"].call("GetMonitoringReport", {"requestId": 1}, "r")
+        variable = reported(2) | {k: monitor("Power")[k] for k in ("component", "variable")}
+        variable["variableMonitoring"][0] |= {"type": "UpperThreshold", "severity": 5}
+        head = {"requestId": world.commands[-1][3]["requestId"], "generatedAt": NOON, "seqNo": 0}
+        world.call("NotifyMonitoringReport", {**head, "monitor": [variable]})
+        assert [p.get("monitor") for p in world["billing"].payloads("NotifyMonitoringReport")] == [None]
+        world.call("NotifyEvent", events(entry(2) | {"component": monitor()["component"]}))
+    assert clear(world, "billing", 2) == ["NotFound"]
+    assert clear(world, "energy", 2) == ["Accepted"]
+
+
+def test_a_monitor_that_was_set_after_all_is_in_no_doubt_any_more() -> None:
+    world, charger = make_world()
+    world.obey = None
+    world["energy"].call(SET, {"setMonitoringData": [monitor("Power"), monitor("B")]}, "m")
+    world.wait(46)
+    world.obey = charger.obey
+    assert set_(world, "energy", monitor("Power")) == [("Accepted", 1)]
+    place = {"component": monitor()["component"]}
+    world.call("NotifyEvent", events(entry(50) | place))
+    assert [seen(world, name) for name in NAMES] == [[[50]], [], []]
+    ask(world, "billing", "SetMonitoringBase", {"monitoringBase": "HardWiredOnly"})
+    assert not [r for r in world.database.latest.values() if r.kind == "monitor_doubt" and r.payload]
+
+
 def test_parts_are_whole_reports_for_who_may_lack_some() -> None:
     world, _ = make_world()
     set_(world, "energy", monitor("A"))
