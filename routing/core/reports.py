@@ -192,6 +192,6 @@ def reservation_ended(state: State, turn: Turn, received: Received) -> None:
 
 
 def cancelled(state: State, turn: Turn, call: DownCall, reply: Reply) -> None:
-    """The charger has taken a reservation back."""
-    if is_accepted(reply):
+    """The charger has taken a reservation back, or (Rejected) has none (OCPP 1.6 edition 2, section 5.2)."""
+    if reply.payload is not None:
         rewriting.close_named(state, turn, Kind.RESERVATION, call.payload, "$.reservationId")

@@ -98,6 +98,15 @@ def test_a_reservation_is_cancelled_by_who_made_it(version: str) -> None:
     assert asked(world) == {"reservationId": 1_000_000}
 
 
+@pytest.mark.parametrize("status", ["Accepted", "Rejected"])
+def test_what_was_cancelled_or_never_there_is_over(status: str) -> None:
+    world = world_with()
+    reserved(world, "control", 1)
+    world.obey = answering(status)
+    world["control"].call("CancelReservation", {"reservationId": 1})
+    assert all(r.closed is not None for r in world.database.identifiers.values())
+
+
 @ALL
 def test_a_reservation_older_than_the_proxy_is_billings(version: str) -> None:
     world = world_with(version)
