@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from routing.core import late_rejects, local_list, meter_triggers, migration, remote_starts, revoking
+from routing.core import (
+    late_rejects,
+    local_list,
+    meter_triggers,
+    migration,
+    passwords,
+    remote_starts,
+    revoking,
+)
 from routing.core.charging_profiles import events as profile_events
 from routing.core.charging_profiles import lapsing
 from routing.core.lines import Line
@@ -41,6 +49,7 @@ GONE: tuple[Hook, ...] = (migration.gone,)
 """The charger's socket is closed."""
 
 CONFIGURED: tuple[Hook, ...] = (
+    passwords.configured,
     revoking.configured,
     settling.configured,
     profile_events.configured,
@@ -48,7 +57,7 @@ CONFIGURED: tuple[Hook, ...] = (
 )
 """The configuration has changed; ``state.snapshot`` is the new one."""
 
-READY: tuple[LineHook, ...] = (virtual.heartbeat_after_boot, lapsing.ready)
+READY: tuple[LineHook, ...] = (virtual.heartbeat_after_boot, virtual.ping_again, lapsing.ready)
 """A backoffice takes messages (again)."""
 
 LOST: tuple[LineHook, ...] = (meter_triggers.asker_lost, lapsing.lost, local_list.asker_lost)

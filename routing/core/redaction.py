@@ -24,6 +24,18 @@ MEMBERS = {
 }
 """Where a CALL has a secret in a place of its own."""
 
+LISTS = {
+    "GetConfiguration": ("$[].configurationKey[]", ("$.key",), "$.value"),
+    "GetVariables": ("$[].getVariableResult[]", VARIABLE, "$.attributeValue"),
+    "NotifyReport": ("$[].reportData[]", VARIABLE, "$.variableAttribute[].value"),
+}
+"""Where the charger tells what it has: the items, what names them, their values."""
+
+FILES = frozenset({"GetDiagnostics", "GetLog", "PublishFirmware", "SignedUpdateFirmware", "UpdateFirmware"})
+"""CALLs that name a place for files, often with the password for it."""
+
+_IN_URL = re.compile(r'(:(?:\\?/){2}[^/@\s"\\:]*:)[^/@\s"\\]+(?=@)')
+
 _NAMED = re.compile(r'"(?:name|key|instance)"\s*:\s*"([^"]*)"')
 """What a text names, in a way that is quick."""
 
@@ -45,14 +57,6 @@ def frame(action: str, payload: str, text: str) -> str:
     return f"{before}{hidden}{after}" if found else loose(text)
 
 
-LISTS = {
-    "GetConfiguration": ("$[].configurationKey[]", ("$.key",), "$.value"),
-    "GetVariables": ("$[].getVariableResult[]", VARIABLE, "$.attributeValue"),
-    "NotifyReport": ("$[].reportData[]", VARIABLE, "$.variableAttribute[].value"),
-}
-"""Where the charger tells what it has: the items, what names them, their values."""
-
-
 def told(action: str, text: str) -> str:
     """A frame in which the charger tells its configuration, as it may be kept."""
     if action not in LISTS or not ("\\u" in text or any(map(SECRET.search, set(_NAMED.findall(text))))):
@@ -71,6 +75,8 @@ def redacted(action: str, payload: str) -> str:
         return _hidden(payload, ("$.key",), "$.value")
     if action == "SetVariables":
         return _items(payload)
+    if action in FILES:
+        return _IN_URL.sub(r"\1***", payload)
     if action in MEMBERS:
         return spans.patch(payload, dict.fromkeys(MEMBERS[action], HIDDEN))
     return payload

@@ -9,7 +9,7 @@ import pytest
 from routing.core import passwords
 from routing.core.decisions import ChangePassword, Report
 from routing.core.turn import Turn
-from tests.routing.core.harness import World
+from tests.routing.core.harness import BILLING, World
 
 HEX_16 = "00112233445566778899aabbccddeeff"
 HEX_20 = "0011223344556677889900112233445566778899".upper()
@@ -67,3 +67,46 @@ def test_a_password_is_that_of_the_route_and_in_no_words() -> None:
     ]
     assert HEX_16 not in repr(turn.decisions)
     assert bytes.fromhex(HEX_16).decode("latin-1") not in repr(turn.decisions)
+
+
+def lasting(world: World) -> list[str]:
+    """The alarms that last, in words."""
+    return [row.text for row in world.database.alarms.values() if row.cleared is None]
+
+
+def open_with_the_one_before(world: World) -> None:
+    """The link of energy is refused with the new password, and opens with the old one."""
+    world["energy"].lose()
+    world.do(world.machine.link_state(2, "dialling", passwords.REFUSED, *world.time))
+    world["energy"].open()
+
+
+def test_an_alarm_lasts_while_the_link_needs_the_password_before() -> None:
+    world = World()
+    world.boot()
+    open_with_the_one_before(world)
+    open_with_the_one_before(world)
+    assert lasting(world) == ["energy refuses the password that it has set for this charger"]
+    world.call("Heartbeat", {})
+    assert world["energy"].payloads("BootNotification"), "the link works"
+    world["energy"].lose()
+    world["energy"].open()
+    assert lasting(world) == []
+
+
+def test_the_alarm_outlasts_a_restart_but_not_its_route() -> None:
+    world = World()
+    world.boot()
+    open_with_the_one_before(world)
+    world.restart()
+    assert len(lasting(world)) == 1
+    world.configure(BILLING)
+    assert lasting(world) == []
+
+
+def test_another_error_is_no_alarm() -> None:
+    world = World()
+    world.boot()
+    world["energy"].lose()
+    world["energy"].refuse("refused the handshake with HTTP 401: check user name and password")
+    assert lasting(world) == []

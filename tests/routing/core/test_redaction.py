@@ -43,6 +43,8 @@ CALLS = [
             "connectionData": {"basicAuthPassword": KEY, "vpn": {"password": KEY, "key": KEY, "user": "u"}},
         },
     ),
+    ("1.6", "GetDiagnostics", {"location": f"ftp://user:{KEY}@files.example.com/logs"}),
+    ("2.0.1", "UpdateFirmware", {"requestId": 1, "firmware": {"location": f"https://:{KEY}@x/"}}),
     ("2.1", "setnetworkprofile", {"connectionData": {"basicAuthPassword": KEY}}),
 ]
 
@@ -150,3 +152,17 @@ def test_what_the_charger_was_told_instead_is_kept() -> None:
 )
 def test_what_holds_no_secret_is_kept_as_it_is(action: str, text: str) -> None:
     assert redaction.told(action, text) is text
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("ftp://user:p%40ss@host/a", "ftp://user:***@host/a"),
+        ("ftp:\\/\\/user:pass@host\\/a", "ftp:\\/\\/user:***@host\\/a"),
+        ("https://host:8080/a@b", "https://host:8080/a@b"),
+        ("https://user@host/", "https://user@host/"),
+    ],
+)
+def test_a_password_for_files(written: str, kept: str) -> None:
+    payload = f'{{"location":"{written}"}}'
+    assert redaction.redacted("GetDiagnostics", payload) == f'{{"location":"{kept}"}}'
