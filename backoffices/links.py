@@ -247,6 +247,11 @@ class UpstreamLink:
             self._socket.shut(code, reason)
             self._socket = None
 
+    def set_ping(self, seconds: float) -> None:
+        """See ``routing.links.Link``."""
+        if self._socket is not None:
+            self._socket.set_ping(seconds)
+
     # What the socket tells.
 
     def socket_text(self, text: str) -> None:

@@ -141,6 +141,12 @@ class LinkSocket(ClientConnection):
         if self.protocol.state is not State.CLOSED:
             watched.add(self)
 
+    def set_ping(self, seconds: float) -> None:
+        """Ping every so many seconds from now on, 0 for never."""
+        self._ping_every = seconds
+        self._ping_at = self.loop.time() + seconds
+        self._answer_by = None
+
     def _slim(self) -> None:
         """Let go of 4 KiB that only the handshake and the library's own send and receive need."""
         if self.response is not None:

@@ -37,13 +37,16 @@ class DialTarget(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Link(Protocol):
-    """The socket of one route. Both calls return at once."""
+    """The socket of one route. All calls return at once."""
 
     def send(self, text: str) -> None:
         """Send one frame; dropped where the link is not open (its listener is told so)."""
 
     def close(self, code: int, reason: str) -> None:
         """Close for good with this WebSocket close code; the listener hears nothing after it."""
+
+    def set_ping(self, seconds: float) -> None:
+        """Ping every so many seconds from now on, 0 for never, until the socket is lost."""
 
 
 class LinkListener(Protocol):

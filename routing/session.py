@@ -27,6 +27,7 @@ from routing.core.decisions import (
     Memory,
     OpenLink,
     Report,
+    SetPing,
     Store,
     ToBackoffice,
     ToCharger,
@@ -273,6 +274,9 @@ class Session:
                         self._attachment.socket.close(code, reason)
                 case ChangePassword(route, password):
                     self._take_password(route, password)
+                case SetPing(route, seconds):
+                    if (link := self._links.get(route)) is not None:
+                        link.set_ping(seconds)
                 case Report(kind, text):
                     logger.info("%s: %s: %s", self.identity, kind, text)
         self._arm()

@@ -83,6 +83,13 @@ class ChangePassword(msgspec.Struct, frozen=True, gc=False):
         return f"ChangePassword(route={self.route})"
 
 
+class SetPing(msgspec.Struct, frozen=True, gc=False):
+    """Ping on the open link of this route every so many seconds, 0 for never; a new link starts anew."""
+
+    route: int
+    seconds: float
+
+
 class Report(msgspec.Struct, frozen=True, gc=False):
     """Something a person should know: written to the log with the charger's identity."""
 
@@ -91,7 +98,16 @@ class Report(msgspec.Struct, frozen=True, gc=False):
 
 
 Decision = (
-    ToCharger | ToBackoffice | Store | Load | OpenLink | CloseLink | CloseCharger | ChangePassword | Report
+    ToCharger
+    | ToBackoffice
+    | Store
+    | Load
+    | OpenLink
+    | CloseLink
+    | CloseCharger
+    | ChangePassword
+    | SetPing
+    | Report
 )
 
 

@@ -75,6 +75,32 @@ async def test_pings_are_sent_and_any_frame_is_life(dialler, recorder):
         assert await recorder.until("closed") == "no sign of life within 20 s after a ping"
 
 
+async def test_a_link_can_be_pinged_more_often_or_never(dialler, recorder):
+    pings: asyncio.Queue[tuple[int, bytes]] = asyncio.Queue()
+
+    async def behave(peer):
+        await peer.read_request()
+        peer.answer()
+        while True:
+            pings.put_nowait(await peer.read_frame())
+
+    async with raw_backoffice(behave) as port:
+        link = dialler(target(port, ping=30), "1.6", recorder)
+        link.set_ping(5)  # there is no socket yet
+        await recorder.until("opened")
+        now = asyncio.get_running_loop().time()
+        dialler.tick(now + 1)
+        assert (await pings.get())[0] == PING
+        link.set_ping(5)
+        dialler.tick(now + 4)
+        dialler.tick(now + 6)
+        assert (await pings.get())[0] == PING
+        link.set_ping(0)
+        dialler.tick(now + 3600)
+        assert link.open
+        assert pings.empty()
+
+
 async def test_only_so_many_handshakes_at_once_toward_one_backoffice(recorder):
     dialler = Dialler(Limits(handshakes=3), jitter=lambda: 0.0)
     waiting, most, release = 0, 0, asyncio.Event()

@@ -45,6 +45,19 @@ async def test_a_charger_is_attached_owned_and_connected_to_its_backoffice():
         assert here.counts() == {"sessions": 1, "online": 1, "links": 1, "open_links": 1}
 
 
+async def test_a_backoffice_sets_the_ping_of_its_own_link():
+    async with backend() as there, runtime() as here:
+        key = await charger("CP-1", there.url)
+        await here.attach(request(key), Socket())
+        await there.until(lambda there: "/CP-1" in there.connected)
+        await links_open(here, 1)
+        change = '{"key":"WebSocketPingInterval","value":"45"}'
+        await there.connected["/CP-1"].send(f'[2,"a","ChangeConfiguration",{change}]')
+        async with asyncio.timeout(PATIENCE):
+            assert '"Accepted"' in await there.answers.get()
+        assert [link._socket._ping_every for link in here._dial.links] == [45]
+
+
 async def test_a_charger_that_goes_is_offline_and_its_session_leaves_memory():
     async with backend() as there, runtime() as here:
         key = await charger("CP-1", there.url, options={"offline_grace": 0})

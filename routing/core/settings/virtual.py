@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from routing.core import passwords
+from routing.core.decisions import SetPing
 from routing.core.lines import Line
 from routing.core.settings import keys, wishes
 from routing.core.state import State
@@ -16,7 +17,7 @@ Take = Callable[[State, Turn, Line, str], str]
 """Take a value that a route has set: "" where it is taken, else the objection in words."""
 
 LONGEST_HEARTBEAT = 86_400
-LONGEST_PING = 86_400
+SHORTEST_PING, LONGEST_PING = 5, 86_400
 LONGEST_NAME = 500
 
 BOOT_INTERVAL = "boot interval"
@@ -66,12 +67,20 @@ def _seconds(payload: str) -> float:
 
 
 def _ping(state: State, turn: Turn, line: Line, value: str) -> str:
-    """Kept and shown; the link goes on with the route's option ``ping``, which is the operator's."""
+    """From now on this backoffice's link is pinged so often, in place of the route's option ``ping``."""
     seconds = wishes.interval(value)
-    if seconds is None or seconds > LONGEST_PING:
-        return f"a ping interval is 0 to {LONGEST_PING} s"
+    if seconds is None or not (seconds == 0 or SHORTEST_PING <= seconds <= LONGEST_PING):
+        return f"a ping interval is {SHORTEST_PING} to {LONGEST_PING} s, or 0"
     wishes.keep(state, turn, line.key, keys.of_version(keys.PING, state.version), str(seconds))
+    turn.emit(SetPing(line.key, float(seconds)))
     return ""
+
+
+def ping_again(state: State, turn: Turn, line: Line) -> None:
+    """The link may be a new one, which knows the route's option alone."""
+    wish = wishes.of_route(state, line.key, keys.of_version(keys.PING, state.version))
+    if wish is not None and (seconds := wishes.interval(wish)) is not None:
+        turn.emit(SetPing(line.key, float(seconds)))
 
 
 def _profile(state: State, turn: Turn, line: Line, value: str) -> str:

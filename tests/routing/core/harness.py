@@ -21,6 +21,7 @@ from routing.core.decisions import (
     Load,
     OpenLink,
     Report,
+    SetPing,
     Store,
     ToBackoffice,
     ToCharger,
@@ -201,6 +202,7 @@ class World:
         self.answered: dict[str, list[Any]] = {}
         self.reports: list[Report] = []
         self.closed: list[CloseCharger] = []
+        self.pings: list[tuple[int, float]] = []
         self.passwords: list[tuple[int, bytes]] = []
         self.commands: list[Any] = []
         self.obey: Callable[[World, Any], None] | None = World.accept
@@ -288,6 +290,8 @@ class World:
                 self.closed.append(decision)
             case ChangePassword(key, password):
                 self.passwords.append((key, password))
+            case SetPing(key, seconds):
+                self.pings.append((key, seconds))
             case Report():
                 self.reports.append(decision)
 

@@ -188,3 +188,26 @@ def test_keys_are_the_same_however_they_are_written():
     set_one(world, "energy", "vendorthing", "3")
     assert get_one(world, "billing", "VendorThing") == "2"
     assert len([r for r in world.reports if r.kind == "configuration"]) == 1
+
+
+@ALL
+def test_a_ping_interval_is_that_of_the_link(version):
+    world, charger = a_world(version)
+    name = "WebSocketPingInterval" if version == "1.6" else "OCPPCommCtrlr.WebSocketPingInterval"
+    assert [set_one(world, "energy", name, value) for value in ("45", "4", "86401", "0")] == [
+        "Accepted",
+        "Rejected",
+        "Rejected",
+        "Accepted",
+    ]
+    assert world.pings == [(2, 45.0), (2, 0.0)]
+    set_one(world, "energy", name, "45")
+    world["energy"].lose()
+    world.pings.clear()
+    world["energy"].open()
+    assert world.pings == [(2, 45.0)]
+    world.restart()
+    world.pings.clear()
+    world.boot()
+    assert world.pings == [(2, 45.0)]
+    assert charger.asked == []
