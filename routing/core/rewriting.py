@@ -139,7 +139,7 @@ def _rewrite(
     if rewrite.kind is Kind.TRANSACTION and state.version == "1.6":
         return _number(state, line, row, rewrite, payload)
     if rewrite.kind is Kind.STACK_LEVEL:
-        return purposes.at_charger(state, line, rewrite.path, payload)
+        return purposes.at_charger(state, line, row.action, rewrite.path, payload)
     if rewrite.kind in MAPPED:
         return _map(state, turn, line, rewrite, payload, opened)
     return payload

@@ -36,7 +36,12 @@ OF_ENERGY = STATION_MAX | {LOCAL_GENERATION}
 OF_SESSIONS = frozenset({TX, TX_DEFAULT})
 
 ACTION = "SetChargingProfile"
-"""Permissions name a purpose as ``SetChargingProfile:TxProfile``, for the profile of a remote start too."""
+"""Permissions name a purpose as ``SetChargingProfile:TxProfile``: this holds for the profile of a remote
+start too, unless one for that action names it."""
+
+
+BRINGING = frozenset({ACTION, "RemoteStartTransaction", "RequestStartTransaction"})
+"""CALLs that bring a profile to the charger."""
 
 
 class Placement(NamedTuple):
@@ -46,12 +51,15 @@ class Placement(NamedTuple):
     objection: str = ""
 
 
-Mode = Callable[[State, Line, str, int], Placement]
-"""What a mode says to a route's profile of this purpose on this stackLevel."""
+Mode = Callable[[State, Line, str, int, str], Placement]
+"""What a mode says to a route's profile of this purpose on this stackLevel, brought by this action."""
 
 
-def place(state: State, line: Line, purpose: str, level: int) -> Placement:
-    """Where a route's profile of this purpose and stackLevel (its own) goes, if anywhere."""
+def place(state: State, line: Line, purpose: str, level: int, action: str = ACTION) -> Placement:
+    """Where a route's profile of this purpose and stackLevel (its own) goes, if anywhere.
+
+    ``action`` is the one that brings it: permissions may tell them apart.
+    """
     if purpose not in PURPOSES[state.version]:
         return Placement(objection=f'"{purpose[:50]}" is no purpose of OCPP {state.version}')
     if purpose == EXTERNAL:
@@ -59,7 +67,7 @@ def place(state: State, line: Line, purpose: str, level: int) -> Placement:
     limit = limits.static(state.snapshot)
     if limit is not None and purpose == LOCAL_GENERATION:
         return Placement(objection="LocalGeneration would be added to the tenant's static limit")
-    placed = MODES[state.snapshot.options.smart_charging](state, line, purpose, level)
+    placed = MODES[state.snapshot.options.smart_charging](state, line, purpose, level, action)
     if limit is None or purpose not in STATION_MAX or placed.objection:
         return placed
     top = _reported_top(state)
@@ -68,11 +76,11 @@ def place(state: State, line: Line, purpose: str, level: int) -> Placement:
     return Placement(placed.shift + 1)
 
 
-def split(state: State, line: Line, purpose: str, level: int) -> Placement:
+def split(state: State, line: Line, purpose: str, level: int, action: str) -> Placement:
     """Each purpose has one owner; a permission that names the purpose says otherwise for its route."""
-    verdict = permitted(line.route, purpose)
+    verdict = permitted(line.route, purpose, action)
     if verdict is Verdict.DENY:
-        return Placement(objection=f"permission of route {line.route.backoffice}: {ACTION}:{purpose} is deny")
+        return Placement(objection=f"permission of route {line.route.backoffice}: {purpose} is deny")
     if verdict is Verdict.ALLOW or verdict is Verdict.GUARD or is_own(state, line, purpose):
         return Placement()
     owner = owner_of(state, purpose)
@@ -80,13 +88,13 @@ def split(state: State, line: Line, purpose: str, level: int) -> Placement:
     return Placement(objection=f"smart_charging split: {purpose} is of {whose}")
 
 
-def banded(state: State, line: Line, purpose: str, level: int) -> Placement:
+def banded(state: State, line: Line, purpose: str, level: int, action: str) -> Placement:
     """Profiles of sessions have a band of levels for Billing and one above it for the energy owner."""
     billing, energy = state.billing, owners.energy_owner(state)
     apart = billing is not None and energy is not None and billing is not energy
-    denied = permitted(line.route, purpose) is Verdict.DENY
+    denied = permitted(line.route, purpose, action) is Verdict.DENY
     if denied or not apart or purpose not in OF_SESSIONS or line not in (billing, energy):
-        return split(state, line, purpose, level)
+        return split(state, line, purpose, level, action)
     last = state.snapshot.options.billing_stack_levels
     shift, top = (0, last) if line is billing else (last + 1, highest(state))
     if level + shift > top:
@@ -123,17 +131,31 @@ def _reported_top(state: State) -> int | None:
     return int(reported) if reported.isdecimal() and len(reported) < 10 else None
 
 
-def permitted(route: RouteSnapshot, purpose: str) -> Verdict | None:
-    """What the route's own permission, or else its preset, says of this very purpose; None for nothing."""
-    wanted = f"{ACTION}:{purpose}".casefold()
+def permitted(route: RouteSnapshot, purpose: str, action: str = ACTION) -> Verdict | None:
+    """What the route's own permission, or else its preset, says of this very purpose; None for nothing.
+
+    A permission for an action as a whole says nothing about whose a purpose is.
+    """
     for permissions in (route.permissions, route.preset):
-        for key, verdict in permissions.items():
-            if key.replace(" ", "").casefold() == wanted:
-                return verdict
+        for name in dict.fromkeys((action, ACTION)):
+            fitting = {_fit(key, name, purpose): verdict for key, verdict in permissions.items()}
+            if (best := max(fitting, default=0)) > 0:
+                return fitting[best]
     return None
 
 
-def at_charger(state: State, line: Line, path: str, payload: str) -> str:
+def _fit(key: str, action: str, purpose: str) -> int:
+    """How closely the key of a permission names a purpose, 0 for not at all (see ``policy``)."""
+    name, _, pattern = (part.strip().casefold() for part in key.partition(":"))
+    wanted = purpose.casefold()
+    if name != action.casefold() or not pattern:
+        return 0
+    if pattern == wanted:
+        return len(pattern) + 1
+    return len(pattern) if pattern.endswith("*") and wanted.startswith(pattern[:-1]) else 0
+
+
+def at_charger(state: State, line: Line, action: str, path: str, payload: str) -> str:
     """A payload whose stackLevel at ``path`` is the charger's; the purpose stands beside it.
 
     Without a purpose the level stays as it is (``reading`` sees to what that would mean).
@@ -142,7 +164,8 @@ def at_charger(state: State, line: Line, path: str, payload: str) -> str:
     level = whole(payload, path)
     if not isinstance(purpose, str) or level is None:
         return payload
-    shift = place(state, line, purpose, level).shift
+    brought_by = action if action in BRINGING else ACTION
+    shift = place(state, line, purpose, level, brought_by).shift
     return spans.patch(payload, {path: str(level + shift)}) if shift else payload
 
 

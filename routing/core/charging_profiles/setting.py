@@ -41,7 +41,7 @@ def set_profile(state: State, turn: Turn, line: Line, asked: Asked, verdict: Ver
     profile = read(asked.payload, at)
     if isinstance(profile, str):
         return calls.deny(state, turn, asked, profile)
-    if objection := _objection(state, line, profile, at, asked.payload):
+    if objection := _objection(state, line, profile, at, asked):
         return calls.deny(state, turn, asked, objection)
     written = _own_transaction(state, profile, at, asked)
     payload, opened = rewriting.to_charger(state, turn, line, asked.row, written)
@@ -67,7 +67,7 @@ def check_start(state: State, turn: Turn, line: Line, asked: Asked) -> str:
         return profile
     if profile.purpose != TX:
         return f"the profile of a remote start is a {TX}, not a {profile.purpose[:50]}"
-    return _not_in_place(state, line, profile, at, asked.payload)
+    return _not_in_place(state, line, profile, at, asked)
 
 
 def note_start(state: State, turn: Turn, call: DownCall, reply: Reply) -> None:
@@ -88,22 +88,22 @@ AWAITED = 300.0
 # -- what may go on ------------------------------------------------------------------------------------
 
 
-def _objection(state: State, line: Line, profile: Profile, at: Wire, payload: str) -> str:
+def _objection(state: State, line: Line, profile: Profile, at: Wire, asked: Asked) -> str:
     if state.version == "1.6" and profile.purpose in STATION_MAX and profile.scope != 0:
         return f"a {profile.purpose} is for the whole charger: connectorId 0"
     if profile.purpose == TX and state.version == "1.6" and profile.scope == 0:
         return "a TxProfile is for one connector"
     if profile.purpose == TX and not profile.transaction and _sole_transaction(state, profile) is None:
         return "a TxProfile names its transaction"
-    return _not_in_place(state, line, profile, at, payload)
+    return _not_in_place(state, line, profile, at, asked)
 
 
-def _not_in_place(state: State, line: Line, profile: Profile, at: Wire, payload: str) -> str:
-    placed = purposes.place(state, line, profile.purpose, profile.level)
+def _not_in_place(state: State, line: Line, profile: Profile, at: Wire, asked: Asked) -> str:
+    placed = purposes.place(state, line, profile.purpose, profile.level, asked.action)
     if placed.objection:
         return placed.objection
     is_guarded = line.route.role in GUARDED and not purposes.is_own(state, line, profile.purpose)
-    if is_guarded and limits.is_zero(payload, at):
+    if is_guarded and limits.is_zero(asked.payload, at):
         return f"a limit of 0 is for whoever {profile.purpose} belongs to"
     if store.rival(state, line.key, profile, profile.level + placed.shift):
         words = f"another backoffice has a {profile.purpose} on stackLevel {profile.level}"
@@ -138,7 +138,9 @@ def _sole_transaction(state: State, profile: Profile) -> str | None:
 
 def _answered(profile: Profile, state: State, turn: Turn, call: DownCall, reply: Reply) -> None:
     at = wire(state.version, call.action)
-    if _is_taken(reply):
+    if _is_taken(reply) and not call.message_id:
+        _superseded(state, turn, call, profile, at)
+    elif _is_taken(reply):
         _keep(state, turn, call, profile, at)
     elif call.message_id and reply.outcome in IN_DOUBT:
         _doubt(state, turn, call, profile, at)
@@ -196,6 +198,19 @@ def _reopen(state: State, turn: Turn, stored: Stored) -> None:
 def _same_place(one: Stored, other: Stored) -> bool:
     """Whether the charger keeps only the later one. Source: OCPP 1.6 edition 2, section 5.16.3."""
     return (one.purpose, one.charger_level, one.scope) == (other.purpose, other.charger_level, other.scope)
+
+
+def _superseded(state: State, turn: Turn, call: DownCall, profile: Profile, at: Wire) -> None:
+    """A newer one has taken its place before it was sent (``conflicts``), and is noted next.
+
+    What the charger has under its id is replaced by that one, or is to go as it would have gone.
+    """
+    rewriting.take_back(state, turn, call.opened)
+    stored = _stored(state, call, profile, at)
+    before = None if stored is None else store.get(state, stored.key)
+    if before is not None:
+        store.put(state, turn, replace(before, todo="clear"))
+        upkeep.settle_soon(state, turn)
 
 
 def _doubt(state: State, turn: Turn, call: DownCall, profile: Profile, at: Wire) -> None:

@@ -11,6 +11,7 @@ import msgspec
 from routing.core import payloads, rewriting
 from routing.core.actions import Kind
 from routing.core.charging_profiles.profiles import TX, Profile, read, wire
+from routing.core.charging_profiles.purposes import BRINGING
 from routing.core.gate import DownCall
 from routing.core.state import State
 from routing.core.transactions import same_family
@@ -18,9 +19,6 @@ from routing.core.turn import Turn
 
 KIND = "profile"
 """Kind under which profiles are remembered; the key is ``route/charger id``."""
-
-SETTERS = frozenset({"SetChargingProfile", "RemoteStartTransaction", "RequestStartTransaction"})
-"""CALLs that bring a profile to the charger."""
 
 Todo = Literal["", "send", "clear", "lapse"]
 """What the proxy has to do: send it (again), clear it, or clear it because its owner is gone."""
@@ -141,7 +139,7 @@ def _on_their_way(state: State, route: int) -> Iterator[Profile]:
     """The profiles of other routes that wait for the charger or its answer, with the charger's ids."""
     outstanding = state.gate.outstanding
     for call in [*state.gate.queue, *([outstanding] if outstanding is not None else [])]:
-        if call.action in SETTERS and call.route not in (None, route):
+        if call.action in BRINGING and call.route not in (None, route):
             profile = read(call.payload, wire(state.version, call.action))
             if isinstance(profile, Profile):
                 yield profile
@@ -151,4 +149,4 @@ def on_its_way(state: State, route: int) -> list[DownCall]:
     """The CALLs with which a route is just setting profiles."""
     outstanding = state.gate.outstanding
     waiting = [*state.gate.queue, *([outstanding] if outstanding is not None else [])]
-    return [call for call in waiting if call.action in SETTERS and call.route == route]
+    return [call for call in waiting if call.action in BRINGING and call.route == route]

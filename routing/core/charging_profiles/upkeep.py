@@ -20,7 +20,8 @@ from routing.core import calls, spans
 from routing.core.actions import Kind
 from routing.core.charging_profiles import limits, notices, purposes, store
 from routing.core.charging_profiles.profiles import STATION_MAX, TX, wire
-from routing.core.charging_profiles.store import SETTERS, Stored
+from routing.core.charging_profiles.purposes import BRINGING
+from routing.core.charging_profiles.store import Stored
 from routing.core.decisions import Report
 from routing.core.gate import DownCall, Reply
 from routing.core.state import State
@@ -137,6 +138,8 @@ def refresh(state: State, turn: Turn, *, again: bool) -> None:
 
 
 def _refresh_one(state: State, turn: Turn, one: Stored, *, again: bool) -> None:
+    if not one.asked:
+        return  # came with a remote start, and goes with its session
     composed = _composed(state, one)
     if composed is None:
         store.put(state, turn, replace(one, todo="clear"))
@@ -204,7 +207,7 @@ def _is_touched(state: State, step: Step) -> bool:
     """Whether its route is just setting this very profile: that counts."""
     if step.stored is None:
         return False
-    at = {action: wire(state.version, action).id for action in SETTERS}
+    at = {action: wire(state.version, action).id for action in BRINGING}
     on_their_way = store.on_its_way(state, step.stored.route)
     return any(str(spans.value(c.payload, at[c.action])) == step.stored.charger_id for c in on_their_way)
 

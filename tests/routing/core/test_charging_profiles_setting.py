@@ -142,6 +142,45 @@ def test_what_the_charger_replaces_of_ones_own_is_forgotten() -> None:
     assert [row.route_identifier for row in rows] == ["1"]
 
 
+@pytest.mark.parametrize(
+    ("key", "set_status", "start_status"),
+    [
+        ("SetChargingProfile:Tx*", "Accepted", "Accepted"),
+        ("SetChargingProfile:TXPROFILE", "Accepted", "Accepted"),
+        ("RemoteStartTransaction:TxProfile", "Rejected", "Accepted"),
+        ("SetChargingProfile", "Rejected", "Rejected"),
+        ("SetChargingProfile:TxDefault*", "Rejected", "Rejected"),
+    ],
+)
+def test_permissions_are_read_as_everywhere(key: str, set_status: str, start_status: str) -> None:
+    world, _ = world_of(BILLING, route(2, "energy", Role.CONTROL, {key: Verdict.ALLOW}))
+    asked = remote_start("1.6")
+    assert asks(world, "energy", "RemoteStartTransaction", {**asked, "connectorId": 2}) == start_status
+    begin(world)
+    assert sets(world, "energy", 1, "TxProfile", scope=1, transactionId=900) == set_status
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("second", [1, 2])
+def test_of_two_that_wait_in_one_place_the_newer_counts(version: str, second: int) -> None:
+    world, charger = world_of(version=version)
+    assert sets(world, "energy", 1, "Max", 3, limit=5.0) == "Accepted"
+    charger.silent = True
+    world["billing"].call("SetChargingProfile", profile(version), "b")
+    held = world.commands[-1]
+    world["energy"].call("SetChargingProfile", profile(version, 1, "Max", limit=10.0), "m1")
+    world["energy"].call("SetChargingProfile", profile(version, second, "Max", limit=20.0), "m2")
+    charger.silent = False
+    charger.obey(world, held)
+    world.wait(10)
+    one_place = version == "1.6" or second == 1
+    statuses = {frame[1]: frame[2]["status"] for frame in world["energy"].answers[1:]}
+    assert statuses == {"m1": "Accepted", "m2": "Accepted" if one_place else "Rejected"}
+    assert charger.limits(MAX[version]) == {0: 20.0 if one_place else 10.0}
+    rows = [r for r in world.database.identifiers.values() if r.closed is None and r.route == 2]
+    assert [int(row.route_identifier) for row in rows] == [second if one_place else 1]
+
+
 def test_two_that_set_at_once_do_not_replace_each_other() -> None:
     allowed = {"SetChargingProfile:TxDefaultProfile": Verdict.ALLOW}
     world, charger = world_of(BILLING, route(2, "energy", Role.CONTROL, allowed))
