@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 from http import HTTPStatus
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import OperationalError
+from django.utils import timezone
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from backoffices.models import Backoffice
@@ -20,7 +22,7 @@ from chargers.credentials import hash_password
 from chargers.limits import AttemptLimits
 from chargers.models import Charger, RefusedAttempt
 from routing.core.options import ChargerOptions
-from routing.models import DefaultRoute, Route
+from routing.models import DefaultRoute, LatestValue, Route
 from tests.chargers.edge import PATIENCE_S, Edge, FakeBus
 
 KEY = "0123456789abcdefFEDC00ff99aa77bb"  # an AuthorizationKey as 1.6 writes it
@@ -167,6 +169,51 @@ stored_attempts = sync_to_async(attempts)
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("settings_refuse")
 class TestDoor:
+    @pytest.mark.parametrize(
+        ("sent", "offered", "quirks"),
+        [
+            (bytes.fromhex(KEY), ["ocpp1.6"], ()),
+            (KEY, ["ocpp1.6"], ("hex_password",)),
+            (bytes.fromhex(KEY), [], ("missing_subprotocol",)),
+        ],
+    )
+    async def test_what_is_odd_about_a_handshake_is_told(self, sent, offered, quirks):
+        hashes = hash_password("CP-1", KEY, is_hex=True)
+        options = {"assume_subprotocol": "ocpp1.6"}
+        await Charger.objects.acreate(identity="CP-1", options=options, password_hashes=hashes)
+        asked = scope("/ocpp/CP-1", authorization=basic("CP-1", sent))
+        admitted = await Door().admit({**asked, "subprotocols": offered})
+        assert isinstance(admitted, Admission)
+        assert admitted.quirks == quirks
+
+    @pytest.mark.parametrize(
+        ("configured", "learned", "chosen"),
+        [
+            ([], None, "2.1"),
+            ([], {"accepted": ["2.0.1"]}, "2.0.1"),
+            (["1.6"], {"accepted": ["2.0.1"]}, "1.6"),
+            ([], {"refused": ["2.1"]}, "2.0.1"),
+            (["2.1"], {"refused": ["2.1"]}, "2.0.1"),
+            ([], {"refused": ["2.1", "2.0.1", "1.6"]}, "2.1"),
+        ],
+    )
+    async def test_the_version_is_one_that_billing_takes(self, configured, learned, chosen):
+        charger = await Charger.objects.acreate(identity="CP-1")
+        billing = await Backoffice.objects.acreate(
+            name="b", url="ws://127.0.0.1:9/", ocpp_versions=configured
+        )
+        route = await Route.objects.acreate(charger=charger, backoffice=billing, role="billing")
+        if learned is not None:
+            now = timezone.now()
+            known = {"accepted": learned.get("accepted", []), "refused": {}}
+            known["refused"] = {version: now.isoformat() for version in learned.get("refused", [])}
+            await LatestValue.objects.acreate(
+                charger=charger, kind="billing_versions", key=str(route.pk), payload=json.dumps(known), at=now
+            )
+        admitted = await Door().admit(scope("/ocpp/CP-1", "ocpp2.1", "ocpp2.0.1", "ocpp1.6"))
+        assert isinstance(admitted, Admission)
+        assert (admitted.ocpp_version, admitted.offered) == (chosen, ("2.1", "2.0.1", "1.6"))
+
     async def test_a_known_charger_is_admitted_with_its_options(self):
         charger = await Charger.objects.acreate(identity="CP-1", options={"ping": 0})
         assert await Door().admit(scope("/ocpp/CP-1", "ocpp2.0.1")) == Admission(

@@ -287,3 +287,40 @@ def test_nothing_is_outstanding_and_an_answer_comes(version: str) -> None:
     world.boot()
     world.frame('[3,"odd",{"status":"Accepted"}]')
     assert world.sent()[1:] == [0, 0]
+
+
+# -- order (ocpp-semantics 7.7) -----------------------------------------------------------------------------
+
+
+@ALL
+def test_what_a_command_causes_comes_after_its_answer(version: str) -> None:
+    world = World(BILLING, route(2, "energy", Role.CONTROL, MAY), version=version)
+    world.boot()
+    world.obey = None
+    world["billing"].call(*start(version), "b1")
+    answer_next(world)
+    status: dict[str, Any] = {"connectorId": 1, "status": "Preparing", "errorCode": "NoError"}
+    if version != "1.6":
+        status = {
+            "evseId": 1,
+            "connectorId": 1,
+            "connectorStatus": "Occupied",
+            "timestamp": "2026-01-01T00:00:00Z",
+        }
+    world.call("StatusNotification", status)
+    kinds = [json.loads(frame)[0] for frame in world["billing"].frames]
+    assert kinds == [3, 2]
+
+
+@ALL
+def test_a_profile_that_supersedes_keeps_the_place_in_the_queue(version: str) -> None:
+    world = busy(version)
+    world["energy"].call("SetChargingProfile", profile(world, limit=16), "e0")
+    world.wait(8)
+    read = {"connectorId" if version == "1.6" else "evseId": 1, "duration": 60}
+    world["billing"].call("GetCompositeSchedule", read, "b1")
+    world["energy"].call("SetChargingProfile", profile(world, limit=10), "e1")
+    world.wait(3)  # the first has aged: its successor is served before Billing
+    answer_next(world)
+    assert world.commands[-1][2] == "SetChargingProfile"
+    assert '"limit": 10' in json.dumps(world.commands[-1])
