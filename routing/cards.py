@@ -39,11 +39,13 @@ def cards_of(organisation: int | None) -> Mapping[str, CardRule]:
     if organisation is None:
         return NO_CARDS
     known = _known.get(organisation)
-    if known is not None and time.monotonic() - known.at < TRUSTED_S and not _changed(organisation, known):
+    if known is not None and _is_fresh(organisation, known):
         return known.cards
-    with _lock:
-        read = _read(organisation)
+    with _lock:  # whoever waited here finds what the first has read
         known = _known.get(organisation)
+        if known is not None and _is_fresh(organisation, known):
+            return known.cards
+        read = _read(organisation)
         if known is not None and known.cards == read.cards:
             read = msgspec.structs.replace(read, cards=known.cards)
         _known[organisation] = read
@@ -55,9 +57,10 @@ def forget() -> None:
     _known.clear()
 
 
-def _changed(organisation: int, known: _Known) -> bool:
+def _is_fresh(organisation: int, known: _Known) -> bool:
     concerns = Q(charger_id=None) | Q(charger__organisation=organisation)
-    return ConfigChange.objects.filter(concerns, pk__gt=known.change).exists()
+    changes = ConfigChange.objects.filter(concerns, pk__gt=known.change)
+    return time.monotonic() - known.at < TRUSTED_S and not changes.exists()
 
 
 def _read(organisation: int) -> _Known:

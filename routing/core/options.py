@@ -16,6 +16,10 @@ class OptionError(ValueError):
     """An option with an unknown name or a value of the wrong kind."""
 
 
+MOST_RULES, MOST_PATTERNS = 1000, 20
+"""How many rules about cards a charger may have, and how many of them as regular expressions."""
+
+
 class AuthRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Cards that fit are for a backoffice (by name) to decide about (ocpp-semantics 5.1).
 
@@ -120,6 +124,10 @@ class ChargerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     local_list_chunk: Annotated[int, msgspec.Meta(ge=1)] = 50
     local_list_max: Annotated[int, msgspec.Meta(ge=1)] | None = None
 
+    def __post_init__(self) -> None:
+        if problem := _too_many(self.auth_rules):
+            raise ValueError(problem)
+
 
 class RouteOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Options of one route; times in seconds (ocpp-semantics 1.8, 2.5, 3.1, 4.2, 5.4).
@@ -150,6 +158,14 @@ class RouteOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     filter_measurands: bool = False
     trigger_limit: int | None = 3
     reset_limit: int | None = 3
+
+
+def _too_many(rules: tuple[AuthRule, ...]) -> str:
+    """Each card is held against all rules, while nothing else happens."""
+    patterns_ = sum(rule.match == "regex" for rule in rules)
+    if patterns_ > MOST_PATTERNS:
+        return f"{patterns_} of auth_rules are regular expressions; at most {MOST_PATTERNS} may be"
+    return f"{len(rules)} are too many auth_rules; at most {MOST_RULES}" if len(rules) > MOST_RULES else ""
 
 
 def charger_options(values: Mapping[str, Any]) -> ChargerOptions:

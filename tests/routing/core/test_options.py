@@ -62,3 +62,21 @@ def test_what_is_wrong_is_said(values: dict[str, Any], words: str) -> None:
 def test_what_is_wrong_on_a_route_is_said(values: dict[str, Any], words: str) -> None:
     with pytest.raises(OptionError, match=words):
         route_options(values)
+
+
+@pytest.mark.parametrize(
+    ("match", "count", "words"),
+    [
+        ("prefix", 1000, ""),
+        ("prefix", 1001, "1001 are too many auth_rules; at most 1000"),
+        ("regex", 20, ""),
+        ("regex", 21, "21 of auth_rules are regular expressions; at most 20 may be"),
+    ],
+)
+def test_each_card_is_held_against_so_many_rules(match: str, count: int, words: str) -> None:
+    rules = [{"match": match, "value": f"C{n}", "backoffice": "b"} for n in range(count)]
+    if not words:
+        assert len(charger_options({"auth_rules": rules}).auth_rules) == count
+        return
+    with pytest.raises(OptionError, match=words):
+        charger_options({"auth_rules": rules})
