@@ -13,7 +13,8 @@ from accounts.models import Organisation
 from backoffices.models import Backoffice
 from chargers.credentials import matches
 from chargers.models import Charger
-from routing.models import ConfigChange, DefaultRoute, Route
+from routing import loading
+from routing.models import Alarm, ConfigChange, DefaultRoute, GuardOverride, Route
 
 pytestmark = pytest.mark.django_db
 
@@ -96,6 +97,21 @@ def test_a_second_run_changes_and_records_nothing(apply, example):
     assert apply(EXAMPLE) == ["no changes"]
     assert apply(EXAMPLE, "--prune") == ["no changes"]
     assert ConfigChange.objects.count() == before
+
+
+def test_what_others_have_decided_meanwhile_stays(apply, example):
+    """A password that a backoffice has set, an override of the guard, an alarm: no file names them."""
+    route = Route.objects.get(role="billing")
+    loading.set_password(route.pk, b"set by the backoffice")
+    now = datetime.now(UTC)
+    override = GuardOverride.objects.create(route=route, until=now, reason="why", by="somebody")
+    alarm = Alarm.objects.create(charger=route.charger, kind="possible migration", text="gone", raised=now)
+    assert apply(EXAMPLE) == ["no changes"]
+    assert apply(EXAMPLE, "--prune") == ["no changes"]
+    apply(EXAMPLE.replace("offline_grace: 5", "offline_grace: 6"))
+    assert bytes(Route.objects.get(pk=route.pk).password or b"") == b"set by the backoffice"
+    assert GuardOverride.objects.get() == override
+    assert Alarm.objects.get() == alarm
 
 
 def test_a_dry_run_says_everything_and_writes_nothing(apply):
