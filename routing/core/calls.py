@@ -55,9 +55,10 @@ def submit(state: State, turn: Turn, asked: Asked, payload: str, then: Then | No
         asked=asked,
         rule=asked.rule,
     )
-    conflicts.supersede(state, call)
+    words = "queue full: too many CALLs wait for the charger"
+    for crowded_out in conflicts.supersede(state, call):
+        _end(state, turn, crowded_out, Condition.INTERNAL, words, "dropped")
     if not state.gate.submit(call):
-        words = "queue full: too many CALLs wait for the charger"
         refuse(state, turn, asked, Condition.INTERNAL, words, "dropped")
         return None
     state.wake_at(turn.now + state.snapshot.options.T_cmd_queue)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from routing.core import spans
 from routing.core.errors import Condition, error_code
-from routing.core.gate import DownCall, Gate, Reply
+from routing.core.gate import WAITING_PER_ROUTE, DownCall, Gate, Reply
 from routing.core.state import State
 from routing.core.turn import Turn
 
@@ -51,10 +51,13 @@ def _reboots(call: DownCall) -> bool:
     return call.action == "Reset" and not spans.find(call.payload, "$.evseId")
 
 
-def supersede(state: State, call: DownCall) -> None:
-    """Take the older profiles of the same asker and scope out of the queue: they share this one's fate."""
+def supersede(state: State, call: DownCall) -> list[DownCall]:
+    """Take the older profiles of the same asker and scope out of the queue: they share this one's fate.
+
+    Returns the oldest of them where too many wait for one answer; those are to be ended now.
+    """
     if call.action != "SetChargingProfile" or call.route is None or not state.gate.queue:
-        return
+        return []
     scope = _scope(state, call.payload)
     older = [
         c
@@ -66,7 +69,12 @@ def supersede(state: State, call: DownCall) -> None:
         call.since = min(call.since, one.since)
         if one.asked is not None:
             one.asked.rule = "superseded in the queue by a newer profile"
-    call.superseded = older
+    # In one list: a chain of them would be as deep as a backoffice likes.
+    waiting = [c for one in older for c in (*one.superseded, one)]
+    for one in older:
+        one.superseded = []
+    call.superseded = waiting[-WAITING_PER_ROUTE:]
+    return waiting[:-WAITING_PER_ROUTE]
 
 
 def _scope(state: State, payload: str) -> tuple[object, ...]:

@@ -100,8 +100,24 @@ class Machine:
         what was odd about its handshake (``quirks.QUIRKS``). ``address``: where it comes from.
         """
         state, turn = self._state, Turn(now, utc)
-        calls.charger_lost(state, turn, "charger reconnected")
         impostors.arrived(state, turn, address)
+        self._new_socket(turn)
+        state.offered = offered
+        for quirk in quirks:
+            state.note_quirk(quirk, "its handshake", turn)
+        if state.version != ocpp_version:
+            self._change_version(turn, ocpp_version)
+        for line in state.lines.values():
+            registration.adopt_running(state, turn, line)
+            registration.want(state, turn, line)
+        acceptance.connected(state, turn)
+        hooks.call(hooks.CONNECTED, state, turn)
+        return self._end(turn)
+
+    def _new_socket(self, turn: Turn) -> None:
+        """What belonged to the socket before is over."""
+        state = self._state
+        calls.charger_lost(state, turn, "charger reconnected")
         state.generation += 1
         for line in state.lines.values():
             if state.backlog_only and line.phase is Phase.READY:
@@ -111,21 +127,11 @@ class Machine:
         state.answered.clear()
         state.used_answers.clear()
         state.garbage.clear()
-        state.offered, state.seen_at = offered, now
+        state.seen_at = turn.now
         state.cancel(versions.KIND)
-        for quirk in quirks:
-            state.note_quirk(quirk, "its handshake", turn)
-        state.settle_at = now + SETTLE
+        state.settle_at = turn.now + SETTLE
         state.gate.rebooting_until = min(state.gate.rebooting_until, state.settle_at)
         state.wake_at(state.settle_at)
-        if state.version != ocpp_version:
-            self._change_version(turn, ocpp_version)
-        for line in state.lines.values():
-            registration.adopt_running(state, turn, line)
-            registration.want(state, turn, line)
-        acceptance.connected(state, turn)
-        hooks.call(hooks.CONNECTED, state, turn)
-        return self._end(turn)
 
     def _change_version(self, turn: Turn, ocpp_version: str) -> None:
         state = self._state

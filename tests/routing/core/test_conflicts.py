@@ -132,13 +132,16 @@ def test_nobody_is_answered_on_a_new_link_for_what_the_old_one_asked(version: st
 
 
 @ALL
-def test_twenty_wait_whatever_was_superseded(version: str) -> None:
+def test_the_newest_of_many_profiles_is_sent_and_the_oldest_are_refused(version: str) -> None:
     world = busy(version)
-    for number in range(100):
+    for number in range(3000):
         world["energy"].call("SetChargingProfile", profile(world, limit=number), f"e{number}")
-    assert world["energy"].answers == []
+    refused = [f"e{number}" for number in range(3000 - 21)]  # the newest, and twenty that share its fate
+    assert [frame[:2] for frame in world["energy"].answers] == [[4, name] for name in refused]
     answer_next(world)
-    assert '"limit": 99' in json.dumps(world.commands[-1])
+    assert '"limit": 2999' in json.dumps(world.commands[-1])
+    answer_next(world)
+    assert len(world["energy"].answers) == 3000
 
 
 @ALL
