@@ -177,7 +177,8 @@ def _token_for_charger(
     state: State, turn: Turn, line: Line, rewrite: Rewrite, token: str, opened: list[Mapping]
 ) -> str | None:
     if token in NOTHING:
-        return token
+        # To some chargers nothing means everything.
+        return None if rewrite.unknown == "deny" and line.route.role is not Role.BILLING else token
     named = identifier(rewrite.kind, token)
     if named is None:
         return None

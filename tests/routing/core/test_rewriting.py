@@ -136,7 +136,7 @@ def test_a_number_written_otherwise_does_not_get_past_the_map(odd: str) -> None:
     assert world.commands == []
 
 
-@pytest.mark.parametrize("odd", ["[1]", "{}", '"x"', "true", "99999999999999999999999999999999999"])
+@pytest.mark.parametrize("odd", ["null", "[1]", "{}", '"x"', "true", "99999999999999999999999999999999999"])
 def test_what_is_no_number_is_refused(odd: str) -> None:
     world = world_with()
     world["control"].say(f'[2,"x","CancelReservation",{{"reservationId":{odd}}}]')
