@@ -28,7 +28,7 @@ EDITORS: dict[str, Editor] = {
     "MeterValues": metering.meter_values,
     "NotifyReport": inventory.report,
     "TransactionEvent": metering.transaction_event,
-    "NotifyEvent": monitoring.own_events,
+    "NotifyEvent": inventory.events,
     "NotifyMonitoringReport": monitoring.own_report,
     "OpenPeriodicEventStream": streams.opening,
     "ReportChargingProfiles": reading.report,

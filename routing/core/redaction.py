@@ -27,6 +27,7 @@ MEMBERS = {
 LISTS = {
     "GetConfiguration": ("$[].configurationKey[]", ("$.key",), "$.value"),
     "GetVariables": ("$[].getVariableResult[]", VARIABLE, "$.attributeValue"),
+    "NotifyEvent": ("$[].eventData[]", VARIABLE, "$.actualValue"),
     "NotifyReport": ("$[].reportData[]", VARIABLE, "$.variableAttribute[].value"),
 }
 """Where the charger tells what it has: the items, what names them, their values."""

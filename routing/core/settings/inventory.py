@@ -1,4 +1,4 @@
-"""NotifyReport as one backoffice reads it: its own values, nobody's secrets (3.9).
+"""NotifyReport and NotifyEvent as one backoffice reads them: its own values, nobody's secrets (3.9).
 
 Reports are long, and most of what they hold is the same for everybody: it is read once, and only what
 differs is edited.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from routing.core import payloads, reports, spans
+from routing.core import monitoring, payloads, reports, spans
 from routing.core.frames import quote
 from routing.core.lines import Line
 from routing.core.payloads import Lenient
@@ -37,7 +37,13 @@ class _Report(msgspec.Struct, gc=False):
     reportData: list[_Reported] = []
 
 
+class _Events(msgspec.Struct, gc=False):
+    eventData: list[Head] = []
+
+
 _REPORT = msgspec.json.Decoder(_Report)
+_EVENTS = msgspec.json.Decoder(_Events)
+_UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 
 
 def report(state: State, turn: Turn, line: Line, received: Received) -> str | None:
@@ -59,7 +65,7 @@ def _read(payload: str) -> list[_Reported] | None:
     """What a report says, None where it cannot be read as a whole."""
     try:
         return _REPORT.decode(payload).reportData
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+    except _UNREADABLE:
         return None
 
 
@@ -88,6 +94,27 @@ def _attribute(token: str, own: str | None, *, secret: bool) -> str:
     if own is None or not is_actual or views.member(token, "$.value") == own:
         return token
     return spans.insert(token, "$.value", quote(own))
+
+
+def events(state: State, turn: Turn, line: Line, received: Received) -> str | None:
+    """What a route sees of a NotifyEvent: its part, and of secrets that they have changed."""
+    payload = monitoring.own_events(state, turn, line, received)
+    if payload is None:
+        return None
+    try:
+        heads = _EVENTS.decode(payload).eventData
+    except _UNREADABLE:
+        heads = None
+    if heads is not None and not any(keys.is_secret(Named("", head).name) for head in heads):
+        return payload
+    return elements.edited(payload, "$.eventData", _event)
+
+
+def _event(token: str) -> str:
+    item = items.named(token)
+    if not keys.is_secret(item.name if item is not None else token):
+        return token
+    return spans.patch(token, {"$.actualValue": '""'})
 
 
 def note(state: State, turn: Turn, received: Received) -> None:

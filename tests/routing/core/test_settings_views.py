@@ -281,6 +281,28 @@ def test_a_value_changed_on_the_spot_is_noticed(version):
     assert charger.values[name] == "60"
 
 
+@OF_2
+def test_an_event_does_not_tell_a_secret(version):
+    world, _ = a_world(version)
+    common = {
+        "timestamp": "2026-01-01T00:00:00Z",
+        "trigger": "Delta",
+        "eventNotificationType": "HardWiredNotification",
+    }
+    data = [
+        {"eventId": n, "actualValue": f"S{n}", **common, **variable(name)}
+        for n, name in enumerate(("SecurityCtrlr.BasicAuthPassword", "Vendor.Thing"))
+    ]
+    payload = {"generatedAt": "2026-01-01T00:00:00Z", "seqNo": 0, "eventData": data}
+    world.call("NotifyEvent", payload)
+    got = world["billing"].payloads("NotifyEvent")[0]
+    judge(version, json.dumps([2, "x", "NotifyEvent", got]))
+    assert [entry["actualValue"] for entry in got["eventData"]] == ["", "S1"]
+    assert not [row for row in world.database.messages if '"S0"' in repr(row)]
+    world.call("NotifyEvent", {**payload, "eventData": data[1:]})
+    assert world["billing"].payloads("NotifyEvent")[1]["eventData"] == data[1:]
+
+
 # -- everybody -----------------------------------------------------------------------------------------
 
 
