@@ -104,8 +104,8 @@ def test_66_in_split_the_energy_manager_limits_the_station_only(version: str) ->
 
 @ALL
 def test_67_the_limit_of_a_dead_energy_manager_lapses(version: str) -> None:
-    """Given energy's link is dead for energy_ttl, then its limit lapses, and Billing gets to know so where its
-    version has a ClearedChargingLimit."""
+    """Given energy's link is dead for energy_ttl, then its limit lapses, and Billing hears so where its version
+    has a ClearedChargingLimit."""
     world, charger = world_of(version, energy_ttl=600)
     assert sets(world, "energy", 1, "Max", limit=0.0) == "Accepted"
     assert sets(world, "billing", 1, limit=10.0) == "Accepted"
@@ -121,8 +121,8 @@ def test_67_the_limit_of_a_dead_energy_manager_lapses(version: str) -> None:
 
 
 def test_70_a_pull_goes_to_whose_the_profile_is() -> None:
-    """Given PullDynamicScheduleUpdate for energy's profile, then only energy is asked, under its own id, and its
-    answer is returned; with energy away the charger is told Rejected; an unknown one is Billing's."""
+    """Given PullDynamicScheduleUpdate for energy's profile, then only energy is asked, under its own id, and
+    its answer is returned; with energy away the charger is told Rejected; an unknown one is Billing's."""
     world, _ = world_of("2.1")
     assert sets(world, "energy", 7, "Max", chargingProfileKind="Dynamic") == "Accepted"
     assert sets(world, "billing", 7, chargingProfileKind="Dynamic") == "Accepted"
@@ -132,9 +132,7 @@ def test_70_a_pull_goes_to_whose_the_profile_is() -> None:
         return {**update, "customData": {"vendorId": str(key)}}
 
     for name in ("energy", "billing"):
-        world[name].behave = lambda b, m, a, p: b.result(
-            m, {**update, "customData": {"vendorId": str(b.key)}}
-        )
+        world[name].behave = lambda b, m, a, p: b.result(m, answer_of(b.key))
     for name, number in (("energy", 1_000_000), ("billing", 7)):
         world.forget()
         answer = world.call("PullDynamicScheduleUpdate", {"chargingProfileId": number})
