@@ -73,8 +73,11 @@ def supersede(state: State, call: DownCall) -> list[DownCall]:
     waiting = [c for one in older for c in (*one.superseded, one)]
     for one in older:
         one.superseded = []
-    call.superseded = waiting[-WAITING_PER_ROUTE:]
-    return waiting[:-WAITING_PER_ROUTE]
+    crowded_out, call.superseded = waiting[:-WAITING_PER_ROUTE], waiting[-WAITING_PER_ROUTE:]
+    for one in crowded_out:  # what it has opened names the profile of the newer ones, too
+        call.superseded[0].opened += one.opened
+        one.opened = []
+    return crowded_out
 
 
 def _scope(state: State, payload: str) -> tuple[object, ...]:

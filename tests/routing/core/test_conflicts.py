@@ -142,6 +142,8 @@ def test_the_newest_of_many_profiles_is_sent_and_the_oldest_are_refused(version:
     assert '"limit": 2999' in json.dumps(world.commands[-1])
     answer_next(world)
     assert len(world["energy"].answers) == 3000
+    mappings = [row for row in world.database.identifiers.values() if row.kind == "profile"]
+    assert [row.closed for row in mappings] == [None]  # the profile is there, under its id
 
 
 @ALL
