@@ -104,8 +104,8 @@ def test_66_in_split_the_energy_manager_limits_the_station_only(version: str) ->
 
 @ALL
 def test_67_the_limit_of_a_dead_energy_manager_lapses(version: str) -> None:
-    """Given energy's link is dead for energy_ttl, then its limit lapses, and Billing hears so where its version
-    has a ClearedChargingLimit."""
+    """Given energy's link is dead for energy_ttl, then its limit lapses, and Billing hears so where its
+    version has a ClearedChargingLimit."""
     world, charger = world_of(version, energy_ttl=600)
     assert sets(world, "energy", 1, "Max", limit=0.0) == "Accepted"
     assert sets(world, "billing", 1, limit=10.0) == "Accepted"
