@@ -132,6 +132,14 @@ def test_the_limit_is_set_after_the_boot(version: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "routes", [(ENERGY,), (route(4, "observer", Role.OBSERVE),)], ids=["energy", "observer"]
+)
+def test_without_billing_the_limit_is_set_as_well(routes: Any) -> None:
+    _, charger = world_of("1.6", *routes, max_current=16)
+    assert charger.limits("ChargePointMaxProfile") == {0: 16.0}
+
+
+@pytest.mark.parametrize(
     ("options", "unit", "limit"),
     [({"max_power": 11000}, "W", 11000.0), ({"max_power": 11000, "max_current": 32}, "A", 15.9)],
 )
