@@ -1,0 +1,152 @@
+"""The actor of one charger, alone: what it does about passwords that backoffices set."""
+
+import asyncio
+import json
+
+import pytest
+from django.db import DatabaseError
+
+from routing import session as session_module
+from routing.bus import Attach
+from routing.core.decisions import Memory
+from routing.core.snapshot import ChargerSnapshot
+from routing.links import DialTarget
+from routing.session import Session
+from tests.routing.core.harness import BILLING
+
+pytestmark = pytest.mark.asyncio
+
+KEYS = ["00" * 16, "11" * 16, "22" * 16]
+
+
+class Writer:
+    """Everything is safe at once."""
+
+    def __init__(self):
+        self.rows = []
+
+    def put(self, charger, epoch, rows, done=None):
+        self.rows += rows
+        if done is not None:
+            done()
+
+    async def flush(self):
+        pass
+
+
+class Link:
+    def __init__(self):
+        self.sent = []
+
+    def send(self, text):
+        self.sent.append(text)
+
+    def close(self, code, reason):
+        pass
+
+
+class Socket:
+    def send(self, text):
+        pass
+
+    def close(self, code, reason):
+        pass
+
+
+class Store:
+    """Keeps passwords one after the other, and slowly; ``faults`` are how often it fails first."""
+
+    def __init__(self, faults=0):
+        self.faults = faults
+        self.kept = []
+        self.busy = 0
+        self.go_on = asyncio.Event()
+
+    async def set_password(self, route, password):
+        self.busy += 1
+        assert self.busy == 1, "one at a time"
+        await self.go_on.wait()
+        self.busy -= 1
+        if self.faults:
+            self.faults -= 1
+            raise DatabaseError("locked")
+        self.kept.append((route, password))
+
+
+def session_with(store):
+    async def no_deliveries(route, after, limit):
+        return [], False
+
+    link = Link()
+    target = DialTarget(route=1, charger=1, backoffice="billing", url="ws://x/CP-1", username="CP-1")
+    session = Session(
+        loop=asyncio.get_running_loop(),
+        snapshot=ChargerSnapshot(key=1, identity="CP-1", routes=(BILLING,)),
+        targets={1: target},
+        memory=Memory(),
+        epoch=1,
+        writer=Writer(),
+        dial=lambda *arguments: link,
+        load_deliveries=no_deliveries,
+        set_password=store.set_password,
+    )
+    session.attach(Attach(charger=1, identity="CP-1", ocpp_version="1.6", remote_address="test"), Socket())
+    session.link_opened(1)
+    return session, link
+
+
+def give(session, value):
+    payload = json.dumps({"key": "AuthorizationKey", "value": value})
+    session.link_frame(1, f'[2,"{value[:4]}","ChangeConfiguration",{payload}]')
+
+
+async def until(condition):
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0)
+
+
+async def test_the_newest_password_is_the_last_one_stored():
+    store = Store()
+    session, link = session_with(store)
+    give(session, KEYS[0])
+    await until(lambda: store.busy == 1)
+    for value in KEYS[1:]:
+        give(session, value)
+    assert [json.loads(text)[2] for text in link.sent if text.startswith("[3")] == [
+        {"status": "Accepted"}
+    ] * 3
+    store.go_on.set()
+    await until(lambda: len(store.kept) == 2)
+    await asyncio.sleep(0)
+    assert store.kept == [(1, bytes.fromhex(KEYS[0])), (1, bytes.fromhex(KEYS[2]))]
+    session.stop(1001, "test")
+
+
+async def test_a_database_that_fails_is_asked_again(monkeypatch, caplog):
+    async def at_once(seconds):
+        await real_sleep(0)
+
+    real_sleep = asyncio.sleep
+    store = Store(faults=2)
+    session, _ = session_with(store)
+    store.go_on.set()
+    monkeypatch.setattr(session_module.asyncio, "sleep", at_once)
+    give(session, KEYS[0])
+    async with asyncio.timeout(10):
+        while not store.kept:
+            await real_sleep(0)
+    assert store.kept == [(1, bytes.fromhex(KEYS[0]))]
+    assert len([r for r in caplog.records if "cannot store a new password" in r.getMessage()]) == 2
+    assert KEYS[0] not in caplog.text
+    session.stop(1001, "test")
+
+
+async def test_a_password_that_is_wrong_is_not_stored():
+    store = Store()
+    session, link = session_with(store)
+    give(session, "zz")
+    assert json.loads(link.sent[-1])[2] == {"status": "Rejected"}
+    await asyncio.sleep(0)
+    assert store.busy == 0
+    session.stop(1001, "test")
