@@ -12,7 +12,7 @@ from routing.core import monitoring, payloads, reports, spans
 from routing.core.frames import quote
 from routing.core.lines import Line
 from routing.core.payloads import Lenient
-from routing.core.settings import elements, items, keys, learning, views
+from routing.core.settings import elements, items, keys, learning, views, wishes
 from routing.core.settings.items import ACTUAL, Head, Named
 from routing.core.state import Received, State
 from routing.core.turn import Turn
@@ -73,7 +73,13 @@ def _differs(state: State, line: Line, reported: _Reported) -> bool:
     item = Named("", reported)
     if keys.is_secret(item.name) or any(map(_is_write_only, reported.variableAttribute)):
         return True
-    return views.own_value(state, line, item) is not None
+    own = views.own_value(state, line, item)
+    return own is not None and any(_is_other(attribute, own) for attribute in reported.variableAttribute)
+
+
+def _is_other(attribute: _Attribute, own: str) -> bool:
+    is_actual = (payloads.text(attribute.type) or ACTUAL) == ACTUAL
+    return is_actual and payloads.text(attribute.value, wishes.LONGEST_VALUE) != own
 
 
 def _is_write_only(attribute: _Attribute) -> bool:
@@ -128,4 +134,4 @@ def note(state: State, turn: Turn, received: Received) -> None:
             learning.learn(state, turn, f"{item.name}.maxLimit", payloads.text(limits.maxLimit))
         for attribute in reported.variableAttribute:
             if (payloads.text(attribute.type) or ACTUAL) == ACTUAL:
-                views.learn(state, turn, item.name, payloads.text(attribute.value, 2500))
+                views.learn(state, turn, item.name, payloads.text(attribute.value, wishes.LONGEST_VALUE))
