@@ -21,8 +21,8 @@ NAMES = [
 WORDS = [
     "AuthorizationKey", "MeterValueSampleInterval", "SampledDataCtrlr", "TxUpdatedInterval",
     "HeartbeatInterval", "OCPPCommCtrlr", "BasicAuthPassword", "Accepted", "Rejected", "10", "-1", "",
-    "Actual", "WriteOnly", "Sample.Clock", "2026-01-01T00:00:00Z", "\u20ac\ud800", 'a"b\\', "MeterValuePeriodic",
-    "Updated",
+    "Actual", "WriteOnly", "Sample.Clock", "2026-01-01T00:00:00Z", "\u20ac\ud800", 'a"b\\',
+    "MeterValuePeriodic", "Updated",
 ]  # fmt: skip
 LEAVES = st.one_of(
     st.sampled_from(WORDS), st.none(), st.booleans(), st.integers(-5, 10**20), st.floats(allow_nan=False)
