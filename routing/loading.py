@@ -266,12 +266,14 @@ def _latest(charger: int) -> list[LatestRow]:
 
 
 def _identifiers(charger: int) -> list[IdentifierRow]:
+    """What is open, and what was closed not long ago, oldest first; what was closed before goes."""
     now = timezone.now()
-    kept = Q(closed=None) | Q(closed__gte=now - identifiers.REMEMBERED)
-    kept |= Q(
-        closed__gte=now - identifiers.REMEMBERED_FOR_DELIVERY,
-        kind__in=[k.value for k in identifiers.IN_SESSIONS],
-    )
+    rows = Identifier.objects.filter(charger_id=charger)
+    in_sessions = Q(kind__in=[k.value for k in identifiers.IN_SESSIONS])
+    old = Q(closed__lt=now - identifiers.REMEMBERED) & ~in_sessions
+    gone = rows.filter(old | Q(closed__lt=now - identifiers.REMEMBERED_FOR_DELIVERY))
+    if gone.exists():
+        gone.delete()
     return [
         IdentifierRow(
             charger=charger,
@@ -282,7 +284,7 @@ def _identifiers(charger: int) -> list[IdentifierRow]:
             created=row.created,
             closed=row.closed,
         )
-        for row in Identifier.objects.filter(kept, charger_id=charger).order_by("created", "pk")
+        for row in rows.order_by("created", "pk")
     ]
 
 
