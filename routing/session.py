@@ -123,6 +123,7 @@ class Session:
         self._load_deliveries = load_deliveries
         self._set_password = set_password
         self._new_passwords: dict[int, bytes] = {}
+        self._held: dict[int, list[str]] = {}
         self._links: dict[int, Link] = {}
         self._attachment: ChargerAttachment | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -256,6 +257,8 @@ class Session:
             match decision:  # the usual first; patterns that take attributes apart cost four times as much
                 case Store():
                     self._store(decision.rows, decision.gate)
+                case ToBackoffice() if decision.route in self._held:
+                    self._held[decision.route].append(decision.text)
                 case ToBackoffice():
                     if (link := self._links.get(decision.route)) is not None:
                         link.send(decision.text)
@@ -295,6 +298,8 @@ class Session:
         if target is None:
             logger.error("%s: route %d has no target to dial", self.identity, route)
             return
+        if route in self._held:
+            self._held[route].clear()  # it was for the link before
         self._links[route] = self._dial(target, version, self)
 
     def _load(self, load: Load) -> None:
@@ -306,6 +311,8 @@ class Session:
         task.add_done_callback(self._tasks.discard)
 
     def _take_password(self, route: int, password: bytes) -> None:
+        """A password is stored first and confirmed then: until it is safe its backoffice hears nothing."""
+        self._held.setdefault(route, [])
         is_storing = route in self._new_passwords
         self._new_passwords[route] = password
         if not is_storing:
@@ -325,6 +332,10 @@ class Session:
                 continue
             if self._new_passwords[route] is password:
                 del self._new_passwords[route]
+        held = self._held.pop(route, [])
+        if (link := self._links.get(route)) is not None:
+            for text in held:
+                link.send(text)
 
     async def _load_and_feed(self, load: Load) -> None:
         while True:

@@ -100,6 +100,10 @@ def give(session, value):
     session.link_frame(1, f'[2,"{value[:4]}","ChangeConfiguration",{payload}]')
 
 
+def answers(link):
+    return [json.loads(text)[2] for text in link.sent if text.startswith("[3")]
+
+
 async def until(condition):
     async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110 - what is waited for has no event
@@ -113,12 +117,10 @@ async def test_the_newest_password_is_the_last_one_stored():
     await until(lambda: store.busy == 1)
     for value in KEYS[1:]:
         give(session, value)
-    assert [json.loads(text)[2] for text in link.sent if text.startswith("[3")] == [
-        {"status": "Accepted"}
-    ] * 3
+    assert answers(link) == []
     store.go_on.set()
-    await until(lambda: len(store.kept) == 2)
-    await asyncio.sleep(0)
+    await until(lambda: answers(link))
+    assert answers(link) == [{"status": "Accepted"}] * 3
     assert store.kept == [(1, bytes.fromhex(KEYS[0])), (1, bytes.fromhex(KEYS[2]))]
     session.stop(1001, "test")
 
@@ -149,4 +151,35 @@ async def test_a_password_that_is_wrong_is_not_stored():
     assert json.loads(link.sent[-1])[2] == {"status": "Rejected"}
     await asyncio.sleep(0)
     assert store.busy == 0
+    session.stop(1001, "test")
+
+
+async def test_nothing_is_confirmed_before_it_is_safe():
+    store = Store()
+    session, link = session_with(store)
+    give(session, KEYS[0])
+    await until(lambda: store.busy == 1)
+    before = list(link.sent)
+    give(session, "zz")
+    assert link.sent == before
+    store.go_on.set()
+    await until(lambda: answers(link))
+    assert store.kept == [(1, bytes.fromhex(KEYS[0]))]
+    assert answers(link) == [{"status": "Accepted"}, {"status": "Rejected"}]
+    give(session, "zz")
+    assert len(answers(link)) == 3
+    session.stop(1001, "test")
+
+
+async def test_a_new_link_hears_nothing_of_what_the_old_one_was_told():
+    store = Store()
+    session, link = session_with(store)
+    give(session, KEYS[0])
+    await until(lambda: store.busy == 1)
+    target = DialTarget(route=1, charger=1, backoffice="billing", url="ws://y/CP-1", username="CP-1")
+    session.configure(ChargerSnapshot(key=1, identity="CP-1", routes=(BILLING,)), {1: target})
+    store.go_on.set()
+    await until(lambda: store.kept)
+    await asyncio.sleep(0)
+    assert answers(link) == []
     session.stop(1001, "test")
