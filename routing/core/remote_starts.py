@@ -9,14 +9,16 @@ from routing.core.actions import Kind
 from routing.core.calls import is_accepted
 from routing.core.gate import DownCall, Reply
 from routing.core.payloads import RemoteStartHead, Token, integer, read, text
+from routing.core.settings import learning
 from routing.core.state import RemoteStart, State
 from routing.core.transactions import Transaction
 from routing.core.turn import Turn
 
 LONGEST_KEY = 255
 
-CONNECTION_TIMEOUT = 120.0
-"""Seconds for which a remote start may wait for its car."""
+CONNECTION_TIMEOUT, GRACE, LONGEST_WAIT = 60.0, 60.0, 3600.0
+"""Seconds for which a charger waits for the car of a remote start, where it has not said otherwise
+(ConnectionTimeOut), for which its session may come later still, and which both never exceed."""
 
 NEVER_BEGAN = timedelta(hours=24)
 """After this time a remote start without a session will have none."""
@@ -35,16 +37,23 @@ def note(state: State, turn: Turn, call: DownCall, reply: Reply) -> None:
     head = read(call.payload, RemoteStartHead)
     card = text(head.idToken.idToken) if isinstance(head.idToken, Token) else text(head.idTag)
     place = integer(head.connectorId) if state.version == "1.6" else integer(head.evseId)
-    state.remote_starts.append(RemoteStart(call.route, card, place, turn.now + CONNECTION_TIMEOUT))
+    state.remote_starts.append(RemoteStart(call.route, card, place, turn.now + patience(state)))
     key = f"{call.route}/{'' if place is None else place}/{card}"
     if len(key) <= LONGEST_KEY:
         state.remember(PENDING, key, "{}", turn)
 
 
+def patience(state: State) -> float:
+    """Seconds for which a remote start waits for its session (ocpp-semantics 3.2)."""
+    said = learning.known(state, "ConnectionTimeOut") or ""
+    timeout = float(said) if said.isdecimal() and said.isascii() else CONNECTION_TIMEOUT
+    return min(timeout + GRACE, LONGEST_WAIT)
+
+
 def connected(state: State, turn: Turn) -> None:
     """What still waits for its car is known again after a restart of the proxy."""
     for key, row in state.all_remembered(PENDING).items():
-        left = CONNECTION_TIMEOUT - (turn.utc - row.at).total_seconds()
+        left = patience(state) - (turn.utc - row.at).total_seconds()
         route, place, card = key.split("/", 2)
         if left <= 0:
             state.forget(PENDING, key, turn)

@@ -719,3 +719,32 @@ def test_what_others_are_told_of_a_session_passes_the_schemas(version: str, opti
     for action in ("StartTransaction", "StopTransaction", "TransactionEvent"):
         for payload in world["energy"].payloads(action):
             assert problems(request_schema(version, action), json.dumps(payload)) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "waits"),
+    [
+        (None, 120),
+        ("30", 90),
+        ("0", 60),
+        ("86400", 3600),
+        ("nan", 120),
+        ("-5", 120),
+        ("1e9", 120),
+        ("9" * 400, 3600),
+    ],
+)
+def test_how_long_a_remote_start_waits_for_its_session(said: str | None, waits: float) -> None:
+    world = world_of()
+    if said is not None:
+        world.obey = lambda w, frame: w.frame(
+            json.dumps([3, frame[1], {"configurationKey": [
+                {"key": "ConnectionTimeOut", "readonly": False, "value": said}], "unknownKey": []}])
+        )  # fmt: skip
+        world["billing"].call("GetConfiguration", {"key": ["ConnectionTimeOut"]})
+        world.obey = World.accept
+    for seconds, who in ((waits - 1, "energy"), (waits + 1, "billing")):
+        world["energy"].call("RemoteStartTransaction", {"idTag": CARD, "connectorId": 1})
+        world.wait(seconds)
+        begin(world)
+        assert owner(world) == who
