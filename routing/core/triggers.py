@@ -135,10 +135,11 @@ def _last_known(state: State, turn: Turn, line: Line, message: str) -> str:
         return IDLE
     if message == "DiagnosticsStatusNotification":
         return last.payload if line is (held_by(state, turn, DIAGNOSTICS) or state.billing) else IDLE
-    if not reports.is_owned(row):
-        return last.payload
-    if spans.value(last.payload, "$.requestId") is None:
+    has_number = spans.value(last.payload, "$.requestId") is not None
+    if has_number is not reports.is_owned(row):  # what the charger has said in another version
         return IDLE
+    if not has_number:
+        return last.payload
     received = Received(Call("", '""', message, last.payload, ""), row, 0, turn)
     return reports.own_part(state, turn, line, received) or IDLE
 

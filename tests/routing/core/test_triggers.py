@@ -212,6 +212,22 @@ def test_a_log_is_told_with_the_number_of_who_has_asked_for_it(version: str) -> 
         assert made[asker].got == [("LogStatusNotification", said)]
 
 
+@pytest.mark.parametrize(
+    ("before", "status", "after"),
+    [
+        ("1.6", {"status": "Downloading"}, "2.0.1"),
+        ("2.0.1", {"status": "Downloading", "requestId": 1}, "1.6"),
+    ],
+)
+def test_what_was_said_in_another_version_is_not_repeated(before: str, status: Any, after: str) -> None:
+    made = world(before)
+    made.call("FirmwareStatusNotification", status)
+    made.version = after
+    made.boot()
+    trigger(made, "service", "FirmwareStatusNotification")
+    assert made["service"].got == [("FirmwareStatusNotification", {"status": "Idle"})]
+
+
 # -- what only the charger can say ----------------------------------------------------------------------
 
 
