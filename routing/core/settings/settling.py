@@ -71,10 +71,12 @@ def _forget_the_gone(state: State, turn: Turn) -> list[Setting]:
         line = state.lines.get(int(route)) if route.isdecimal() else None
         if line is not None and _may_wish(state, line, name):
             continue
-        state.forget(wishes.WISH, key, turn)
-        if route.isdecimal() and line is None:
-            state.forget(virtual.BOOT_INTERVAL, route, turn)
         setting = keys.find(state.version, name)
+        if line is not None:
+            virtual.give_up(state, turn, line, setting.name)
+        elif setting.name in keys.HEARTBEAT:
+            state.forget(virtual.BOOT_INTERVAL, route, turn)
+        state.forget(wishes.WISH, key, turn)
         if setting.kind in changes.MERGED:
             left[setting.name] = setting
     return list(left.values())

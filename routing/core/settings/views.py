@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from routing.core import calls, payloads, policy, spans
+from routing.core import calls, metering, payloads, policy, spans
 from routing.core.frames import quote
 from routing.core.gate import Asked, DownCall, Reply
 from routing.core.lines import Line
@@ -198,8 +198,9 @@ def learn(state: State, turn: Turn, name: str, value: str) -> None:
     """Take note of what the charger itself has, before any view of it."""
     learning.learn(state, turn, name, value)
     setting = keys.find(state.version, name)
-    if setting.kind in (Kind.INTERVAL, Kind.SET) and value:
-        wishes.charger_reports(state, turn, setting.name, value)
+    is_merged = setting.kind in (Kind.INTERVAL, Kind.SET)
+    if is_merged and value and wishes.charger_reports(state, turn, setting.name, value):
+        metering.refresh(state)
 
 
 def member(token: str, path: spans.Path) -> str:

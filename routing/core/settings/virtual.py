@@ -83,6 +83,16 @@ def ping_again(state: State, turn: Turn, line: Line) -> None:
         turn.emit(SetPing(line.key, float(seconds)))
 
 
+def give_up(state: State, turn: Turn, line: Line, name: str) -> None:
+    """A route may not set this any more: its link is again as it was without."""
+    row = state.remembered(BOOT_INTERVAL, str(line.key))
+    if name in keys.HEARTBEAT and row is not None:
+        line.heartbeat_interval = _seconds(row.payload)
+        state.forget(BOOT_INTERVAL, str(line.key), turn)
+    elif name in keys.PING:
+        turn.emit(SetPing(line.key, line.route.options.ping))
+
+
 def _profile(state: State, turn: Turn, line: Line, value: str) -> str:
     return "the security profile of a link is set in the proxy"
 

@@ -127,10 +127,13 @@ def charger_takes(state: State, turn: Turn, name: str, value: str | None) -> Non
         state.remember(CHARGER, name, quote(value), turn)
 
 
-def charger_reports(state: State, turn: Turn, name: str, value: str) -> None:
-    """The charger says what it has: somebody may have changed it on the spot."""
-    if (had := charger_has(state, name)) is not None and had != value and len(value) <= LONGEST_VALUE:
-        charger_takes(state, turn, name, value)
+def charger_reports(state: State, turn: Turn, name: str, value: str) -> bool:
+    """The charger says what it has; whether somebody has changed it on the spot."""
+    had = charger_has(state, name)
+    if had is None or had == value or len(value) > LONGEST_VALUE:
+        return False
+    charger_takes(state, turn, name, value)
+    return True
 
 
 # -- one writer --------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from routing.core.metering import CLOCK, PERIODIC, Pace, Rhythm
 from routing.core.snapshot import Role
 from tests.routing.core.harness import BILLING, EPOCH, World, event, route, start
 from tests.routing.core.schemas import judge
-from tests.routing.core.settings_charger import VERSIONS, a_world, sampled, set_one, values
+from tests.routing.core.settings_charger import VERSIONS, a_world, get_one, sampled, set_one, values
 
 ALL = pytest.mark.parametrize("version", VERSIONS)
 SEQ_NO = itertools.count(1)
@@ -248,6 +248,20 @@ def test_aligned_values_have_an_interval_of_their_own(version):
         send(world, values_of(version, seconds + 100))
     assert [s for s in moments(world, "billing") if s % 900 == 0] == [0, 3600, 7200]
     assert len([s for s in moments(world, "billing") if s % 900]) == 9
+
+
+@ALL
+def test_a_charger_that_was_set_on_the_spot(version):
+    world, charger = a_world(version)
+    set_one(world, "billing", sampled(version), "60")
+    charger.values[sampled(version)] = "10"
+    begin(world)
+    get_one(world, "energy", sampled(version))
+    world.forget()
+    for seconds in range(0, 70, 10):
+        send(world, values_of(version, seconds))
+    assert moments(world, "billing") == [0, 60]
+    assert moments(world, "energy") == list(range(0, 70, 10))
 
 
 def test_several_moments_in_one_message():

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from routing.core.snapshot import Role, Verdict
-from tests.routing.core.harness import BILLING, WATCHER, route
+from tests.routing.core.harness import BILLING, ENERGY, WATCHER, route
 from tests.routing.core.settings_charger import (
     VERSIONS,
     a_world,
@@ -211,3 +211,17 @@ def test_a_ping_interval_is_that_of_the_link(version):
     world.boot()
     assert world.pings == [(2, 45.0)]
     assert charger.asked == []
+
+
+@ALL
+def test_what_a_route_may_not_set_any_more_is_as_it_was(version):
+    world, _ = a_world(version)
+    ping = "WebSocketPingInterval" if version == "1.6" else "OCPPCommCtrlr.WebSocketPingInterval"
+    set_one(world, "energy", ping, "45")
+    set_one(world, "energy", heartbeat(version), "60")
+    denied = {"ChangeConfiguration": Verdict.DENY, "SetVariables": Verdict.DENY}
+    world.configure(BILLING, route(2, "energy", Role.CONTROL, denied))
+    assert world.pings[-1] == (2, 30)
+    assert get_one(world, "energy", heartbeat(version)) == "300"
+    world.configure(BILLING, ENERGY)
+    assert get_one(world, "energy", heartbeat(version)) == "300"
