@@ -34,6 +34,8 @@ def after_answer(state: State, turn: Turn, change: changes.Change) -> None:
 
 def configured(state: State, turn: Turn) -> None:
     """Routes have changed: what one wanted that is switched off or denied counts no more."""
+    if not state.version:
+        return  # before the first connection, which sees to it
     for setting in _forget_the_gone(state, turn):
         if state.online:
             _tell(state, turn, setting)
@@ -118,7 +120,7 @@ def _tell(state: State, turn: Turn, setting: Setting) -> None:
 def _told(state: State, turn: Turn, setting: Setting, wanted: str, reply: Reply) -> None:
     path = "$.status" if state.version == "1.6" else "$.setVariableResult[].attributeStatus"
     status = None if reply.payload is None else spans.value(reply.payload, path)
-    if status in changes.ACCEPTED:
+    if isinstance(status, str) and status in changes.ACCEPTED:
         wishes.charger_takes(state, turn, setting.name, wanted)
         metering.refresh(state)
     else:

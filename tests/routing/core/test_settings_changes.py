@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 
 import pytest
 from hypothesis import given, settings
@@ -135,6 +136,32 @@ def test_a_route_that_goes_while_the_charger_is_away(version):
     world.boot()
     world.wait(10)
     assert charger.values[sampled(version)] == "60"
+
+
+@ALL
+def test_a_route_that_goes_before_the_charger_is_there(version):
+    world, charger = a_world(version)
+    set_one(world, "billing", sampled(version), "60")
+    set_one(world, "energy", sampled(version), "10")
+    world.restart()
+    world.configure(BILLING)
+    world.boot()
+    world.wait(10)
+    assert charger.values[sampled(version)] == "60"
+
+
+@ALL
+@pytest.mark.parametrize("status", ["Rejected", ["Accepted"], {}, None, 5])
+def test_a_charger_that_does_not_do_what_is_left_of_the_wishes(version, status):
+    world, charger = a_world(version)
+    set_one(world, "billing", sampled(version), "60")
+    set_one(world, "energy", sampled(version), "10")
+    charger.silent = True
+    world.configure(BILLING)
+    answer = {"status": status} if version == "1.6" else {"setVariableResult": [{"attributeStatus": status}]}
+    world.frame(json.dumps([3, world.commands[-1][1], answer]))
+    assert len(world.commands) == 3
+    assert "has not taken" in world.reports[-1].text
 
 
 @ALL
