@@ -47,8 +47,9 @@ def test_a_start_outlives_the_proxy(version: str) -> None:
 def test_a_start_does_not_outlive_its_time(version: str) -> None:
     world = asked_by_energy(version)
     world.restart()
-    world.wait(118)
+    world.wait(121)
     world.connect()
+    assert [r for r in world.database.memory().latest if r.kind == "remote_start"] == []
     world.wait(3)
     assert owner(world) == 1
 

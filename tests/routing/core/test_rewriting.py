@@ -211,6 +211,15 @@ def test_a_reservation_that_nobody_made(number: Any, billings: Any) -> None:
     assert seen(world, "StartTransaction") == {"billing": billings, "control": None, "service": None}
 
 
+def test_a_reservation_written_twice_betrays_nobody() -> None:
+    world = world_with("1.6")
+    theirs, mine = reserved(world, "control", 7), reserved(world, "billing", 5)
+    text = json.dumps(start())[1:-1]
+    world.frame(f'[2,"m","StartTransaction",{{"reservationId":{theirs},{text},"reservationId":{mine}}}]')
+    assert str(theirs) not in world["billing"].frames[-1]
+    assert seen(world, "StartTransaction") == {"billing": 5, "control": None, "service": None}
+
+
 def test_a_session_that_waits_for_its_reader_names_the_reservation_as_ever() -> None:
     world = world_with("1.6")
     number = reserved(world, "control", 7)
@@ -549,6 +558,13 @@ def test_who_has_set_a_profile_is_asked_about_it() -> None:
 def test_nobody_answers_for_who_is_away() -> None:
     world, number = with_a_profile()
     world["energy"].lose()
+    assert world.call(PULL, {"chargingProfileId": number}, "m") == [3, "m", {"status": "Rejected"}]
+    assert world["billing"].payloads(PULL) == []
+
+
+def test_nobody_answers_for_a_route_that_is_switched_off() -> None:
+    world, number = with_a_profile()
+    world.configure(world.routes[0])
     assert world.call(PULL, {"chargingProfileId": number}, "m") == [3, "m", {"status": "Rejected"}]
     assert world["billing"].payloads(PULL) == []
 
