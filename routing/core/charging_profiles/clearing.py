@@ -15,7 +15,15 @@ from functools import partial
 from routing.core import calls, rewriting, spans
 from routing.core.actions import Kind
 from routing.core.charging_profiles import limits, store, upkeep
-from routing.core.charging_profiles.profiles import PURPOSES, STATION_MAX, Profile, read, whole, wire
+from routing.core.charging_profiles.profiles import (
+    PURPOSES,
+    STATION_MAX,
+    Profile,
+    misspelt,
+    read,
+    whole,
+    wire,
+)
 from routing.core.gate import Asked, DownCall, Reply
 from routing.core.identifiers import identifier
 from routing.core.lines import Line
@@ -67,7 +75,8 @@ class _Criteria:
         paths = (scope, level, f"{base}.chargingProfilePurpose", *([base] if base != "$" else []))
         twice = any(len(spans.find(payload, path)) > 1 for path in paths)
         unknown = self.purpose not in {None, *PURPOSES[version]}
-        self.is_none = twice or unknown or any(raw is not None and read is None for raw, read in unread)
+        odd = twice or unknown or bool(misspelt(payload, *spans.find(payload, base) if base != "$" else ()))
+        self.is_none = odd or any(raw is not None and read is None for raw, read in unread)
 
     def match(self, purpose: str, level: int, scope: int) -> bool:
         """Whether they name a profile."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from routing.core import calls, rewriting, spans
 from routing.core.charging_profiles import limits, store
-from routing.core.charging_profiles.profiles import STATION_MAX, whole, wire
+from routing.core.charging_profiles.profiles import STATION_MAX, misspelt, whole, wire
 from routing.core.gate import Asked
 from routing.core.lines import Line
 from routing.core.snapshot import Role, Verdict
@@ -22,6 +22,8 @@ def update(state: State, turn: Turn, line: Line, asked: Asked, verdict: Verdict)
     """Take an UpdateDynamicSchedule: of its own profiles only."""
     if line.route.role is not Role.BILLING and not rewriting.names_object(asked.row, asked.payload):
         return calls.deny(state, turn, asked, "an update names the profile that it is for")
+    if other := misspelt(asked.payload, *spans.find(asked.payload, UPDATE)):
+        return calls.deny(state, turn, asked, f'"{other[:50]}" is not how this member is spelled')
     payload, opened = rewriting.to_charger(state, turn, line, asked.row, asked.payload)
     if payload is None:
         return calls.deny(state, turn, asked, "a profile that this backoffice never made")

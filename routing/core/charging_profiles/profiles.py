@@ -87,6 +87,9 @@ def read(payload: str, at: Wire) -> Profile | str:
     for path in (*decisive, f"{at.profile}.chargingSchedule"):
         if len(spans.find(payload, path)) > 1:
             return f"{path} is written twice, and nobody knows which of the two the charger reads"
+    inner = (at.profile, at.schedules, f"{at.schedules}.chargingSchedulePeriod[]")
+    if other := misspelt(payload, *(text for path in inner for text in spans.find(payload, path))):
+        return f'"{other[:50]}" is not how this member is spelled'
     purpose = spans.value(payload, at.purpose)
     number, level = whole(payload, at.id), whole(payload, at.level)
     if not isinstance(purpose, str) or number is None or level is None or level < 0:
@@ -106,6 +109,51 @@ def read(payload: str, at: Wire) -> Profile | str:
         is_bounded=_is_bounded(payload, at),
         over_at=_over_at(payload, at),
     )
+
+
+DECISIVE = (
+    "chargingProfile",
+    "chargingProfileCriteria",
+    "chargingProfileId",
+    "chargingProfilePurpose",
+    "chargingRateUnit",
+    "chargingSchedule",
+    "chargingSchedulePeriod",
+    "connectorId",
+    "csChargingProfiles",
+    "evseId",
+    "id",
+    "limit",
+    "limit_L2",
+    "limit_L3",
+    "numberPhases",
+    "scheduleUpdate",
+    "setpoint",
+    "setpoint_L2",
+    "setpoint_L3",
+    "stackLevel",
+    "transactionId",
+)
+"""Members of these CALLs, and of the profiles in them, that decide what the charger does."""
+
+_SPELLED = {name.casefold(): name for name in DECISIVE}
+_KEYS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def misspelt(*objects: str) -> str:
+    """A member of these JSON objects that only a reader who ignores case takes for a decisive one.
+
+    Some chargers do; what they would read in it has been judged by nobody. "" for none.
+    """
+    for text in objects:
+        try:
+            keys = _KEYS.decode(text)
+        except (msgspec.DecodeError, UnicodeError):
+            continue
+        for key in keys:
+            if _SPELLED.get(key.casefold(), key) != key:
+                return key
+    return ""
 
 
 def whole(payload: str, path: str) -> int | None:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from routing.core import calls, rewriting, spans
 from routing.core.actions import Kind
 from routing.core.charging_profiles import lapsing, limits, purposes, store, upkeep
-from routing.core.charging_profiles.profiles import STATION_MAX, TX, Profile, Wire, read, wire
+from routing.core.charging_profiles.profiles import STATION_MAX, TX, Profile, Wire, misspelt, read, wire
 from routing.core.charging_profiles.store import Stored
 from routing.core.gate import Asked, DownCall, Reply
 from routing.core.lines import Line
@@ -35,7 +35,7 @@ IN_DOUBT = frozenset({"timeout", "lost"})
 def set_profile(state: State, turn: Turn, line: Line, asked: Asked, verdict: Verdict) -> None:
     """Take a SetChargingProfile."""
     at = wire(state.version, asked.action)
-    if not spans.find(asked.payload, at.profile):
+    if not spans.find(asked.payload, at.profile) and not misspelt(asked.payload):
         calls.submit(state, turn, asked, asked.payload)  # nothing to set: the charger's to refuse
         return
     profile = read(asked.payload, at)
@@ -60,7 +60,7 @@ def check_start(state: State, turn: Turn, line: Line, asked: Asked) -> str:
     if asked.action not in STARTS:
         return ""
     at = wire(state.version, asked.action)
-    if not spans.find(asked.payload, at.profile):
+    if not spans.find(asked.payload, at.profile) and not misspelt(asked.payload):
         return ""
     profile = read(asked.payload, at)
     if isinstance(profile, str):

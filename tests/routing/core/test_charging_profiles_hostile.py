@@ -122,6 +122,37 @@ def test_a_spoilt_call_touches_nobody_else(
             assert number not in kept
 
 
+@pytest.mark.parametrize(
+    ("action", "text"),
+    [
+        ("SetChargingProfile", '{"connectorId":0,"CsChargingProfiles":{@}}'),
+        ("SetChargingProfile", '{"ConnectorId":1,"connectorId":0,"csChargingProfiles":{@}}'),
+        ("SetChargingProfile", '{"connectorId":0,"csChargingProfiles":{"StackLevel":3,@}}'),
+        ("SetChargingProfile", '{"connectorId":0,"csChargingProfiles":{"CHARGINGPROFILEID":1,@}}'),
+        ("SetChargingProfile", '{"connectorId":0,"csChargingProfiles":{@,"chargingschedule":{}}}'),
+        ("SetChargingProfile", '{"connectorId":0,"csChargingProfiles":{@@}}'),
+        ("RemoteStartTransaction", '{"idTag":"A","ChargingProfile":{@}}'),
+        ("ClearChargingProfile", '{"chargingProfilePurpose":"TxDefaultProfile","Id":1000000}'),
+        ("ClearChargingProfile", '{"chargingProfilePurpose":"TxProfile","chargingprofilepurpose":"x"}'),
+    ],
+)
+@pytest.mark.parametrize("name", ["billing", "energy"])
+def test_what_a_careless_reader_would_see_is_not_passed_on(action: str, text: str, name: str) -> None:
+    world = World()
+    charger = Charger(world)
+    world.boot()
+    sets(world, "energy", 1, "Max")
+    world.commands.clear()
+    purpose = "ChargePointMaxProfile" if name == "energy" else "TxDefaultProfile"
+    made = json.dumps(profile("1.6", 5, purpose)["csChargingProfiles"])
+    text = text.replace("@@", made[1:-1].replace('"limit"', '"Limit": 63, "limit"'))
+    text = text.replace("@", made[1:-1])
+    world[name].say(f'[2,"m","{action}",{text}]')
+    assert world[name].answers[-1][2]["status"] in ("Rejected", "Unknown")
+    assert world.commands == []
+    assert len(charger.profiles) == 1
+
+
 @pytest.mark.parametrize("version", ["2.0.1", "2.1"])
 @settings(max_examples=60, deadline=None)
 @given(odd=ODD, twice=st.booleans(), place=st.integers(0, 60))
