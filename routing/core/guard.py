@@ -18,7 +18,7 @@ from routing.core.gate import Asked
 from routing.core.hosts import host_of, is_listed
 from routing.core.lines import Line
 from routing.core.payloads import integer, strings
-from routing.core.snapshot import Role, RouteSnapshot
+from routing.core.snapshot import Role, RouteSnapshot, Verdict
 from routing.core.state import State
 from routing.core.turn import Turn
 
@@ -210,11 +210,20 @@ def _of_vendor(state: State, line: Line, asked: Asked) -> str:
     for vendor in strings(asked.payload, "$.vendorId"):
         if allowed and vendor not in allowed:
             return f"guard: vendor {vendor[:60]!a} is not in data_vendors"
-        if not allowed and vendor != PLUG_AND_CHARGE:
+        if not allowed and vendor != PLUG_AND_CHARGE and not _is_permitted(line.route, vendor):
             names = [vendor, *strings(asked.payload, "$.messageId")]
             if objection := _first(_name_objection(name) for name in names):
                 return objection
     return ""
+
+
+def _is_permitted(route: RouteSnapshot, vendor: str) -> bool:
+    """Whether a permission names this very vendor: that is a list of those that are allowed, too."""
+    wanted = f"datatransfer:{vendor.strip().casefold()}"
+    return any(
+        verdict is Verdict.ALLOW and key.casefold() == wanted
+        for key, verdict in (*route.preset.items(), *route.permissions.items())
+    )
 
 
 def _of_availability(state: State, line: Line, asked: Asked) -> str:

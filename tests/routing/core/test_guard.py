@@ -350,6 +350,22 @@ def test_vendors_that_may_move_a_charger(payload: Any, vendors: tuple[str, ...],
 
 
 @pytest.mark.parametrize(
+    ("key", "reaches"),
+    [
+        ("DataTransfer:com.example.backend", True),
+        ("DataTransfer:COM.example.Backend", True),
+        ("DataTransfer:com.example.*", False),
+        ("DataTransfer", False),
+    ],
+)
+def test_a_permission_that_names_the_vendor_lists_it(key: str, reaches: bool) -> None:
+    world = World(route(1, "billing", Role.BILLING, {key: Verdict.ALLOW}))
+    world.boot()
+    world["billing"].call("DataTransfer", {"vendorId": "com.example.backend", "data": "x"})
+    assert ([frame[2] for frame in world.commands] == ["DataTransfer"]) is reaches
+
+
+@pytest.mark.parametrize(
     ("version", "payload", "objected"),
     [
         ("1.6", {"connectorId": 0, "type": "Inoperative"}, True),
