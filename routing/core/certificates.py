@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 
-from routing.core import spans
+from routing.core import spans, x509
 from routing.core.gate import DownCall, Reply
 from routing.core.lines import Line
 from routing.core.payloads import strings
@@ -22,6 +23,15 @@ SIGNED = frozenset({OF_CHARGER, "V2GCertificate", "V2G20Certificate"})
 
 HARMLESS = frozenset({"v2grootcertificate", "morootcertificate", "oemrootcertificate"})
 MANUFACTURER = "manufacturerrootcertificate"
+
+INSTALLED = "certificate"
+"""Kind under which is remembered who has installed what: ``<route>/<serial>``, with the issuer in hex."""
+
+MOST_INSTALLED = 50
+LONGEST_ISSUER = 2000
+
+ALGORITHMS = frozenset({"SHA256", "SHA384", "SHA512"})
+_NAMED_BY = ("hashAlgorithm", "issuerNameHash", "serialNumber")
 
 _HASHES = ("serialNumber", "issuerKeyHash", "issuerNameHash")
 _NO_HEX = re.compile(r"[^0-9a-f]+")
@@ -44,9 +54,45 @@ def delete_objection(state: State, line: Line, payload: str) -> str:
     for name in _HASHES:
         if any(_plain(value) in protected for value in strings(payload, f"$.certificateHashData.{name}")):
             return "guard: with this certificate the charger knows the proxy"
-    if line.route.role is not Role.BILLING:
-        return "guard: nobody knows whose certificate this is; Billing may delete it"
+    if line.route.role is not Role.BILLING and _installed(state, line.key, payload) is None:
+        return "guard: this backoffice has not installed this certificate"
     return ""
+
+
+def note_installed(state: State, turn: Turn, call: DownCall, reply: Reply) -> None:
+    """Where the charger has taken a certificate, whoever has sent it may delete it."""
+    asked = call.asked
+    if asked is None or not _is_accepted(reply) or len(state.all_remembered(INSTALLED)) >= MOST_INSTALLED:
+        return
+    found = x509.names("\n".join(strings(call.payload, "$.certificate")))
+    if found is not None and len(found.issuer) <= LONGEST_ISSUER:
+        state.remember(INSTALLED, f"{asked.route}/{found.serial}"[:255], found.issuer.hex(), turn)
+
+
+def note_deleted(state: State, turn: Turn, call: DownCall, reply: Reply) -> None:
+    """A certificate is gone from the charger, so whose it was does not matter any more."""
+    if _is_accepted(reply):
+        for route in state.lines:
+            if (key := _installed(state, route, call.payload)) is not None:
+                state.forget(INSTALLED, key, turn)
+
+
+def _installed(state: State, route: int, payload: str) -> str | None:
+    """Under which key it is remembered that a route has installed what these hashes name."""
+    data = {name: strings(payload, f"$.certificateHashData.{name}") for name in _NAMED_BY}
+    if any(len(values) != 1 for values in data.values()):
+        return None
+    (algorithm,), (name_hash,), (serial,) = data.values()
+    key = f"{route}/{_plain(serial)}"[:255]
+    row = state.remembered(INSTALLED, key)
+    if row is None or algorithm not in ALGORITHMS:
+        return None
+    issuer = hashlib.new(algorithm.lower(), bytes.fromhex(row.payload)).hexdigest()
+    return key if issuer == name_hash.strip().lower() else None
+
+
+def _is_accepted(reply: Reply) -> bool:
+    return reply.payload is not None and spans.value(reply.payload, "$.status") == "Accepted"
 
 
 def signed_objection(state: State, line: Line, payload: str) -> str:
@@ -72,7 +118,7 @@ def note_request(state: State, turn: Turn, received: Received) -> None:
 
 def note_signed(state: State, turn: Turn, call: DownCall, reply: Reply) -> None:
     """Where the charger has taken a certificate, what it asked for is done."""
-    if reply.payload is not None and spans.value(reply.payload, "$.status") == "Accepted":
+    if _is_accepted(reply):
         for kind in _types(call.payload):
             state.forget(KIND, kind, turn)
 

@@ -193,6 +193,8 @@ HANDLERS: dict[str, Handler] = {
 OBSERVERS: dict[str, tuple[Observer, ...]] = {
     **dict.fromkeys(leases.FLOWS, (leases.note,)),
     "CertificateSigned": (certificates.note_signed,),
+    "DeleteCertificate": (certificates.note_deleted,),
+    "InstallCertificate": (certificates.note_installed,),
     "CancelReservation": (reports.cancelled,),
     "ClearDisplayMessage": (display_messages.note_cleared,),
     "RequestBatterySwap": (reports.note_swap,),
