@@ -24,7 +24,7 @@ from routing.core.frames import CallError, CallResult, CallResultError
 from routing.core.lines import Item, Kind, Line, Phase
 from routing.core.payloads import BootAnswer, EventHead, Token, VerdictHead, integer, read, text
 from routing.core.rows import DeliveryDone
-from routing.core.state import ANSWERS_REMEMBERED, Received, State, Waiting
+from routing.core.state import Received, State, Waiting
 from routing.core.transactions import Transaction
 from routing.core.turn import Turn
 
@@ -56,11 +56,10 @@ def call_result(state: State, turn: Turn, line: Line, frame: CallResult) -> None
     if item.action == "StartTransaction":
         _learn_number(state, turn, line, item, frame.payload)
     elif item.action == "Authorize":
-        authorizing.vote(state, turn, line, item.exchange, frame.payload)
+        authorizing.vote(state, turn, line, item.exchange, frame.payload, frame.message_id)
     for one in waiting:
         _answer_charger(state, turn, one, frame.payload)
-        if state.version == "2.1":
-            _remember_use(state, one, frame.message_id)
+        replies.remember_use(state, one, frame.message_id)
     if not waiting and item.action in STARTS:
         _late_verdict(state, turn, line, item, frame.payload)
 
@@ -284,15 +283,6 @@ def _answer_charger(state: State, turn: Turn, waiting: Waiting, payload: str) ->
         replies.reply(state, turn, received, answer, rule or f"answered by {backoffice}")
     else:
         audit.charger_call(state, turn, received, "", "the charger has reconnected meanwhile", outcome="lost")
-
-
-def _remember_use(state: State, waiting: Waiting, message_id: str) -> None:
-    """Whose answer the charger got: it may complain about it (OCPP 2.1 part 4, CALLRESULTERROR)."""
-    used = state.used_answers
-    used.pop(waiting.received.call.message_id, None)
-    used[waiting.received.call.message_id] = (waiting.route, message_id)
-    if len(used) > ANSWERS_REMEMBERED:
-        del used[next(iter(used))]
 
 
 def charger_complains(state: State, turn: Turn, frame: CallResultError) -> None:

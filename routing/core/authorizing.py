@@ -90,13 +90,13 @@ def _ask_several(state: State, turn: Turn, received: Received, asked: tuple[Line
     _count(state, turn, waiting, ballot)
 
 
-def vote(state: State, turn: Turn, line: Line, exchange: int, answer: str) -> None:
-    """A backoffice has answered an Authorize, or has failed to (``answer`` is "")."""
+def vote(state: State, turn: Turn, line: Line, exchange: int, answer: str, message_id: str = "") -> None:
+    """A backoffice has answered an Authorize (its CALL's id), or has failed to (``answer`` is "")."""
     waiting = state.waiting.get(exchange)
     ballot = waiting.ballot if waiting is not None else None
     if waiting is None or ballot is None or line.key not in ballot.asked:
         return
-    ballot.votes[line.key] = Vote(answer, verdict_of(answer))
+    ballot.votes[line.key] = Vote(answer, verdict_of(answer), message_id)
     if ballot.acceptances and not ballot.all_must:
         ballot.closes = min(ballot.closes, turn.now + WINDOW)
         state.call_at(_timer(waiting), ballot.closes, partial(_close_late, exchange=exchange))
@@ -144,8 +144,9 @@ def _count(state: State, turn: Turn, waiting: Waiting, ballot: Ballot, *, closed
 def _announce(state: State, turn: Turn, waiting: Waiting, ballot: Ballot, outcome: Outcome) -> None:
     received = waiting.received
     if outcome.route is not None:
-        waiting.route = outcome.route
-        answer = taken(state, turn, waiting, ballot.votes[outcome.route].payload)
+        waiting.route, chosen = outcome.route, ballot.votes[outcome.route]
+        answer = taken(state, turn, waiting, chosen.payload)
+        replies.remember_use(state, waiting, chosen.message_id)
         return replies.reply(state, turn, received, answer, f"answered by {_name(state, outcome.route)}")
     if outcome.blocked is None:
         return replies.unanswered(state, turn, received, waiting.card, "nobody who was asked has answered")

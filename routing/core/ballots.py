@@ -9,10 +9,14 @@ WINDOW = 0.3
 
 
 class Vote(msgspec.Struct, frozen=True, gc=False):
-    """What a backoffice says of the card: its whole answer and the status in it, both "" where none came."""
+    """What a backoffice says of the card: its whole answer and the status in it, both "" where none came.
+
+    ``message_id`` is that of the CALL which it answers.
+    """
 
     payload: str = ""
     status: str = ""
+    message_id: str = ""
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):

@@ -64,3 +64,14 @@ def wait_for_several(state: State, received: Received, ballot: Ballot, card: str
     state.waiting[received.exchange] = waiting
     state.wake_at(ballot.closes)
     return waiting
+
+
+def remember_use(state: State, waiting: Waiting, message_id: str) -> None:
+    """Whose answer the charger got: it may complain about it (OCPP 2.1 part 4, CALLRESULTERROR)."""
+    if state.version != "2.1":
+        return
+    used = state.used_answers
+    used.pop(waiting.received.call.message_id, None)
+    used[waiting.received.call.message_id] = (waiting.route, message_id)
+    if len(used) > ANSWERS_REMEMBERED:
+        del used[next(iter(used))]

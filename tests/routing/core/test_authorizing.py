@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -275,3 +276,18 @@ def test_where_none_of_them_is_there_billing_decides(strategy: Any) -> None:
     world["billing"].behave = says("Expired")
     assert authorize(world) == {"status": "Expired"}
     assert asked(world) == ["billing"]
+
+
+@pytest.mark.parametrize("strategy", [RACE, ALL], ids=str)
+def test_a_complaint_about_the_answer_goes_to_whose_it_was(strategy: Any) -> None:
+    world = world_of(version="2.1", **strategy)
+    world["billing"].behave = says("Blocked")
+    authorize(world, message_id="a")
+    asked_as = json.loads(world["billing"].frames[-1])[1]
+    world.frame('[5,"a","FormatViolation","no",{}]')
+    complaints = [json.loads(f) for f in world["billing"].frames if f.startswith("[5")]
+    if strategy is ALL:
+        assert complaints == [[5, asked_as, "FormatViolation", "no", {}]]
+    else:
+        assert complaints == []
+        assert any(f.startswith("[5") for f in world["energy"].frames)
