@@ -84,15 +84,15 @@ async def test_commands_at_the_same_moment_with_the_same_message_id(site: Site) 
     identity = site.identity()
     await site.configure(identity)
     charger = await site.booted(identity)
-    known = {"key": ["HeartbeatInterval"]}
-    unknown = {"key": ["NoSuchKey"]}
+    known = {"key": ["ConnectionTimeOut"]}
+    unknown = {"key": ["NoSuchSetting"]}
     first, second = await asyncio.gather(
         billing.call(identity, "GetConfiguration", known, message_id="same"),
         energy.call(identity, "GetConfiguration", unknown, message_id="same"),
     )
     assert (first.message_id, second.message_id) == ("same", "same")
-    assert [key["key"] for key in first.payload["configurationKey"]] == ["HeartbeatInterval"]
-    assert second.payload["unknownKey"] == ["NoSuchKey"]
+    assert [key["key"] for key in first.payload["configurationKey"]] == ["ConnectionTimeOut"]
+    assert second.payload["unknownKey"] == ["NoSuchSetting"]
     for backoffice in (billing, energy):
         assert sum(e.frame_type == 3 for e in backoffice.record(identity) if e.direction == "received") == 1
     frames = [e for e in charger.record if "GetConfiguration" in (e.action, e.action)]
