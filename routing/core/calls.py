@@ -348,8 +348,17 @@ def _end_outstanding(
     call, state.gate.outstanding = state.gate.outstanding, None
     if call is None:
         return
+    _withhold(state, call)
     audit.commanded(state, turn, call, "", text, outcome)
     _end(state, turn, call, condition, words, outcome, text)
+
+
+def _withhold(state: State, call: DownCall) -> None:
+    """What still waits for the store when its time is over is never sent: another CALL is next."""
+    for waiting in state.gates.values():
+        frame = frames.call(call.message_id, call.action, call.payload)
+        if frame in waiting:
+            waiting.remove(frame)
 
 
 def _end(

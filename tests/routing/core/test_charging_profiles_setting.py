@@ -463,6 +463,20 @@ def test_what_is_set_again_at_once_is_not_in_doubt(name: str) -> None:
     assert [row.closed for row in world.database.identifiers.values()] == [None]
 
 
+def test_what_could_not_be_stored_in_time_is_never_sent() -> None:
+    world, charger = world_of()
+    world.commit_at_once = False
+    world["energy"].call("SetChargingProfile", profile("1.6", 1, "Max"), "m")
+    world.wait(60)
+    assert world["energy"].answers[-1][:3] == [4, "m", "GenericError"]
+    assert world.commands == []
+    world.commit_at_once = True
+    world.commit()
+    world.wait(400)
+    assert [frame[2] for frame in world.commands] == ["ClearChargingProfile"]
+    assert charger.profiles == {}
+
+
 def test_a_replacement_in_doubt_becomes_what_its_owner_knows() -> None:
     world, charger = world_of()
     sets(world, "energy", 1, "Max", limit=10.0)
