@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 
 from routing.core import actions, spans
+from routing.core.secrecy import PATTERN, is_secret
 
 HIDDEN = '"***"'
-
-SECRET = re.compile(r"pass(w|phrase|code|key|$)|pw-|pwd|secret|auth.*key|key$|token|psk|pin$", re.IGNORECASE)
-"""Names of configuration keys and variables whose value nobody is to read."""
 
 VARIABLE = ("$.component.name", "$.component.instance", "$.variable.name", "$.variable.instance")
 
@@ -44,7 +42,7 @@ _LOOSE_VALUE = re.compile(
     r'("(?:value|attributeValue|\w*(?:password|secret))"\s*:\s*)(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[^,}\]"]++)',
     re.IGNORECASE | re.DOTALL,
 )
-_LOOSE_SECRET = re.compile(rf"\\u|{SECRET.pattern.replace('$', '')}", re.IGNORECASE)
+_LOOSE_SECRET = re.compile(rf"\\u|{PATTERN.replace('$', '')}", re.IGNORECASE)
 
 
 def frame(action: str, payload: str, text: str) -> str:
@@ -60,7 +58,7 @@ def frame(action: str, payload: str, text: str) -> str:
 
 def told(action: str, text: str) -> str:
     """A frame in which the charger tells its configuration, as it may be kept."""
-    if action not in LISTS or not ("\\u" in text or any(map(SECRET.search, set(_NAMED.findall(text))))):
+    if action not in LISTS or not ("\\u" in text or any(map(is_secret, set(_NAMED.findall(text))))):
         return text
     items, names, value = LISTS[action]
     for item in spans.find(text, items):
@@ -101,7 +99,7 @@ def _items(payload: str) -> str:
 def _hidden(payload: str, names: tuple[str, ...], value: str) -> str:
     """The payload without the value, where any of the names is a secret's."""
     found = (name for path in names for name in spans.find(payload, path))
-    if any(SECRET.search(_name(token)) for token in found):
+    if any(is_secret(_name(token)) for token in found):
         return spans.patch(payload, {value: HIDDEN})
     return payload
 

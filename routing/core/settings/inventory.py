@@ -12,7 +12,8 @@ from routing.core import monitoring, payloads, reports, spans
 from routing.core.frames import quote
 from routing.core.lines import Line
 from routing.core.payloads import Lenient
-from routing.core.settings import elements, items, keys, learning, views, wishes
+from routing.core.secrecy import is_secret
+from routing.core.settings import elements, items, learning, views, wishes
 from routing.core.settings.items import ACTUAL, Head, Named
 from routing.core.state import Received, State
 from routing.core.turn import Turn
@@ -71,7 +72,7 @@ def _read(payload: str) -> list[_Reported] | None:
 
 def _differs(state: State, line: Line, reported: _Reported) -> bool:
     item = Named("", reported)
-    if keys.is_secret(item.name) or any(map(_is_write_only, reported.variableAttribute)):
+    if is_secret(item.name) or any(map(_is_write_only, reported.variableAttribute)):
         return True
     own = views.own_value(state, line, item)
     return own is not None and any(_is_other(attribute, own) for attribute in reported.variableAttribute)
@@ -88,7 +89,7 @@ def _is_write_only(attribute: _Attribute) -> bool:
 
 def _shown(state: State, line: Line, token: str) -> str:
     item = items.named(token)
-    secret = keys.is_secret(item.name if item is not None else token)
+    secret = is_secret(item.name if item is not None else token)
     own = None if item is None else views.own_value(state, line, item)
     return elements.edited(token, "$.variableAttribute", lambda part: _attribute(part, own, secret=secret))
 
@@ -111,14 +112,14 @@ def events(state: State, turn: Turn, line: Line, received: Received) -> str | No
         heads = _EVENTS.decode(payload).eventData
     except _UNREADABLE:
         heads = None
-    if heads is not None and not any(keys.is_secret(Named("", head).name) for head in heads):
+    if heads is not None and not any(is_secret(Named("", head).name) for head in heads):
         return payload
     return elements.edited(payload, "$.eventData", _event)
 
 
 def _event(token: str) -> str:
     item = items.named(token)
-    if not keys.is_secret(item.name if item is not None else token):
+    if not is_secret(item.name if item is not None else token):
         return token
     return spans.patch(token, {"$.actualValue": '""'})
 

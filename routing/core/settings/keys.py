@@ -6,7 +6,6 @@ differently from the standard (``ConnectionTimeout``). A variable of 2.x is ``Co
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
@@ -165,18 +164,3 @@ def table(ocpp_version: str) -> tuple[Setting, ...]:
 def of_version(names: tuple[str, str], ocpp_version: str) -> str:
     """Which of a pair of names (1.6, 2.x) this version uses."""
     return names[0 if ocpp_version == "1.6" else 1]
-
-
-_SECRET = re.compile(
-    r"passw|passphrase|passcode|pass$|pwd|(?:^|[._-])pw(?:$|[._-])|secret|psk|credential|auth.*key|private.?key"
-    r"|(?<!public)(?<!public[ ._-])key[ 0-9\[\]._-]*$|token$|sim.?pin|pin.?code|(?:^|[._-])pin$",
-    re.IGNORECASE,
-)
-
-
-def is_secret(name: str) -> bool:
-    """Whether the value of a key (or ``Component.Variable``) is for nobody to read.
-
-    Public keys of meters and counts of keys are none: people need them to check what was billed.
-    """
-    return bool(_SECRET.search(name.strip()))

@@ -12,6 +12,7 @@ from routing.core import calls, metering, payloads, policy, spans
 from routing.core.frames import quote
 from routing.core.gate import Asked, DownCall, Reply
 from routing.core.lines import Line
+from routing.core.secrecy import is_secret
 from routing.core.settings import elements, items, keys, learning, virtual, wishes
 from routing.core.settings.items import ACTUAL, Named
 from routing.core.settings.keys import Kind
@@ -31,14 +32,14 @@ FROM_HERE = "proxy: each backoffice has its own value"
 def get_configuration(state: State, turn: Turn, line: Line, asked: Asked, verdict: Verdict) -> None:
     """Take a GetConfiguration. The charger is not asked for secrets, nor where the proxy knows it all."""
     named = [_text(token) for token in spans.find(asked.payload, "$.key[]")]
-    secrets = [key for key in named if keys.is_secret(key)]
+    secrets = [key for key in named if is_secret(key)]
     own = {key for key in named if _is_own(state, line, key)}
     if named and len(secrets) + len(own) == len(named):
         payload = _with_unknown(_with_own(state, line, "{}", named), secrets)
         return calls.answer(state, turn, asked, payload, FROM_HERE)
     payload = asked.payload
     if secrets:
-        payload = elements.edited(payload, "$.key", lambda t: None if keys.is_secret(_text(t)) else t)
+        payload = elements.edited(payload, "$.key", lambda t: None if is_secret(_text(t)) else t)
 
     def answered(state: State, turn: Turn, call: DownCall, reply: Reply) -> None:
         _configuration(state, turn, call, reply, named, secrets)
@@ -65,7 +66,7 @@ def _configuration(
 def _shown_key(state: State, line: Line, token: str) -> str | None:
     """One key as this route reads it, None for a secret."""
     names = [_text(name) for name in spans.find(token, "$.key")]
-    if any(keys.is_secret(name) for name in names):
+    if any(is_secret(name) for name in names):
         return None
     own = virtual.shown(state, line, keys.find(state.version, names[-1]).name) if names else None
     if own is None or own == member(token, "$.value"):
@@ -94,9 +95,7 @@ def _with_own(state: State, line: Line, payload: str, named: list[str]) -> str:
 
 def _own_values(state: State, line: Line) -> dict[str, str]:
     """The virtual settings that a route has a value for."""
-    names = (
-        s.name for s in keys.table(state.version) if s.kind is Kind.VIRTUAL and not keys.is_secret(s.name)
-    )
+    names = (s.name for s in keys.table(state.version) if s.kind is Kind.VIRTUAL and not is_secret(s.name))
     return {name: value for name in names if (value := virtual.shown(state, line, name)) is not None}
 
 
@@ -132,7 +131,7 @@ def get_variables(state: State, turn: Turn, line: Line, asked: Asked, verdict: V
 
 def _from_here(state: State, line: Line, asked: Asked, item: Named) -> str:
     """The result for an item that the charger need not be asked for, "" where it has to be."""
-    if keys.is_secret(item.name) or policy.decide_item(asked.row, line.route, item.name)[0] is Verdict.DENY:
+    if is_secret(item.name) or policy.decide_item(asked.row, line.route, item.name)[0] is Verdict.DENY:
         return item.result("Rejected")
     setting = keys.find(state.version, item.name)
     if setting.kind is not Kind.VIRTUAL or item.attribute != ACTUAL:
@@ -171,8 +170,8 @@ def _shown_result(state: State, line: Line, token: str) -> str:
     """One result as this route reads it."""
     item = items.named(token)
     if item is None:
-        return spans.patch(token, {"$.attributeValue": None}) if keys.is_secret(token) else token
-    if keys.is_secret(item.name):
+        return spans.patch(token, {"$.attributeValue": None}) if is_secret(token) else token
+    if is_secret(item.name):
         return item.result("Rejected")
     own = own_value(state, line, item)
     if own is None or spans.value(token, "$.attributeStatus") != "Accepted":

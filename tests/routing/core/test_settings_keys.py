@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from routing.core.settings.keys import Kind, find, is_secret, table
+from routing.core.secrecy import is_secret
+from routing.core.settings.keys import Kind, find, table
 
 
 @pytest.mark.parametrize(
