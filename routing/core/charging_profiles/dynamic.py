@@ -33,6 +33,8 @@ def update(state: State, turn: Turn, line: Line, asked: Asked, verdict: Verdict)
 
 def answered(state: State, question: str, payload: str) -> str:
     """The answer to a PullDynamicScheduleUpdate, within the static limit."""
+    if limits.static(state.snapshot) is not None and misspelt(payload, *spans.find(payload, UPDATE)):
+        return '{"status":"Rejected"}'
     return lowered(state, whole(question, ID), payload)
 
 

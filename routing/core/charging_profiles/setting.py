@@ -95,6 +95,9 @@ def _objection(state: State, line: Line, profile: Profile, at: Wire, asked: Aske
         return "a TxProfile is for one connector"
     if profile.purpose == TX and not profile.transaction and _sole_transaction(state, profile) is None:
         return "a TxProfile names its transaction"
+    is_named = profile.purpose == TX and state.version == "1.6" and profile.transaction
+    if is_named and rewriting.named_transaction(state, line, asked.row, asked.payload) is None:
+        return "a transaction that this backoffice was never given"
     return _not_in_place(state, line, profile, at, asked)
 
 

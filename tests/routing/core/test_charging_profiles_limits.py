@@ -322,6 +322,21 @@ def test_an_update_that_the_charger_asks_for_stays_below_the_limit() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("answer", "heard"),
+    [
+        ({"status": "Accepted", "scheduleUpdate": {"limit": 1, "Limit": 63}}, {"status": "Rejected"}),
+        ({"status": "Rejected"}, {"status": "Rejected"}),
+        ({}, {}),
+    ],
+)
+def test_an_odd_answer_does_not_lift_the_limit(answer: Any, heard: Any) -> None:
+    world, _ = world_of("2.1", max_current=16)
+    sets(world, "energy", 1, "Max", chargingProfileKind="Dynamic")
+    world["energy"].behave = lambda b, m, a, p: b.result(m, answer)
+    assert world.call("PullDynamicScheduleUpdate", {"chargingProfileId": 1_000_000})[2] == heard
+
+
 def test_nobody_updates_the_limit_itself() -> None:
     world, _ = world_of("2.1", max_current=16)
     for name in ("billing", "energy"):
