@@ -11,7 +11,7 @@ from django.contrib import admin
 from django.contrib.admin.utils import get_deleted_objects
 from django.core.paginator import Paginator
 from django.db import models
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.utils.functional import cached_property
 
 from accounts.querysets import OwnedQuerySet
@@ -67,6 +67,13 @@ class OwnedAdmin(_ModelAdmin[ModelT]):
     def get_queryset(self, request: HttpRequest) -> Any:
         rows: Any = super().get_queryset(request)
         return rows.visible_to(request.user)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """What the user may not see is not there: 404, where the stock admin leads back to its index."""
+        found = super().get_object(request, object_id, from_field)
+        if found is None:
+            raise Http404(f"there is no {self.opts.verbose_name} with this number")
+        return found
 
     def has_change_permission(self, request: HttpRequest, obj: ModelT | None = None) -> bool:
         return super().has_change_permission(request, obj) and (obj is None or may_change(request, obj))

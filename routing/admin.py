@@ -21,6 +21,7 @@ from routing.models import (
     ConfigChange,
     DefaultRoute,
     Delivery,
+    Identifier,
     LatestValue,
     Message,
     Route,
@@ -355,6 +356,16 @@ class LatestValueAdmin(ReadOnlyAdmin[LatestValue]):
         """Cards are keys of what is kept about them."""
         hidden = [] if obj is None or sees_cards(request, obj) else ["key", "payload"]
         return [field for field in ("charger", "kind", "key", "payload", "at") if field not in hidden]
+
+
+@admin.register(Identifier)
+class IdentifierAdmin(ReadOnlyAdmin[Identifier]):
+    """Which number at the charger stands for which number of a backoffice."""
+
+    list_display = ["charger", "kind", "route", "route_identifier", "charger_identifier", "created", "closed"]
+    list_select_related = ["charger", "route__charger", "route__backoffice"]
+    list_filter = ["kind"]
+    search_fields = ["charger__identity", "route_identifier", "charger_identifier"]
 
 
 @admin.register(ChargerSession)

@@ -26,6 +26,7 @@ from routing.models import (
     DefaultRoute,
     Delivery,
     GuardOverride,
+    Identifier,
     LatestValue,
     Message,
     PermissionPreset,
@@ -83,6 +84,9 @@ def world(name: str) -> SimpleNamespace:
         RouteState.objects.create(route=route, state="connected", since=NOW, last_error=name),
         GuardOverride.objects.create(route=route, until=NOW, reason=name, by=name),
         Alarm.objects.create(charger=charger, kind=name, text=name, raised=NOW),
+        charger.identifiers.create(
+            route=route, kind="request", charger_identifier=name, route_identifier=name, created=NOW
+        ),
         RuntimeProcess.objects.create(id=name, beat_at=NOW),
         ConfigChange.objects.latest("id"),
     ]  # fmt: skip
@@ -164,9 +168,7 @@ def test_an_installer_opens_no_row_of_another_organisation(model, page, method, 
     response = getattr(installer, method)(
         address(model, page, row.pk), {"post": "yes"} if method == "post" else {}
     )
-    assert response.status_code in (302, 403, 404)
-    if response.status_code == 302:
-        assert "/change/" not in response.url
+    assert response.status_code in (403, 404)
     assert type(row).objects.filter(pk=row.pk).exists()
 
 
@@ -174,7 +176,7 @@ KEPT = {GuardOverride}
 """What is given and taken back, but never removed."""
 
 OWN = {Charger, Backoffice, Route, Connector, Transaction, RouteTransaction, Message, Delivery}
-OWN |= {Alarm, Card, GuardOverride, LatestValue, ChargerSession, RouteState, PermissionPreset}
+OWN |= {Identifier, Alarm, Card, GuardOverride, LatestValue, ChargerSession, RouteState, PermissionPreset}
 
 
 @each_model

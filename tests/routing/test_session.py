@@ -6,11 +6,10 @@ import json
 import pytest
 from django.db import DatabaseError
 
-from routing import session as session_module
 from routing.bus import Attach
 from routing.core.decisions import Memory
 from routing.core.snapshot import ChargerSnapshot
-from routing.links import DialTarget
+from routing.links import DialTarget, LinkListener
 from routing.session import Session
 from tests.routing.core.harness import BILLING
 
@@ -42,6 +41,9 @@ class Link:
         self.sent.append(text)
 
     def close(self, code, reason):
+        pass
+
+    def set_ping(self, seconds):
         pass
 
 
@@ -78,6 +80,10 @@ def session_with(store):
         return [], False
 
     link = Link()
+
+    def dial(target: DialTarget, ocpp_version: str, listener: LinkListener) -> Link:
+        return link
+
     target = DialTarget(route=1, charger=1, backoffice="billing", url="ws://x/CP-1", username="CP-1")
     session = Session(
         loop=asyncio.get_running_loop(),
@@ -86,7 +92,7 @@ def session_with(store):
         memory=Memory(),
         epoch=1,
         writer=Writer(),
-        dial=lambda *arguments: link,
+        dial=dial,
         load_deliveries=no_deliveries,
         set_password=store.set_password,
     )
@@ -133,7 +139,7 @@ async def test_a_database_that_fails_is_asked_again(monkeypatch, caplog):
     store = Store(faults=2)
     session, _ = session_with(store)
     store.go_on.set()
-    monkeypatch.setattr(session_module.asyncio, "sleep", at_once)
+    monkeypatch.setattr(asyncio, "sleep", at_once)
     give(session, KEYS[0])
     async with asyncio.timeout(10):
         while not store.kept:
