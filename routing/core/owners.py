@@ -12,8 +12,17 @@ def energy_owner(state: State) -> Line | None:
 
     Source: ocpp-semantics 3.9 (energy owner) and 6.
     """
-    for role in (Role.ENERGY, Role.CONTROL):
-        for line in state.lines.values():
-            if line.route.role is role:
-                return line
-    return state.billing
+    return _first(state, Role.ENERGY) or _first(state, Role.CONTROL) or state.billing
+
+
+def car_needs_owner(state: State) -> Line | None:
+    """The route that answers for what a car needs: role energy, else Billing.
+
+    Who says *Accepted* sends a profile for the session, and a control route may not (``split``).
+    Source: ocpp-semantics 2.3, NotifyEVChargingNeeds.
+    """
+    return _first(state, Role.ENERGY) or state.billing
+
+
+def _first(state: State, role: Role) -> Line | None:
+    return next((line for line in state.lines.values() if line.route.role is role), None)

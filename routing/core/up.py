@@ -97,7 +97,7 @@ def _answerer(state: State, turn: Turn, received: Received) -> Line | None:
         if is_held and owner is None:
             return None
     if received.row.answer is Answer.ENERGY_OWNER:
-        owner = owners.energy_owner(state)
+        owner = owners.car_needs_owner(state)
     line = owner or state.billing
     return line if line is not None and not (line.why_silent or line.why_not_accepted) else None
 

@@ -99,11 +99,6 @@ def test_what_may_be_replaced_is_answered_without_waiting_for_the_store(version:
     assert world.call(row.action, {}, "m") == [3, "m", {}]
 
 
-def asked_of(row: Up) -> str:
-    """Who answers: the control route manages the energy here, Billing all else."""
-    return "energy" if row.answer is Answer.ENERGY_OWNER else "billing"
-
-
 @named(ASKED)
 def test_the_owners_answer_reaches_the_charger_and_only_the_owners(version: str, row: Up) -> None:
     world = booted(version, row.action)
@@ -115,7 +110,7 @@ def test_the_owners_answer_reaches_the_charger_and_only_the_owners(version: str,
 
     for backoffice in world.backoffices.values():
         backoffice.behave = other
-    world[asked_of(row)].behave = lambda b, m, a, p: b.result(m, mine)
+    world["billing"].behave = lambda b, m, a, p: b.result(m, mine)
     assert world.call(row.action, PAYLOADS.get(row.action, {}), "m") == [3, "m", mine]
     assert len(world.to_charger) == 1
 
@@ -124,7 +119,7 @@ def test_the_owners_answer_reaches_the_charger_and_only_the_owners(version: str,
 @pytest.mark.parametrize("trouble", ["silent", "away", "rude", "lost"])
 def test_the_fallback_of_every_action_that_is_asked(version: str, row: Up, trouble: str) -> None:
     world = booted(version, row.action)
-    owner = world[asked_of(row)]
+    owner = world["billing"]
     if trouble == "away":
         owner.lose()
     elif trouble == "rude":
