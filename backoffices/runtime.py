@@ -31,6 +31,7 @@ from routing.core.snapshot import OCPP_VERSIONS, ChargerSnapshot
 from routing.links import Dial, DialTarget
 from routing.models import ChargerSession, Route, RuntimeProcess
 from routing.session import RowWriter, Session
+from routing.thinning import thin_deliveries
 
 logger = logging.getLogger(__name__)
 
@@ -256,6 +257,7 @@ class Runtime:
             dial=self._dial,
             load_deliveries=self._load_deliveries,
             set_password=self._set_password,
+            thin_deliveries=lambda route, after: self._threads.run(thin_deliveries, route, after),
         )
         live = self._live[charger] = Live(session, targets)
         return live

@@ -53,6 +53,7 @@ from routing.models import (
     RuntimeProcess,
     Transaction,
 )
+from routing.thinning import count_waiting
 
 log = logging.getLogger(__name__)
 
@@ -242,6 +243,7 @@ def load_memory(charger: int) -> Memory:
         route_transactions=_route_transactions(charger, [row.id for row in transactions]),
         deliveries=deliveries,
         more=more,
+        waiting=count_waiting(more) if more else {},
         last_seq=_last_seq(charger),
         last_proxy_transaction_id=_last_proxy_transaction_id(charger),
         identifiers=_identifiers(charger),

@@ -29,6 +29,7 @@ from routing.core.decisions import (
     Report,
     SetPing,
     Store,
+    Thin,
     ToBackoffice,
     ToCharger,
 )
@@ -74,6 +75,10 @@ LoadDeliveries = Callable[[int, int, int], Awaitable[tuple[list[DeliveryRow], bo
 """``(route, after, limit)``: waiting deliveries in order, and whether there are more."""
 
 
+ThinDeliveries = Callable[[int, int], Awaitable[tuple[int, int]]]
+"""``(route, after)``: leave out what may go behind ``after``; how many, and of how many characters."""
+
+
 SetPassword = Callable[[int, bytes], Awaitable[None]]
 """``(route, password)``: have this route dialled with another password from now on."""
 
@@ -111,6 +116,7 @@ class Session:
         dial: Dial,
         load_deliveries: LoadDeliveries,
         set_password: SetPassword,
+        thin_deliveries: ThinDeliveries,
     ) -> None:
         self.charger = snapshot.key
         self.identity = snapshot.identity
@@ -122,6 +128,7 @@ class Session:
         self._dial = dial
         self._load_deliveries = load_deliveries
         self._set_password = set_password
+        self._thin_deliveries = thin_deliveries
         self._new_passwords: dict[int, bytes] = {}
         self._held: dict[int, list[str]] = {}
         self._links: dict[int, Link] = {}
@@ -267,6 +274,8 @@ class Session:
                         self._attachment.socket.send(decision.text)
                 case Load():
                     self._load(decision)
+                case Thin(route, after):
+                    self._start(self._thin(route, after))
                 case OpenLink(route, version):
                     self._open(route, version)
                 case CloseLink(route, code, reason):
@@ -336,6 +345,15 @@ class Session:
         if (link := self._links.get(route)) is not None:
             for text in held:
                 link.send(text)
+
+    async def _thin(self, route: int, after: int) -> None:
+        try:
+            await self._writer.flush()
+            dropped, size = await self._thin_deliveries(route, after)
+        except DatabaseError as error:
+            logger.warning("%s: cannot thin what waits, later then: %s", self.identity, error)
+            dropped, size = 0, 0
+        self._carry_out(self._machine.thinned(route, dropped, size, now(), utcnow()))
 
     async def _load_and_feed(self, load: Load) -> None:
         while True:

@@ -18,12 +18,11 @@ from routing.core import (
 )
 from routing.core.actions import Queue
 from routing.core.charging_profiles import dynamic
-from routing.core.dispatch import failed
+from routing.core.dispatch import delivered, failed
 from routing.core.errors import Condition, read_code
 from routing.core.frames import CallError, CallResult, CallResultError
 from routing.core.lines import Item, Kind, Line, Phase
 from routing.core.payloads import BootAnswer, EventHead, Token, VerdictHead, integer, read, text
-from routing.core.rows import DeliveryDone
 from routing.core.state import Received, State, Waiting
 from routing.core.transactions import Transaction
 from routing.core.turn import Turn
@@ -47,7 +46,7 @@ def call_result(state: State, turn: Turn, line: Line, frame: CallResult) -> None
     audit.copy(state, turn, line, item, frame.text, "answered")
     waiting = _waiting_for(state, line, item)
     if item.kind is Kind.DELIVERY:
-        turn.store(DeliveryDone(charger=state.snapshot.key, route=line.key, seq=item.seq))
+        delivered(state, turn, line, item)
     elif item.kind is Kind.BOOT:
         relayed = any(_is_heard(state, one) for one in waiting)
         _boot_answered(state, turn, line, frame.payload, relayed=relayed)
@@ -215,7 +214,7 @@ def _stop_sending(state: State, turn: Turn, line: Line, item: Item, answer: str,
     line.unsupported |= {item.action}
     turn.touched.add(line.key)
     audit.copy(state, turn, line, item, answer, "error", code=code, rule="not supported: not sent again")
-    turn.store(DeliveryDone(charger=state.snapshot.key, route=line.key, seq=item.seq))
+    delivered(state, turn, line, item)
 
 
 def _waiting_for(state: State, line: Line, item: Item) -> list[Waiting]:

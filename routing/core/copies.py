@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from routing.core import leases, metering, monitoring, reports, streams
+from routing.core import leases, metering, monitoring, reports, streams, thinning
 from routing.core.actions import Queue, Receives, Up
 from routing.core.binding import is_hidden
 from routing.core.charging_profiles import reading
+from routing.core.decisions import DELIVERY_WINDOW
 from routing.core.lines import Item, Kind, Line, Phase
 from routing.core.payloads import StatusHead, integer, read
 from routing.core.replies import STORED
@@ -109,6 +110,8 @@ def store_delivery(
     made.number = received.number
     turn.store(delivery_row(state, line.key, received, made.payload))
     line.deliver(made)
+    if line.waiting > DELIVERY_WINDOW:
+        thinning.watch(state, turn, line)
     turn.touched.add(line.key)
 
 

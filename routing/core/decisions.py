@@ -46,6 +46,17 @@ class Load(msgspec.Struct, frozen=True, gc=False):
     limit: int
 
 
+class Thin(msgspec.Struct, frozen=True, gc=False):
+    """Leave out some of the waiting deliveries of ``route`` with a seq above ``after``.
+
+    ``routing.core.thinning`` says which. Everything stored so far is committed first. Answer with
+    ``thinned``.
+    """
+
+    route: int
+    after: int
+
+
 class OpenLink(msgspec.Struct, frozen=True, gc=False):
     """Keep a link of this route open with exactly this OCPP version, redialling on its own."""
 
@@ -102,6 +113,7 @@ Decision = (
     | ToBackoffice
     | Store
     | Load
+    | Thin
     | OpenLink
     | CloseLink
     | CloseCharger
@@ -118,6 +130,7 @@ class Memory(msgspec.Struct, kw_only=True):
     ``deliveries``: per route the first waiting ones in order, at most ``DELIVERY_WINDOW``;
     ``more``: the routes that have further ones. ``last_seq``: the highest seq of any delivery or
     message. ``last_proxy_transaction_id``: the highest number that the proxy itself gave (1.6).
+    ``waiting``: of the routes in ``more`` how many wait in all, and the characters of their payloads.
     ``registrations``: per route what its backoffice last answered to a boot. ``identifiers``: open ones
     and those closed as long ago as they are remembered, oldest first. ``alarms``: those that last.
     """
@@ -130,6 +143,7 @@ class Memory(msgspec.Struct, kw_only=True):
     last_seq: int = 0
     last_proxy_transaction_id: int = 0
     registrations: dict[int, str] = {}
+    waiting: dict[int, tuple[int, int]] = {}
     identifiers: list[IdentifierRow] = []
     alarms: list[AlarmRow] = []
 

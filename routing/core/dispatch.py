@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from routing.core import actions, audit, frames, repairs
+from routing.core import actions, audit, frames, repairs, thinning
 from routing.core.binding import bind
 from routing.core.decisions import DELIVERY_WINDOW, Load, Report
 from routing.core.lines import NEVER, Item, Kind, Line, Phase
@@ -63,7 +63,15 @@ def _of_another_version(state: State, item: Item) -> str:
 def _not_for_this_route(state: State, turn: Turn, line: Line, item: Item) -> None:
     audit.copy(state, turn, line, item, "", "dropped", rule="nothing in it is for this route")
     if item.kind is Kind.DELIVERY:
-        turn.store(DeliveryDone(charger=state.snapshot.key, route=line.key, seq=item.seq))
+        delivered(state, turn, line, item)
+
+
+def delivered(state: State, turn: Turn, line: Line, item: Item) -> None:
+    """A delivery is over: its row goes."""
+    turn.store(DeliveryDone(charger=state.snapshot.key, route=line.key, seq=item.seq))
+    line.settled(item)
+    if state.alarms and line.waiting <= 0:
+        thinning.delivered(state, turn, line)
 
 
 def heartbeat(state: State, turn: Turn, line: Line) -> None:
@@ -140,6 +148,7 @@ def failed(
         item.not_before = turn.now + options.retry_interval * item.attempts
         line.give_back(item)
         return
+    line.settled(item)
     words = f"gave up {item.action} after {item.attempts} tries: {error}"
     set_link(state, turn, line, line.link, words)
     turn.emit(Report("dead_letter", f"{line.route.backoffice}: {words}"))

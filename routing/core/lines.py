@@ -140,6 +140,8 @@ class Item:
 class Line:
     """Queues and state of one route. Times are monotonic seconds.
 
+    ``waiting`` and ``waiting_bytes``: deliveries here and in the database, and the length of their
+    payloads; ``thin_from``: from how many on they may be thinned, None while they are being.
     ``held``: this backoffice has accepted the charger, but Billing makes it wait.
 
     Order of sending: the boot; then CALLs that somebody waits for; then statuses and deliveries in
@@ -173,9 +175,12 @@ class Line:
         "route",
         "statuses",
         "taken_up_to",
+        "thin_from",
         "timeouts",
         "unsupported",
         "urgent",
+        "waiting",
+        "waiting_bytes",
         "wanted",
     )
 
@@ -201,6 +206,9 @@ class Line:
         self.loading = False
         self.taken_up_to = 0
         self.newest = 0
+        self.waiting = 0
+        self.waiting_bytes = 0
+        self.thin_from: int | None = 0
         self.load_mark = 0
         self.outstanding: Item | None = None
         self.overdue = False
@@ -259,11 +267,18 @@ class Line:
     def deliver(self, item: Item) -> None:
         """Queue a stored delivery; beyond the window it waits in the database alone."""
         self.newest = item.seq
+        self.waiting += 1
+        self.waiting_bytes += len(item.payload)
         if self.more or len(self.fifo) >= DELIVERY_WINDOW:
             self.more = True
         else:
             self.fifo.append(item)
             self.taken_up_to = item.seq
+
+    def settled(self, item: Item) -> None:
+        """A delivery is over, whether it was answered or given up."""
+        self.waiting = max(0, self.waiting - 1)
+        self.waiting_bytes = max(0, self.waiting_bytes - len(item.payload))
 
     def load(self) -> int:
         """Note that the database is being read; returns the seq after which to read."""

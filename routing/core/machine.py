@@ -27,6 +27,7 @@ from routing.core import (
     passwords,
     registration,
     repairs,
+    thinning,
     up,
     versions,
 )
@@ -81,6 +82,8 @@ class Machine:
             line.registration = memory.registrations.get(route.key, "")
             waiting = memory.deliveries.get(route.key, [])
             line.loaded([Item.of(d, replayed=True) for d in waiting], route.key in memory.more)
+            here = len(waiting), sum(len(d.payload) for d in waiting)
+            line.waiting, line.waiting_bytes = memory.waiting.get(route.key, here)
 
     # -- the charger -----------------------------------------------------------------------------
 
@@ -256,6 +259,14 @@ class Machine:
         if line is not None:
             line.loaded([Item.of(row, replayed=True) for row in rows], more)
             turn.touched.add(route)
+        return self._end(turn)
+
+    def thinned(self, route: int, dropped: int, size: int, now: float, utc: datetime) -> list[Decision]:
+        """So many deliveries, of ``size`` characters, were left out as ``Thin`` has asked."""
+        turn = Turn(now, utc)
+        line = self._state.lines.get(route)
+        if line is not None:
+            thinning.done(self._state, turn, line, dropped, size)
         return self._end(turn)
 
     # -- configuration and time ------------------------------------------------------------------

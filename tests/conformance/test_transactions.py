@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from routing.core.options import ChargerOptions
 from routing.core.snapshot import Role
 from tests.routing.core.harness import (
     BILLING,
@@ -199,8 +200,34 @@ def test_42_what_billing_missed_comes_in_order_and_says_so(version: str) -> None
     ]
 
 
-@pytest.mark.skip(
-    reason="thinning of queues over their limit belongs to issue 4 (nothing lost, whoever fails)"
-)
-def test_43_thinning_keeps_beginnings_and_ends() -> None:
+@TWO
+def test_43_thinning_keeps_beginnings_and_ends(version: str) -> None:
     """Given a queue over its limit, then starts and ends survive and seqNo is as it was."""
+    billing = route(1, "billing", Role.BILLING, queue_limit=200)
+    world = World(billing, version=version, options=ChargerOptions(auth_offline="accept"))
+    world.boot()
+    world.auto_open = False
+    world["billing"].lose()
+    sent = []
+    for number in range(3):
+        for seq_no in range(150):
+            kind = {0: "Started", 149: "Ended"}.get(seq_no, "Updated")
+            payload = event(kind, seq_no, f"T-{number}")
+            payload["triggerReason"] = "MeterValuePeriodic" if kind == "Updated" else "CablePluggedIn"
+            assert world.call("TransactionEvent", payload)[0] == 3
+            sent.append((f"T-{number}", seq_no))
+    assert any(alarm.cleared is None for alarm in world.database.alarms.values())
+    world["billing"].open()
+    world.wait(60)
+    got = [
+        (p["transactionInfo"]["transactionId"], p["seqNo"])
+        for p in world["billing"].payloads("TransactionEvent")
+    ]
+    assert got == [one for one in sent if one in got], "in the charger's order"
+    assert 200 < len(got) < len(sent)
+    for number in range(3):
+        assert {(f"T-{number}", 0), (f"T-{number}", 1), (f"T-{number}", 148), (f"T-{number}", 149)} <= set(
+            got
+        )
+    assert world.database.deliveries == {}
+    assert all(alarm.cleared for alarm in world.database.alarms.values())

@@ -79,6 +79,9 @@ def session_with(store):
     async def no_deliveries(route, after, limit):
         return [], False
 
+    async def no_thinning(route, after):
+        return 0, 0
+
     link = Link()
 
     def dial(target: DialTarget, ocpp_version: str, listener: LinkListener) -> Link:
@@ -95,6 +98,7 @@ def session_with(store):
         dial=dial,
         load_deliveries=no_deliveries,
         set_password=store.set_password,
+        thin_deliveries=no_thinning,
     )
     session.attach(Attach(charger=1, identity="CP-1", ocpp_version="1.6", remote_address="test"), Socket())
     session.link_opened(1)

@@ -21,6 +21,7 @@ from routing.core.rows import (
     Row,
     TransactionRow,
 )
+from routing.core.thinning import Thinner
 
 
 class Database:
@@ -71,6 +72,13 @@ class Database:
         """Deliveries of a route, in order."""
         return [d for (key, seq), d in sorted(self.deliveries.items()) if key == route_ and seq > after]
 
+    def thin(self, route_: int, after: int) -> tuple[int, int]:
+        """As ``routing.thinning`` does it."""
+        thinner = Thinner()
+        found = [thinner.take(r.seq, r.transaction, r.action, r.payload) for r in self.waiting(route_, after)]
+        gone = [self.deliveries.pop((route_, seq)) for seq in found if seq is not None]
+        return len(gone), sum(len(row.payload) for row in gone)
+
     def memory(self, window: int = 64) -> Memory:
         """What a new session would be given."""
         routes = {key for key, _ in self.deliveries}
@@ -82,6 +90,7 @@ class Database:
             transactions=list(self.transactions.values()),
             route_transactions=list(self.route_transactions.values()),
             deliveries={r: self.waiting(r)[:window] for r in routes},
+            waiting={r: (len(self.waiting(r)), sum(len(d.payload) for d in self.waiting(r))) for r in routes},
             more={r for r in routes if len(self.waiting(r)) > window},
             last_seq=max((s for _, s in self.deliveries), default=0),
             last_proxy_transaction_id=max((n for n in numbers if n >= 1_000_000_000), default=0),

@@ -23,6 +23,7 @@ from routing.core.decisions import (
     Report,
     SetPing,
     Store,
+    Thin,
     ToBackoffice,
     ToCharger,
 )
@@ -280,6 +281,10 @@ class World:
                 self.loads.append(decision)
                 if self.loads_at_once:
                     self.load()
+            case Thin(key, after):
+                self.commit()
+                dropped, size = self.database.thin(key, after)
+                self.queue.append(lambda: self.machine.thinned(key, dropped, size, *self.time))
             case OpenLink(key, version):
                 self._open(self.backoffices[key], version)
             case CloseLink(key, code, reason):
