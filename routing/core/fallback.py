@@ -51,8 +51,11 @@ def _boot(state: State, turn: Turn, received: Received, card: str) -> tuple[str,
 
 
 def _authorize(state: State, turn: Turn, received: Received, card: str) -> tuple[str, str]:
-    asked = ownership.deciders(state, ownership.presented_in(received.call.payload), turn)
-    judgement = ownership.judged_without(state, card, [line.key for line in asked], turn)
+    token = ownership.presented_in(received.call.payload)
+    asked = [line.key for line in ownership.deciders(state, token, turn)]
+    start = state.remote_start_for(card, None, turn.now)
+    wanted = start is not None and start.route in asked
+    judgement = ownership.judged_without(state, card, asked, turn, asked_for=wanted)
     member = "idTagInfo" if state.version == "1.6" else "idTokenInfo"
     return f'{{"{member}":{judgement.info(state.version)}}}', judgement.rule
 

@@ -235,6 +235,27 @@ def test_who_has_asked_for_a_session_and_is_away_has_accepted_its_card(version: 
     assert verdict(world.call("TransactionEvent", updated)) == {"status": "Invalid"}
 
 
+@VERSIONS
+@pytest.mark.parametrize("way", ["away", "silent"])
+def test_a_charger_that_asks_about_a_remote_start_is_not_refused(version: str, way: str) -> None:
+    """AuthorizeRemoteTxRequests: the asker has gone between its own request and the question."""
+    world = world_of(version=version)
+    if version == "1.6":
+        world["energy"].call("RemoteStartTransaction", {"idTag": CARD, "connectorId": 1})
+    else:
+        remote_start_of(world, "energy")
+    if way == "away":
+        world["energy"].lose()
+    else:
+        world["energy"].behave = Backoffice.ignore
+    authorize(world, message_id="asks")
+    world.wait(9)
+    assert verdict(world.answer_to("asks")) == {"status": "Accepted"}
+    world.wait(120)
+    world["billing"].lose()
+    assert authorize(world) == {"status": "Invalid"}
+
+
 def test_what_is_said_of_the_card_at_the_end_is_not_about_that_of_the_start() -> None:
     world = world_of()
     number = world.call("StartTransaction", start(tag=CARD))[2]["transactionId"]
