@@ -35,6 +35,9 @@ SINCE = "2020-01-01T00:00:00Z"
 CHARGING = ("limit", "limit_L2", "limit_L3", "setpoint", "setpoint_L2", "setpoint_L3")
 """Members of a period (2.1: also of a schedule's update) that say how much may be drawn."""
 
+SETPOINT_MODES = frozenset({'"CentralSetpoint"', '"CentralFrequency"'})
+"""Operation modes (2.1) in which the charger follows a setpoint; in others it chooses below a limit."""
+
 
 class Limit(msgspec.Struct, frozen=True, gc=False):
     """The static limit of a charger: per phase in A, over all phases in W; one of them may be None."""
@@ -95,6 +98,13 @@ def literal(value: float) -> str:
     return f"{math.floor(round(value * 10, 6)) / 10:.1f}"
 
 
+def keeps(snapshot: ChargerSnapshot, name: str, value: str) -> str:
+    """Why a setting stays as it is, in words; "" where it may change. Smart charging holds the limit."""
+    plain = "".join(filter(str.isalnum, name)).casefold().replace("ctrlr", "")
+    switches = plain == "smartchargingenabled" and value.strip().casefold() not in ("true", "1")
+    return f"{name} holds the tenant's static limit" if switches and static(snapshot) is not None else ""
+
+
 def lower(payload: str, at: Wire, purpose: str, limit: Limit | None) -> str:
     """A payload whose profile allows no more than the static limit."""
     if limit is None or purpose not in STATION_MAX:
@@ -102,18 +112,47 @@ def lower(payload: str, at: Wire, purpose: str, limit: Limit | None) -> str:
     return spans.rewrite(payload, at.schedules, partial(_lower_schedule, limit))
 
 
+def says_nothing(payload: str, at: Wire, purpose: str, limit: Limit | None) -> bool:
+    """Whether a profile beside the static limit has a schedule without periods that could be lowered."""
+    if limit is None or purpose not in STATION_MAX:
+        return False
+    schedules = spans.find(payload, at.schedules)
+    periods = [spans.find(schedule, "$.chargingSchedulePeriod[]") for schedule in schedules]
+    return not periods or any(not found or any(p[:1] != "{" for p in found) for found in periods)
+
+
 def _lower_schedule(limit: Limit, schedule: str) -> str:
-    unit = str(spans.value(schedule, "$.chargingRateUnit"))
+    unit = _unit_of(schedule)
     lowered = partial(_lower_period, limit, unit)
-    return spans.rewrite(schedule, "$.chargingSchedulePeriod[]", lowered)
+    schedule = spans.rewrite(schedule, "$.chargingSchedulePeriod[]", lowered)
+    most = limit.within(unit, None)
+    return spans.rewrite(schedule, "$.limitAtSoC.limit", partial(_lowest, most))
+
+
+def _unit_of(schedule: str) -> str:
+    """The unit of a schedule. Where that is not certain, A: a number allows more in it, and is lowered more."""
+    tokens = spans.find(schedule, "$.chargingRateUnit")
+    return "W" if tokens and set(tokens) == {'"W"'} else "A"
 
 
 def _lower_period(limit: Limit, unit: str, period: str) -> str:
-    phases = spans.value(period, "$.numberPhases")
-    period = lower_members(limit, unit, phases if type(phases) is int else None, period)
-    if any(spans.find(period, f"$.{name}") for name in CHARGING):
-        return period
-    return spans.insert(period, "$.limit", literal(limit.within(unit, None)))  # else it had none (2.1)
+    if not spans.find(period, "$.limit") and not _has_setpoint(period):
+        period = spans.insert(period, "$.limit", literal(limit.within(unit, None)))  # 2.1 may have none
+    return lower_members(limit, unit, _phases_of(period), period)
+
+
+def _phases_of(period: str) -> int | None:
+    """How many phases a period uses, None for all; where nobody knows how it is read, one."""
+    tokens = [token for token in spans.find(period, "$.numberPhases") if token != "null"]
+    if not tokens:
+        return 1 if spans.find(period, "$.phaseToUse") else None
+    return min(int(token) if token in ("1", "2", "3") else 1 for token in tokens)
+
+
+def _has_setpoint(period: str) -> bool:
+    """Whether a setpoint alone says how much is drawn. Source: OCPP 2.1 part 2, Q08 (operation modes)."""
+    modes = spans.find(period, "$.operationMode")
+    return bool(spans.find(period, "$.setpoint")) and all(mode in SETPOINT_MODES for mode in modes)
 
 
 def lower_members(limit: Limit, unit: str, phases: int | None, holder: str) -> str:

@@ -98,6 +98,8 @@ def _objection(state: State, line: Line, profile: Profile, at: Wire, asked: Aske
     is_named = profile.purpose == TX and state.version == "1.6" and profile.transaction
     if is_named and rewriting.named_transaction(state, line, asked.row, asked.payload) is None:
         return "a transaction that this backoffice was never given"
+    if limits.says_nothing(asked.payload, at, profile.purpose, limits.static(state.snapshot)):
+        return "a profile without periods would stand above the tenant's static limit"
     return _not_in_place(state, line, profile, at, asked)
 
 

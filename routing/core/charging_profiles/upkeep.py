@@ -16,7 +16,7 @@ from functools import partial
 import msgspec
 from msgspec.structs import replace
 
-from routing.core import calls, spans
+from routing.core import actions, calls, policy, spans
 from routing.core.actions import Kind
 from routing.core.charging_profiles import limits, notices, purposes, store
 from routing.core.charging_profiles.profiles import STATION_MAX, TX, wire
@@ -24,6 +24,8 @@ from routing.core.charging_profiles.purposes import BRINGING
 from routing.core.charging_profiles.store import Stored
 from routing.core.decisions import Report
 from routing.core.gate import DownCall, Reply
+from routing.core.lines import Line
+from routing.core.snapshot import Verdict
 from routing.core.state import State
 from routing.core.turn import Turn
 
@@ -152,18 +154,29 @@ def _refresh_one(state: State, turn: Turn, one: Stored, *, again: bool) -> None:
 def _composed(state: State, one: Stored) -> tuple[str, int] | None:
     """What the charger is to have of a profile, on which level; None where it may not be there any more."""
     line = state.lines.get(one.route)
+    at, limit = wire(state.version, SET), limits.static(state.snapshot)
     if line is None:
-        return one.sent, one.charger_level
+        is_below = limits.lower(one.sent, at, one.purpose, limit) == one.sent and one.charger_level > 0
+        stays = limit is None or one.purpose not in STATION_MAX or is_below
+        return (one.sent, one.charger_level) if stays else None
     placed = purposes.place(state, line, one.purpose, one.level)
-    if placed.objection:
+    if placed.objection or _may_not_set(state, line, one.purpose):
         return None
     if one.purpose == TX or not one.asked:
         return one.sent, one.charger_level
-    at, level = wire(state.version, SET), one.level + placed.shift
+    level = one.level + placed.shift
+    if limits.says_nothing(one.asked, at, one.purpose, limit):
+        return None
     payload = spans.patch(one.asked, {at.id: one.charger_id, at.level: str(level)})
     if state.version == "1.6":
         payload = spans.patch(payload, {at.transaction: None})
-    return limits.lower(payload, at, one.purpose, limits.static(state.snapshot)), level
+    return limits.lower(payload, at, one.purpose, limit), level
+
+
+def _may_not_set(state: State, line: Line, purpose: str) -> bool:
+    """Whether a route is not permitted any more to set such a profile: then it could not clear it either."""
+    row = actions.down(state.version, SET)
+    return row is not None and policy.decide_item(row, line.route, purpose)[0] is Verdict.DENY
 
 
 def is_due(state: State) -> bool:
@@ -286,11 +299,13 @@ def _profile_sent(step: Step, before: Stored, state: State, turn: Turn, reply: R
     """Take note; True where the profile has changed meanwhile, and is to be seen to again."""
     now = store.get(state, step.key)
     if not (reply.payload is not None and calls.is_accepted(reply)):
-        if now is not None and now.asked == before.asked:
-            store.forget(state, turn, now)
-            words = f"the charger does not take a {before.purpose} again that it had: it is gone"
-            turn.emit(Report("profile", words))
-        return False
+        if now is None or now.asked != before.asked:
+            return False
+        # It may still have it as it was before, on another stackLevel or above a static limit that is new.
+        store.put(state, turn, replace(now, todo="clear"))
+        words = f"the charger does not take a {before.purpose} again that it had: it is cleared"
+        turn.emit(Report("profile", words))
+        return True
     if now is None:
         store.put(state, turn, replace(before, todo="clear"))  # its route has cleared it meanwhile
     elif now.asked != before.asked:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from routing.core import guard, metering, owners, policy
+from routing.core.charging_profiles import limits
 from routing.core.gate import Asked, DownCall
 from routing.core.lines import Line
 from routing.core.settings import learning, virtual, wishes
@@ -52,8 +53,10 @@ def plan(
         return change.answer("Rejected", rule)
     if _is_virtual(setting, line):
         return _taken(change, virtual.VIRTUAL[setting.name](state, turn, line, value))
-    if objection := guard.let_through(turn, line, asked, objection) or _not_its(
-        state, line, setting, verdict
+    if objection := (
+        limits.keeps(state.snapshot, setting.name, value)
+        or guard.let_through(turn, line, asked, objection)
+        or _not_its(state, line, setting, verdict)
     ):
         return change.answer("Rejected", objection)
     if setting.kind in MERGED:

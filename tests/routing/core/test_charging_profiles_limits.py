@@ -98,6 +98,15 @@ def test_a_literal_has_one_decimal_and_is_never_more(value: float, text: str) ->
         ('{"limit":5,"limit_L2":40,"limit_L3":3}', '{"limit":5,"limit_L2":16.0,"limit_L3":3}'),
         ('{"setpoint":40,"dischargeLimit":-40}', '{"setpoint":16.0,"dischargeLimit":-40}'),
         ('{"startPeriod":0}', '{"startPeriod":0,"limit":16.0}'),
+        ('{"limit_L2":40}', '{"limit_L2":16.0,"limit":16.0}'),
+        (
+            '{"setpoint":0,"operationMode":"LocalFrequency","v2xBaseline":50000}',
+            '{"setpoint":0,"operationMode":"LocalFrequency","v2xBaseline":50000,"limit":16.0}',
+        ),
+        (
+            '{"setpoint":0,"operationMode":"CentralSetpoint"}',
+            '{"setpoint":0,"operationMode":"CentralSetpoint"}',
+        ),
     ],
 )  # fmt: skip
 def test_each_limit_is_lowered_and_nothing_else(version: str, period: str, after: str) -> None:
@@ -105,6 +114,53 @@ def test_each_limit_is_lowered_and_nothing_else(version: str, period: str, after
     whole = text.replace('{"startPeriod": 0, "limit": 16.0}', f"{period},{period}")
     made = lower(whole, wire(version, "SetChargingProfile"), MAX[version], Limit(16, None, 230, 3))
     assert made == text.replace('{"startPeriod": 0, "limit": 16.0}', f"{after},{after}")
+
+
+@pytest.mark.parametrize(
+    ("head", "phases", "after"),
+    [
+        ('"chargingRateUnit":"W",', "", "11000"),
+        ('"chargingRateUnit":"W",', ',"numberPhases":null', "11000"),
+        ("", "", "16.0"),
+        ('"chargingRateUnit":"w",', "", "16.0"),
+        ('"chargingRateUnit":"A","chargingRateUnit":"W",', "", "16.0"),
+        ('"chargingRateUnit":"W",', ',"numberPhases":1.0', "3680.0"),
+        ('"chargingRateUnit":"W",', ',"numberPhases":"1"', "3680.0"),
+        ('"chargingRateUnit":"W",', ',"numberPhases":1,"numberPhases":3', "3680.0"),
+        ('"chargingRateUnit":"W",', ',"phaseToUse":2', "3680.0"),
+    ],
+)  # fmt: skip
+def test_what_is_not_certain_is_read_as_the_lower_limit(head: str, phases: str, after: str) -> None:
+    periods = f'"chargingSchedulePeriod":[{{"limit":11000{phases}}}]'
+    text = f'{{"csChargingProfiles":{{"chargingSchedule":{{{head}{periods}}}}}}}'
+    made = lower(text, wire("1.6", "SetChargingProfile"), MAX["1.6"], Limit(16, None, 230, 3))
+    assert made == text.replace("11000", after)
+
+
+def test_the_limit_at_a_state_of_charge_is_one_too() -> None:
+    payload = profile("2.1", purpose="Max")
+    payload["chargingProfile"]["chargingSchedule"][0]["limitAtSoC"] = {"soc": 80, "limit": 64}
+    made = lower(json.dumps(payload), wire("2.1", "SetChargingProfile"), MAX["2.1"], Limit(16, None, 230, 3))
+    assert json.loads(made)["chargingProfile"]["chargingSchedule"][0]["limitAtSoC"]["limit"] == 16
+
+
+@ALL
+@pytest.mark.parametrize(
+    "schedule",
+    [{"chargingRateUnit": "A", "chargingSchedulePeriod": []}, {"chargingRateUnit": "A"}, [], None, "other"],
+    ids=["no periods", "none at all", "no schedule", "absent", "the other kind"],
+)
+def test_what_cannot_be_lowered_does_not_stand_above_the_limit(version: str, schedule: Any) -> None:
+    world, charger = world_of(version, max_current=16)
+    payload = profile(version, 1, "Max", limit=99.0)
+    inner = payload["csChargingProfiles" if version == "1.6" else "chargingProfile"]
+    whole = inner.pop("chargingSchedule")
+    if schedule == "other":
+        inner["chargingSchedule"] = [whole] if version == "1.6" else whole[0]
+    elif schedule is not None:
+        inner["chargingSchedule"] = [schedule] if version != "1.6" and schedule else schedule
+    assert asks(world, "energy", "SetChargingProfile", payload) == "Rejected"
+    assert charger.limits(MAX[version]) == {0: 16.0}
 
 
 def test_watts_per_phase_are_a_share() -> None:
@@ -222,6 +278,32 @@ def test_a_limit_that_is_set_later_moves_what_is_there(version: str) -> None:
     assert charger.limits(MAX[version]) == {0: 32.0, 1: 31.0, 2: 30.0}
     assert clears(world, "energy") == "Accepted"
     assert charger.profiles == {}
+
+
+@ALL
+def test_a_profile_that_the_charger_does_not_lower_goes(version: str) -> None:
+    world, charger = world_of(version, max_current=32)
+    sets(world, "energy", 1, "Max", limit=30.0)
+    take = charger._set
+
+    def refuse_energy(payload: Any) -> str:
+        new = payload["csChargingProfiles" if version == "1.6" else "chargingProfile"]
+        return "Rejected" if new["stackLevel"] else take(payload)
+
+    charger._set = refuse_energy  # type: ignore[method-assign]
+    set_options(world, max_current=16)
+    assert charger.limits(MAX[version]) == {0: 16.0}
+    assert any(report.kind == "profile" for report in world.reports)
+
+
+@ALL
+@pytest.mark.parametrize("before", [{}, {"max_current": 32}], ids=["first", "lowered"])
+def test_a_limit_holds_for_what_a_route_that_is_gone_has_left(version: str, before: Any) -> None:
+    world, charger = world_of(version, **before)
+    sets(world, "energy", 1, "Max", limit=30.0, validTo="2030-01-01T00:00:00Z")
+    world.configure(BILLING)
+    set_options(world, max_current=16)
+    assert charger.limits(MAX[version]) == {0: 16.0}
 
 
 def test_what_changes_while_the_charger_is_away_is_done_when_it_is_back() -> None:
@@ -351,3 +433,23 @@ def test_nobody_updates_the_limit_itself() -> None:
 def test_a_limit_is_more_than_nothing() -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert({"max_current": 0}, ChargerOptions)
+
+
+@pytest.mark.parametrize("name", ["SmartChargingCtrlr.Enabled", "smartchargingctrlr.ENABLED "])
+def test_nobody_switches_off_what_holds_the_limit(name: str) -> None:
+    world, _ = world_of(
+        "2.0.1", BILLING, route(2, "energy", Role.ENERGY, {f"SetVariables:{name}": Verdict.ALLOW})
+    )
+    component, _, variable = name.partition(".")
+    item = {"component": {"name": component}, "variable": {"name": variable}}
+
+    def switched(value: str) -> bool:
+        world.commands.clear()
+        world["energy"].call("SetVariables", {"setVariableData": [{"attributeValue": value, **item}]})
+        return any(frame[2] == "SetVariables" for frame in world.commands)
+
+    assert switched("false")
+    set_options(world, max_current=16)
+    assert not switched("false")
+    assert not switched(" False")
+    assert switched("true")

@@ -387,6 +387,18 @@ def test_what_is_not_allowed_any_more_is_cleared() -> None:
 
 
 @ALL
+@pytest.mark.parametrize("names", [("SetChargingProfile",), ("SetChargingProfile", "ClearChargingProfile")])
+def test_the_limit_of_who_may_set_none_any_more_goes(version: str, names: tuple[str, ...]) -> None:
+    world, charger = world_of(version)
+    sets(world, "energy", 1, "Max", limit=0.0)
+    sets(world, "billing", 1)
+    world.configure(BILLING, route(2, "energy", Role.CONTROL, dict.fromkeys(names, Verdict.DENY)))
+    world.wait(1)
+    assert charger.limits(MAX[version]) == {}
+    assert len(charger.profiles) == 1
+
+
+@ALL
 def test_a_change_of_mode_moves_or_clears(version: str) -> None:
     world, charger = world_of(version, smart_charging="banded")
     sets(world, "billing", 1, level=0, limit=10.0)
