@@ -126,6 +126,8 @@ def event(state: State, turn: Turn, received: Received) -> Event:
         return Event(card, asks_owner=bool(card))
     known = state.transactions.event(state.version, number)
     mark = event_mark(head)
+    if known is not None and _begins_another(known, mark):
+        known = None
     if known is not None and _came_before(known, mark):
         received.transaction = known
         return Event(card, repeated=True, answer=known.answers.get(_answer_key(*mark)))
@@ -150,8 +152,13 @@ def _came_before(known: Transaction, mark: EventMark) -> bool:
     return (mark in known.seen and mark[0] is not None) or (mark[1] == "Ended" and not known.is_open)
 
 
-def _answer_key(seq_no: int | None, kind: str) -> str:
-    return f"{seq_no}/{kind}"
+def _begins_another(known: Transaction, mark: EventMark) -> bool:
+    """Whether a charger that counts from the beginning again gives a new session the id of an ended one."""
+    return mark[1] == "Started" and not known.is_open and mark[2] != known.row.started_at
+
+
+def _answer_key(seq_no: int | None, kind: str, at: str) -> str:
+    return f"{seq_no}/{kind}/{at}"
 
 
 def remember_answer(transaction: Transaction, call: Call, answer: str) -> None:

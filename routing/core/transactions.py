@@ -31,13 +31,13 @@ UNKNOWN_ID = "-1"
 """What a charger writes that never got an id (OCPP 1.6 errata 3.18)."""
 
 
-EventMark = tuple[int | None, str]
-"""What tells one event of a 2.x transaction from another: seqNo and eventType."""
+EventMark = tuple[int | None, str, str]
+"""What tells one event of a 2.x transaction from another: seqNo, eventType and timestamp."""
 
 
 def event_mark(head: EventHead) -> EventMark:
     """The mark of a TransactionEvent."""
-    return integer(head.seqNo), text(head.eventType)
+    return integer(head.seqNo), text(head.eventType), text(head.timestamp, 64)
 
 
 class RouteTransaction:

@@ -81,6 +81,34 @@ def test_the_same_number_of_another_session_or_kind_is_no_repeat(world: World) -
     assert len(seen(world["billing"])) == 3
 
 
+def test_a_charger_that_does_not_count_loses_no_event(world: World) -> None:
+    for hour, kind in enumerate(("Started", "Updated", "Updated", "Ended")):
+        for _ in range(2):  # each is repeated, and still comes once
+            world.call("TransactionEvent", event(kind, 0, card="C", timestamp=f"2026-01-01T0{hour}:00:00Z"))
+    assert [p["timestamp"][11:13] for p in world["billing"].payloads("TransactionEvent")] == [
+        "00", "01", "02", "03",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("moment", ["at once", "restart"])
+def test_an_id_that_is_used_again_is_another_session(world: World, moment: str) -> None:
+    for hour, name in ((1, "billing"), (2, "energy")):
+        if name == "energy":
+            world[name].call(
+                "RequestStartTransaction", {"remoteStartId": 1, "idToken": {"idToken": "D", "type": "Local"}}
+            )
+        card, at = ("C", "D")[hour - 1], f"2026-01-01T0{hour}:00:00Z"
+        for _ in range(2):
+            world.call("TransactionEvent", event("Started", 0, "1", card=card, timestamp=at))
+        world.call("TransactionEvent", event("Ended", 1, "1", timestamp=at.replace("00Z", "30Z")))
+        if moment == "restart":
+            world.restart()
+            world.boot()
+    rows = sorted(world.database.transactions.values(), key=lambda row: row.started_at)
+    assert [(row.id_tag, row.owner) for row in rows] == [("C", 1), ("D", 2)]
+    assert all(row.closed is not None for row in rows)
+
+
 def test_a_repeat_while_the_owner_is_asked_waits_with_it(world: World) -> None:
     world["billing"].behave = Backoffice.hold
     assert world.call("TransactionEvent", event("Started", 0, card="C"), "a") is None

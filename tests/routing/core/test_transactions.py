@@ -235,7 +235,7 @@ def test_restored_from_rows() -> None:
     assert restored is not None
     assert restored.row == row
     assert restored.route_row(2) == known
-    assert restored.seen == {(0, "Started"), (4, "Updated")}
+    assert restored.seen == {(0, "Started", ""), (4, "Updated", "")}
     assert all_.event("1.6", "T") is None
     assert all_.open("2.1") == [restored]
     assert all_.open("1.6") == []
@@ -245,13 +245,13 @@ def test_restored_from_rows() -> None:
 @pytest.mark.parametrize(
     ("payload", "mark"),
     [
-        ('{"seqNo":1,"eventType":"Started"}', (1, "Started")),
-        ('{"seqNo":"1","eventType":"Started"}', (1, "Started")),
-        ("{}", (None, "")),
-        ("null", (None, "")),
+        ('{"seqNo":1,"eventType":"Started","timestamp":"T"}', (1, "Started", "T")),
+        ('{"seqNo":"1","eventType":"Started"}', (1, "Started", "")),
+        ("{}", (None, "", "")),
+        ("null", (None, "", "")),
     ],
 )
-def test_the_mark_of_an_event(payload: str, mark: tuple[int | None, str]) -> None:
+def test_the_mark_of_an_event(payload: str, mark: tuple[int | None, str, str]) -> None:
     assert event_mark(read(payload, EventHead)) == mark
 
 
