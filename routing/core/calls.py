@@ -123,6 +123,8 @@ def relay(state: State, turn: Turn, call: DownCall, reply: Reply) -> None:
     if not is_accepted(reply):
         refused = reply.payload is not None or reply.outcome in ("error", "denied")
         rewriting.take_back(state, turn, call.opened, known=refused)
+    else:
+        rewriting.taken(state, turn, call)
     asked = call.asked
     if asked is None:
         return
@@ -230,7 +232,7 @@ def pump(state: State, turn: Turn) -> None:
         return
     if turn.now < gate.rebooting_until:
         return state.wake_at(gate.rebooting_until)
-    call = state.gate.take(turn.now)
+    call = _next(state, turn)
     if call is None:
         return
     call.message_id = (
@@ -243,6 +245,16 @@ def pump(state: State, turn: Turn) -> None:
     # What the charger makes of it must be known here after a crash: first the maps are safe, then it is sent.
     gated = state.identifiers.take_changed()
     turn.answer(frames.call(call.message_id, call.action, call.payload), gated=gated)
+
+
+def _next(state: State, turn: Turn) -> DownCall | None:
+    """The CALL to send now. One that would touch what has become another's is refused instead."""
+    while (call := state.gate.take(turn.now)) is not None:
+        if call.asked is None or rewriting.is_still_own(state, call):
+            return call
+        call.asked.rule = "what it names is another backoffice's by now"
+        _end(state, turn, call, Condition.SECURITY, "denied by proxy policy", "denied")
+    return None
 
 
 def charger_answers(state: State, turn: Turn, frame: CallResult | CallError) -> None:

@@ -197,6 +197,15 @@ class Gate:
         self.queue.remove(chosen)
         return chosen
 
+    def under_way(self) -> list[DownCall]:
+        """All that wait for the charger or for its answer, with those for which another stands."""
+        first = self.queue if self.outstanding is None else [self.outstanding, *self.queue]
+        return [one for call in first for one in (call, *call.superseded)]
+
+    def opens(self, mapping: Mapping) -> bool:
+        """Whether a CALL under way is to make what this names, and has not made it yet."""
+        return any(mapping in call.opened for call in self.under_way())
+
     def expired(self, now: float, limit: float) -> list[DownCall]:
         """Remove and return what has waited too long: it is never sent later."""
         late = [c for c in self.queue if now >= c.queued_at + limit]

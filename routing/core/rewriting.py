@@ -40,6 +40,9 @@ OBJECTS = MAPPED - {Kind.REQUEST}
 MADE = frozenset({Kind.RESERVATION, Kind.DISPLAY_MESSAGE, Kind.DER})
 """Those of them that a CALL is there to make."""
 
+GIVEN_BY_CHARGER = frozenset({Kind.MONITOR, Kind.STREAM})
+"""Kinds whose numbers the charger chooses."""
+
 NOTHING = ("null", "")
 
 
@@ -91,9 +94,49 @@ def take_back(state: State, turn: Turn, opened: Iterable[Mapping], *, known: boo
     ``known``: it has said so, or was never asked; else its answer was lost and it may have taken them.
     """
     for mapping in opened:
+        if state.gate.opens(mapping):
+            mapping.is_again |= not known  # a later CALL about it still waits: that one's end decides
+            continue
         close(state, turn, mapping)
         if known and not mapping.is_again:
             state.identifiers.forget(mapping)
+
+
+def taken(state: State, turn: Turn, call: DownCall) -> None:
+    """The charger has what a CALL was to make: a later refusal of the same does not take it away again.
+
+    What an earlier CALL has ended before this one was sent exists again.
+    """
+    for later in state.gate.under_way():
+        later.opened = [mapping for mapping in later.opened if mapping not in call.opened]
+    for rewrite in call.row.to_charger:
+        if rewrite.unknown == "new" and rewrite.kind in OBJECTS and call.route is not None:
+            for token in spans.find(call.payload, rewrite.path):
+                _reopen(state, turn, call, rewrite.kind, identifier(rewrite.kind, token))
+
+
+def _reopen(state: State, turn: Turn, call: DownCall, kind: Kind, named: str | None) -> None:
+    mapping = None if named is None else state.identifiers.of(kind, call.route or 0, named)
+    if mapping is None or mapping.closed is None or mapping.closed > call.sent_utc:
+        return
+    mapping.closed = None
+    turn.store(state.identifiers.row(mapping))
+
+
+def is_still_own(state: State, call: DownCall) -> bool:
+    """Whether the things that a CALL names by the charger's own numbers have not become another's meanwhile.
+
+    A charger gives a number again as soon as it is free, and that may be before a CALL that waits is sent.
+    """
+    for rewrite in call.row.to_charger:
+        if rewrite.kind in GIVEN_BY_CHARGER:
+            for token in spans.find(call.payload, rewrite.path):
+                named = identifier(rewrite.kind, token)
+                holders = state.identifiers.holders(rewrite.kind, named) if named is not None else []
+                routes = [mapping.route for mapping in holders if mapping.is_open]
+                if routes and call.route not in routes:
+                    return False
+    return True
 
 
 def close(state: State, turn: Turn, mapping: Mapping) -> None:
@@ -184,7 +227,8 @@ def _token_for_charger(
         return None
     if rewrite.unknown == "new":
         mapping, is_new = open_id(state, turn, line, rewrite.kind, named)
-        opened += [mapping] * is_new
+        if is_new or state.gate.opens(mapping):
+            opened.append(mapping)
         return mapping.token()
     found = charger_id(state, line, rewrite.kind, named)
     return None if found is None else raw_token(rewrite.kind, found)
