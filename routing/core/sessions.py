@@ -58,7 +58,7 @@ def start(state: State, turn: Turn, received: Received) -> Begun:
     """Open the session of a StartTransaction, or find the one that it repeats."""
     head = read(received.call.payload, StartHead)
     received.connector_id = integer(head.connectorId)
-    known = state.transactions.started_before(head)
+    known = state.transactions.started_before(head, turn.utc)
     if known is not None:
         return Begun(known, True, _answer_to_start(state, turn, known))
     token = ownership.presented(msgspec.UNSET, head.idTag)

@@ -27,6 +27,12 @@ PROXY_BAND = 1_000_000_000
 REMEMBERED = timedelta(hours=24)
 """How long a closed transaction is remembered for repeats and late meter values."""
 
+FIRST_YEAR = 2015
+"""That of OCPP 1.6; no session is older."""
+
+REPEATED = timedelta(minutes=10)
+"""How long after the end of a session its start may be repeated by a charger without a clock."""
+
 UNKNOWN_ID = "-1"
 """What a charger writes that never got an id (OCPP 1.6 errata 3.18)."""
 
@@ -132,13 +138,18 @@ class Transactions:
 
     # -- OCPP 1.6 --------------------------------------------------------------------------------
 
-    def started_before(self, head: StartHead) -> Transaction | None:
-        """The transaction that this StartTransaction repeats, under whatever message id."""
-        connector, tag = integer(head.connectorId), text(head.idTag)
-        meter, at = integer(head.meterStart), text(head.timestamp, 64)
+    def started_before(self, head: StartHead, utc: datetime) -> Transaction | None:
+        """The transaction that this StartTransaction repeats, under whatever message id.
+
+        A charger without a clock begins every session at the same time, and one without a meter at the same
+        value: then one that ended a while ago is another.
+        """
+        at = text(head.timestamp, 64)
+        told = (integer(head.connectorId), text(head.idTag), integer(head.meterStart), at)
         for known in self._newest_first():
             row = known.row
-            if (row.connector_id, row.id_tag, row.meter_start, row.started_at) == (connector, tag, meter, at):
+            same = told == (row.connector_id, row.id_tag, row.meter_start, row.started_at)
+            if same and (row.closed is None or utc - row.closed < REPEATED or _is_of_a_clock(at)):
                 return known
         return None
 
@@ -260,6 +271,12 @@ class Transactions:
 def same_family(version: str, other: str) -> bool:
     """Whether two OCPP versions share their transactions: 1.6 stands alone, those of 2.x are alike."""
     return (version == "1.6") == (other == "1.6")
+
+
+def _is_of_a_clock(at: str) -> bool:
+    """Whether a timestamp tells one moment from another: clocks that were never set stand in 1970, or 1."""
+    told = moment(at)
+    return told is not None and told.year >= FIRST_YEAR
 
 
 def _nearest_start(running: list[Transaction], head: StopHead) -> Transaction | None:

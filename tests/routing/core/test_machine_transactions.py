@@ -133,6 +133,36 @@ def test_the_same_start_under_other_message_ids_is_one_session(world: World) -> 
     assert len(world["energy"].payloads("StartTransaction")) == 1
 
 
+@pytest.mark.parametrize(
+    ("at", "minutes", "sessions"),
+    [
+        ("2026-01-01T00:00:00Z", 700, 1),
+        ("1970-01-01T00:00:00Z", 11, 2),
+        ("0001-01-01T00:00:00Z", 11, 2),
+        ("", 11, 2),
+        ("now", 11, 2),
+        ("1970-01-01T00:00:00Z", 9, 1),
+    ],
+)
+def test_a_start_after_its_own_end_by_a_charger_with_or_without_a_clock(
+    world: World, at: str, minutes: int, sessions: int
+) -> None:
+    for _ in range(2):
+        number = world.call("StartTransaction", start(at=at))[2]["transactionId"]
+        world.call("StopTransaction", stop(number, at=at))
+        world.wait(60 * minutes)
+    for name in ("billing", "energy"):
+        assert len(world[name].payloads("StartTransaction")) == sessions
+        assert len(world[name].payloads("StopTransaction")) == sessions
+
+
+def test_a_start_without_a_time_is_repeated_while_its_session_runs(world: World) -> None:
+    for _ in range(2):
+        assert world.call("StartTransaction", start(at=""))[2]["transactionId"] == 100
+        world.wait(3600)
+    assert len(world["billing"].payloads("StartTransaction")) == 1
+
+
 def test_the_same_stop_with_minus_one_is_the_same_stop(world: World) -> None:
     world.call("StartTransaction", start())
     world.call("StopTransaction", stop(100))

@@ -66,7 +66,7 @@ def stop_head(number: object, meter: int = 100, at: str = "2026-01-01T11:00:00Z"
 def test_what_repeats_a_start(payload: str, same: bool) -> None:
     all_ = transactions()
     known = begin(all_)
-    assert (all_.started_before(read(payload, StartHead)) is known) is same
+    assert (all_.started_before(read(payload, StartHead), NOON) is known) is same
 
 
 def test_a_start_with_an_endless_timestamp_is_recognised_too() -> None:
@@ -74,7 +74,7 @@ def test_a_start_with_an_endless_timestamp_is_recognised_too() -> None:
     head = read(f'{{"connectorId":1,"idTag":"C","meterStart":0,"timestamp":"{"9" * 200}"}}', StartHead)
     known = all_.start(head, "{}", 1, NOON)
     assert len(known.row.started_at) == 64
-    assert all_.started_before(head) is known
+    assert all_.started_before(head, NOON) is known
 
 
 @pytest.mark.parametrize(
