@@ -18,6 +18,9 @@ INTERVAL = 300
 
 RETRY_INTERVAL = 60
 
+NO_AUTHORIZATION = "NoAuthorization"
+"""Type of token of a station that charges without cards (2.x, use case C02)."""
+
 SHORTEST, LONGEST = 30, 3600
 """Bounds in seconds of the heartbeat interval told to a charger, so that the proxy sees its life."""
 
@@ -74,10 +77,20 @@ def _start(state: State, turn: Turn, received: Received, card: str) -> tuple[str
 
 
 def _event(state: State, turn: Turn, received: Received, card: str) -> tuple[str, str]:
-    if not card:
+    if not card and not _names_an_empty_card(received.call.payload):
         return "{}", "proxy: the owner is away"
     judgement = _judgement(state, turn, received, card)
     return f'{{"idTokenInfo":{judgement.info(state.version)}}}', judgement.rule
+
+
+def _names_an_empty_card(event: str) -> bool:
+    """Whether an event asks about a card without a number: its answer has to say something of it.
+
+    Source: OCPP 2.0.1 part 2, TransactionEventResponse (idTokenInfo is required where the request has an
+    idToken). A station that charges without cards says NoAuthorization, and asks nothing.
+    """
+    token = ownership.presented_in(event)
+    return not token.card and token.kind not in ("", NO_AUTHORIZATION)
 
 
 def _judgement(state: State, turn: Turn, received: Received, card: str) -> Judgement:

@@ -110,6 +110,22 @@ def test_unknown_cards_of_the_proxy_alone(policy: str, status: str) -> None:
     assert authorize(with_cards(auth_offline=policy), "OTHER") == {"status": status}
 
 
+@VERSIONS
+def test_a_card_without_a_number_is_unknown_and_free_where_every_card_is(version: str) -> None:
+    world = with_cards(version=version)
+    assert authorize(world, "") == begin(world, "") == {"status": "Invalid"}
+    world = with_cards(version=version, authorization="free")
+    assert authorize(world, "") == begin(world, "") == {"status": "Accepted"}
+
+
+@pytest.mark.parametrize("version", ["2.0.1", "2.1"])
+@pytest.mark.parametrize("token", [None, {"idToken": "", "type": "NoAuthorization"}, "", []])
+def test_a_charger_that_asks_about_no_card_hears_of_none(version: str, token: Any) -> None:
+    world = with_cards(version=version)
+    more = {} if token is None else {"idToken": token}
+    assert world.call("TransactionEvent", event("Started", 0, **more))[2] == {}
+
+
 def test_a_card_that_is_blocked_counts_from_the_next_moment_on() -> None:
     world = with_cards()
     world.cards = {"KNOWN": CardRule(blocked=True)}
