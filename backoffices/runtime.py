@@ -24,7 +24,7 @@ from django.utils import timezone
 from backoffices import current
 from backoffices.presence import Presence, PresenceBook
 from backoffices.threads import DatabaseThreads
-from routing import loading
+from routing import loading, memories
 from routing.bus import Attach, Attachment, BusUnavailable, ChargerSocket
 from routing.core.decisions import Memory
 from routing.core.snapshot import OCPP_VERSIONS, ChargerSnapshot
@@ -269,10 +269,10 @@ class Runtime:
         if loaded is None:
             loading.release(charger, self.id, epoch)
             return epoch, None, Memory()
-        return epoch, loaded, loading.load_memory(charger)
+        return epoch, loaded, memories.load_memory(charger)
 
     async def _load_deliveries(self, route: int, after: int, limit: int) -> Any:
-        return await self._threads.run(loading.load_deliveries, route, after, limit)
+        return await self._threads.run(memories.load_deliveries, route, after, limit)
 
     async def _set_password(self, route: int, password: bytes) -> None:
         await self._threads.run(loading.set_password, route, password)

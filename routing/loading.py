@@ -1,4 +1,4 @@
-"""What a session reads before it begins, and who owns it: plain ORM, run in a thread.
+"""The configuration that a session is made of, and who owns it: plain ORM, run in a thread.
 
 Whoever holds the charger's socket claims its session; the row ``ChargerSession`` says which runtime
 owns it and under which epoch, and every change of it is one conditional UPDATE.
@@ -10,50 +10,32 @@ import hashlib
 import hmac
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
-from typing import Any, TypeVar, cast
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
 from django.apps import apps
 from django.conf import settings
 from django.db import IntegrityError
-from django.db.models import Exists, F, Max, OuterRef, Q, Window
-from django.db.models.functions import Now, RowNumber
+from django.db.models import Exists, Max, OuterRef, Subquery
+from django.db.models.functions import Now
 from django.utils import timezone
 
-from routing import cards, changes, rights
-from routing.core import identifiers
-from routing.core.decisions import DELIVERY_WINDOW, Memory
+from accounts.models import Organisation
+from routing import cards, changes, prepared, rights
 from routing.core.options import OptionError, charger_options, route_options
-from routing.core.payloads import INT32_MAX
-from routing.core.rows import (
-    AlarmRow,
-    DeliveryRow,
-    IdentifierRow,
-    LatestRow,
-    RouteTransactionRow,
-    RouteTransactionState,
-    TransactionRow,
-)
 from routing.core.snapshot import ChargerSnapshot, RouteSnapshot
-from routing.core.transactions import PROXY_BAND, REMEMBERED
 from routing.links import DialTarget
 from routing.models import (
-    Alarm,
     ChargerSession,
     ConfigChange,
     Delivery,
-    Identifier,
-    LatestValue,
-    Message,
+    GuardOverride,
+    PermissionPreset,
     Route,
-    RouteState,
-    RouteTransaction,
     RuntimeProcess,
-    Transaction,
 )
-from routing.thinning import count_waiting
 
 log = logging.getLogger(__name__)
 
@@ -62,9 +44,6 @@ RUNTIME_ALIVE = timedelta(seconds=10)
 
 CHANGES_KEPT = timedelta(days=1)
 """How long a change of configuration stays for pollers, who look twice a second."""
-
-RECENT_MESSAGES = 200
-"""How many of the newest messages are looked at for the highest seq."""
 
 OptionsT = TypeVar("OptionsT", bound=msgspec.Struct)
 
@@ -83,16 +62,12 @@ def load_charger(charger: int) -> tuple[ChargerSnapshot, dict[int, DialTarget]] 
     Options and permissions that can't be read are reported in the log and replaced: options by
     their defaults, the verdict of an action by ``deny``.
     """
-    row = apps.get_model("chargers", "Charger").objects.filter(pk=charger, enabled=True).first()
-    if row is None:
+    found = _CHARGER(charger)
+    if not found:
         return None
-    routes = list(
-        Route.objects.filter(charger_id=charger, enabled=True, backoffice__enabled=True)
-        .select_related("backoffice", "charger", "preset__organisation")
-        .prefetch_related("overrides")
-        .order_by("pk")
-    )
-    snapshots = tuple(_route_snapshot(route, row.identity) for route in routes)
+    row = apps.get_model("chargers", "Charger")(**dict(zip(_OF_CHARGER, found[0], strict=True)))
+    routes = [_route(row, values) for values in _ROUTES(charger)]
+    snapshots = tuple(_route_snapshot(route, row.identity, until) for route, until in routes)
     snapshot = ChargerSnapshot(
         key=row.pk,
         identity=row.identity,
@@ -101,8 +76,56 @@ def load_charger(charger: int) -> tuple[ChargerSnapshot, dict[int, DialTarget]] 
         cards=cards.cards_of(row.organisation_id),
     )
     _warn_of_unknown_names(snapshot)
-    targets = {route.pk: _target(route, known) for route, known in zip(routes, snapshots, strict=True)}
+    targets = {route.pk: _target(route, known) for (route, _), known in zip(routes, snapshots, strict=True)}
     return snapshot, targets
+
+
+_OF_CHARGER = ("id", "identity", "options", "organisation_id")
+_OF_ROUTE = ("id", "role", "alias", "permissions", "options", "password", "previous_password")
+_OF_BACKOFFICE = ("id", "name", "url", "username", "password")
+_OF_PRESET = ("id", "name", "permissions")
+_OF_ORGANISATION = ("id", "name")
+
+_CHARGER = prepared.Query(
+    lambda charger: (
+        apps.get_model("chargers", "Charger")
+        .objects.filter(pk=charger, enabled=True)
+        .values_list(*_OF_CHARGER)
+    ),
+    int,
+)
+
+_ROUTES = prepared.Query(
+    lambda charger: (
+        Route.objects.filter(charger_id=charger, enabled=True, backoffice__enabled=True)
+        .order_by("pk")
+        .values_list(
+            *_OF_ROUTE,
+            *(f"backoffice__{name}" for name in _OF_BACKOFFICE),
+            *(f"preset__{name}" for name in _OF_PRESET),
+            *(f"preset__organisation__{name}" for name in _OF_ORGANISATION),
+            Subquery(
+                GuardOverride.objects.filter(route=OuterRef("pk")).order_by("-until").values("until")[:1]
+            ),
+        )
+    ),
+    int,
+)
+
+
+def _route(charger: Any, row: Iterable[Any]) -> tuple[Route, datetime | None]:
+    """A route with what a snapshot needs of its backoffice and preset, and until when it is overridden."""
+    values = iter(row)
+    route = Route(charger=charger, **dict(zip(_OF_ROUTE, values, strict=False)))
+    route.backoffice = apps.get_model("backoffices", "Backoffice")(
+        **dict(zip(_OF_BACKOFFICE, values, strict=False))
+    )
+    preset = PermissionPreset(**dict(zip(_OF_PRESET, values, strict=False)))
+    organisation = Organisation(**dict(zip(_OF_ORGANISATION, values, strict=False)))
+    if preset.pk is not None:
+        preset.organisation = organisation
+        route.preset = preset
+    return route, next(values)
 
 
 def _warn_of_unknown_names(snapshot: ChargerSnapshot) -> None:
@@ -118,7 +141,7 @@ def _warn_of_unknown_names(snapshot: ChargerSnapshot) -> None:
             )  # fmt: skip
 
 
-def _route_snapshot(route: Route, identity: str) -> RouteSnapshot:
+def _route_snapshot(route: Route, identity: str, override_until: datetime | None) -> RouteSnapshot:
     backoffice: Any = route.backoffice
     whose = f"route {backoffice.name} of {identity}"
     return RouteSnapshot(
@@ -126,7 +149,7 @@ def _route_snapshot(route: Route, identity: str) -> RouteSnapshot:
         backoffice=backoffice.name,
         alias=route.alias or identity,
         **rights.of_route(route, identity),
-        override_until=max((override.until for override in route.overrides.all()), default=None),
+        override_until=override_until,
         options=_readable(route.options, route_options, whose),
         alias_key=_alias_key(backoffice.pk),
     )
@@ -228,174 +251,6 @@ def forget_old_changes() -> int:
     """Drop changes of configuration that everybody has followed long ago; how many there were."""
     old = ConfigChange.objects.filter(at__lt=timezone.now() - CHANGES_KEPT)
     return old.delete()[0]
-
-
-# Memory
-
-
-def load_memory(charger: int) -> Memory:
-    """What the database knows of a charger, in a fixed number of queries."""
-    transactions = _transactions(charger)
-    deliveries, more = _waiting(charger)
-    return Memory(
-        latest=_latest(charger),
-        transactions=transactions,
-        route_transactions=_route_transactions(charger, [row.id for row in transactions]),
-        deliveries=deliveries,
-        more=more,
-        waiting=count_waiting(more) if more else {},
-        last_seq=_last_seq(charger),
-        last_proxy_transaction_id=_last_proxy_transaction_id(charger),
-        identifiers=_identifiers(charger),
-        alarms=_alarms(charger),
-        registrations=dict(
-            RouteState.objects.filter(route__charger_id=charger).values_list("route_id", "registration")
-        ),
-    )
-
-
-def _latest(charger: int) -> list[LatestRow]:
-    """The newest values, oldest first. Rows of what was forgotten long ago go: cards come and go."""
-    values = list(LatestValue.objects.filter(charger_id=charger).order_by("at", "pk"))
-    long_ago = timezone.now() - CHANGES_KEPT
-    if gone := [value.pk for value in values if not value.payload and value.at < long_ago]:
-        LatestValue.objects.filter(pk__in=gone, payload="").delete()
-    return [
-        LatestRow(charger=charger, kind=v.kind, key=v.key, payload=v.payload, at=v.at)
-        for v in values
-        if v.payload
-    ]
-
-
-def _identifiers(charger: int) -> list[IdentifierRow]:
-    """What is open, and what was closed not long ago, oldest first; what was closed before goes."""
-    now = timezone.now()
-    rows = Identifier.objects.filter(charger_id=charger)
-    in_sessions = Q(kind__in=[k.value for k in identifiers.IN_SESSIONS])
-    old = Q(closed__lt=now - identifiers.REMEMBERED) & ~in_sessions
-    gone = rows.filter(old | Q(closed__lt=now - identifiers.REMEMBERED_FOR_DELIVERY))
-    if gone.exists():
-        gone.delete()
-    return [
-        IdentifierRow(
-            charger=charger,
-            kind=row.kind,
-            charger_identifier=row.charger_identifier,
-            route=row.route_id,
-            route_identifier=row.route_identifier,
-            created=row.created,
-            closed=row.closed,
-        )
-        for row in rows.order_by("created", "pk")
-    ]
-
-
-def _alarms(charger: int) -> list[AlarmRow]:
-    return [
-        AlarmRow(charger=charger, kind=row.kind, key=row.key, text=row.text, raised=row.raised)
-        for row in Alarm.objects.filter(charger_id=charger, cleared=None).order_by("raised", "pk")
-    ]
-
-
-def load_deliveries(route: int, after: int, limit: int) -> tuple[list[DeliveryRow], bool]:
-    """Up to ``limit`` waiting deliveries of a route with a seq above ``after``; whether there are more."""
-    rows = list(
-        Delivery.objects.filter(route_id=route, seq__gt=after, dead=False).order_by("seq")[: limit + 1]
-    )
-    return [_delivery_row(row) for row in rows[:limit]], len(rows) > limit
-
-
-def _transactions(charger: int) -> list[TransactionRow]:
-    remembered = Q(closed=None) | Q(closed__gte=timezone.now() - REMEMBERED)
-    rows = Transaction.objects.filter(remembered, charger_id=charger).order_by("created", "pk")
-    return [
-        TransactionRow(
-            **{
-                name: getattr(row, name)
-                for name in TransactionRow.__struct_fields__
-                if name not in ("charger", "owner")
-            },
-            charger=charger,
-            owner=row.owner_id,
-        )
-        for row in rows
-    ]
-
-
-def _route_transactions(charger: int, transactions: Iterable[Any]) -> list[RouteTransactionRow]:
-    rows = RouteTransaction.objects.filter(transaction_id__in=list(transactions)).order_by("pk")
-    return [
-        RouteTransactionRow(
-            charger=charger,
-            transaction=row.transaction_id,
-            route=row.route_id,
-            route_transaction_id=row.route_transaction_id,
-            state=cast(RouteTransactionState, row.state),
-        )
-        for row in rows
-    ]
-
-
-def _waiting(charger: int) -> tuple[dict[int, list[DeliveryRow]], set[int]]:
-    """The first waiting deliveries of each route, and the routes that have more."""
-    place = Window(RowNumber(), partition_by=[F("route_id")], order_by=F("seq").asc())
-    rows = (
-        Delivery.objects.filter(charger_id=charger, dead=False)
-        .annotate(place=place)
-        .filter(place__lte=DELIVERY_WINDOW + 1)
-        .order_by("route_id", "seq")
-    )
-    deliveries: dict[int, list[DeliveryRow]] = {}
-    for row in rows:
-        deliveries.setdefault(row.route_id, []).append(_delivery_row(row))
-    more = {route for route, found in deliveries.items() if len(found) > DELIVERY_WINDOW}
-    return {route: found[:DELIVERY_WINDOW] for route, found in deliveries.items()}, more
-
-
-def _delivery_row(row: Delivery) -> DeliveryRow:
-    return DeliveryRow(
-        charger=row.charger_id,
-        route=row.route_id,
-        seq=row.seq,
-        exchange=row.exchange,
-        at=row.at,
-        action=row.action,
-        payload=row.payload,
-        edited=row.edited,
-        transaction=row.transaction_id,
-        attempts=row.attempts,
-    )
-
-
-def _last_seq(charger: int) -> int:
-    """The highest seq of a delivery or of a recent message: numbers go on from here if a clock went back."""
-    recent = Message.objects.filter(charger_id=charger).order_by("-pk").values_list("exchange", flat=True)
-    waiting = Delivery.objects.filter(charger_id=charger).aggregate(last=Max("seq"))["last"]
-    return max([waiting or 0, *recent[:RECENT_MESSAGES]])
-
-
-def _last_proxy_transaction_id(charger: int) -> int:
-    """The highest transaction number that the proxy itself gave to this charger (1.6), or 0.
-
-    One in the proxy's band that the owner gave is known by the owner under the same number.
-    """
-    given_by_owner = RouteTransaction.objects.filter(
-        transaction=OuterRef("pk"),
-        route=OuterRef("owner"),
-        route_transaction_id=OuterRef("charger_transaction_id"),
-    )
-    numbers = (
-        Transaction.objects.filter(
-            ~Exists(given_by_owner),
-            charger_id=charger,
-            ocpp_version="1.6",
-            charger_transaction_id__regex=r"^[0-9]{10}$",  # as long as the bounds: text sorts as numbers do
-            charger_transaction_id__range=(str(PROXY_BAND), str(INT32_MAX)),
-        )
-        .order_by("-charger_transaction_id")
-        .values_list("charger_transaction_id", flat=True)
-    )
-    return int(numbers.first() or 0)
 
 
 # Ownership

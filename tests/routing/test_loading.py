@@ -23,9 +23,8 @@ from routing.loading import (
     dial_url,
     last_config_change,
     load_charger,
-    load_deliveries,
-    load_memory,
 )
+from routing.memories import RECENT_MESSAGES, load_deliveries, load_memory
 from routing.models import (
     ChargerSession,
     ConfigChange,
@@ -256,9 +255,9 @@ def test_dead_letters_are_not_loaded():
     assert load_deliveries(1, 0, 10) == ([make.delivery(1, 2)], False)
 
 
-def test_the_highest_seq_is_among_the_newest_messages(monkeypatch):
-    monkeypatch.setattr(loading, "RECENT_MESSAGES", 3)
-    store([make.message(exchange=exchange) for exchange in (900, 10, 30, 20)])
+def test_the_highest_seq_is_among_the_newest_messages():
+    exchanges = [900, 10, 30, *[20] * (RECENT_MESSAGES - 2)]
+    store([make.message(exchange=exchange) for exchange in exchanges])
     assert load_memory(1).last_seq == 30
 
 
@@ -301,7 +300,7 @@ def test_the_number_of_queries_does_not_grow():
         store([make.transaction(UUID(int=number)), make.route_transaction(UUID(int=number), number + 10)])
         store([make.delivery(number + 10, number), make.message(), make.latest(key=str(number))])
     assert (queries(load_charger, 1), queries(load_memory, 1)) == (few[0], few[1] + 1)
-    assert few == (3, 10)
+    assert few == (2, 9)
 
 
 # Who is waited for

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from routing.core.decisions import DELIVERY_WINDOW
-from routing.loading import load_memory
+from routing.memories import load_memory
 from routing.models import Delivery
 from routing.thinning import count_waiting, thin_deliveries
 from tests.routing import rows as make
