@@ -63,7 +63,7 @@ READY: tuple[LineHook, ...] = (virtual.heartbeat_after_boot, virtual.ping_again,
 LOST: tuple[LineHook, ...] = (meter_triggers.asker_lost, lapsing.lost, local_list.asker_lost)
 """The link of a backoffice is gone, or its route is switched off."""
 
-BEGAN: tuple[SessionHook, ...] = (remote_starts.began, profile_events.began)
+BEGAN: tuple[SessionHook, ...] = (profile_events.began,)
 """A session has begun."""
 
 ENDED: tuple[SessionHook, ...] = (remote_starts.ended, profile_events.ended, late_rejects.ended)

@@ -133,7 +133,7 @@ def owner_for(
     named = None if remote_start_id is None else remote_starts.owner_of(state, remote_start_id)
     start = state.remote_start_for(token.card, place, turn.now)
     if start is not None and named in (None, start.route):
-        state.remote_starts.remove(start)
+        remote_starts.used(state, turn, start)
         named = start.route
     if (line := _line(state, named)) is not None:
         return Owner(line, asked_for=True)

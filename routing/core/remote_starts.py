@@ -37,10 +37,22 @@ def note(state: State, turn: Turn, call: DownCall, reply: Reply) -> None:
     head = read(call.payload, RemoteStartHead)
     card = text(head.idToken.idToken) if isinstance(head.idToken, Token) else text(head.idTag)
     place = integer(head.connectorId) if state.version == "1.6" else integer(head.evseId)
-    state.remote_starts.append(RemoteStart(call.route, card, place, turn.now + patience(state)))
-    key = f"{call.route}/{'' if place is None else place}/{card}"
+    start = RemoteStart(call.route, card, place, turn.now + patience(state))
+    state.remote_starts.append(start)
+    key = _key(start)
     if len(key) <= LONGEST_KEY:
         state.remember(PENDING, key, "{}", turn)
+
+
+def used(state: State, turn: Turn, start: RemoteStart) -> None:
+    """Its session has begun: the start waits for none any more."""
+    state.remote_starts.remove(start)
+    if not any(_key(other) == _key(start) for other in state.remote_starts):
+        state.forget(PENDING, _key(start), turn)
+
+
+def _key(start: RemoteStart) -> str:
+    return f"{start.route}/{'' if start.connector_id is None else start.connector_id}/{start.card}"
 
 
 def patience(state: State) -> float:
@@ -52,24 +64,22 @@ def patience(state: State) -> float:
 
 def connected(state: State, turn: Turn) -> None:
     """What still waits for its car is known again after a restart of the proxy."""
+    known = {_key(start) for start in state.remote_starts}
     for key, row in state.all_remembered(PENDING).items():
         left = patience(state) - (turn.utc - row.at).total_seconds()
-        route, place, card = key.split("/", 2)
         if left <= 0:
             state.forget(PENDING, key, turn)
-        elif not any(start.route == int(route) and start.card == card for start in state.remote_starts):
+        elif key not in known:
+            route, place, card = key.split("/", 2)
             where = int(place) if place else None
             state.remote_starts.append(RemoteStart(int(route), card, where, turn.now + left))
 
 
-def began(state: State, turn: Turn, transaction: Transaction) -> None:
-    """A session has begun with a card: no start waits for it any more."""
-    for key in state.all_remembered(PENDING):
-        if key.split("/", 2)[2] == transaction.row.id_tag:
-            state.forget(PENDING, key, turn)
-
-
 def _forget_what_never_began(state: State, turn: Turn, route: int) -> None:
+    state.remote_starts = [start for start in state.remote_starts if start.until > turn.now]
+    for key, row in state.all_remembered(PENDING).items():
+        if (turn.utc - row.at).total_seconds() > LONGEST_WAIT:
+            state.forget(PENDING, key, turn)
     for mapping in state.identifiers.own(Kind.REMOTE_START, route):
         if turn.utc - mapping.created > NEVER_BEGAN:
             rewriting.close(state, turn, mapping)

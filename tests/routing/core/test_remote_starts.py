@@ -80,3 +80,63 @@ def test_a_reconnect_does_not_count_a_start_twice(version: str) -> None:
     if version == "1.6":
         world.call("StartTransaction", start(2, tag="EMS"))
         assert list(world.database.transactions.values())[-1].owner == 1
+
+
+# -- several at once -------------------------------------------------------------------------------------
+
+VERY_OWN = {"1.6": ("idTag", "connectorId"), "2.1": ("idToken", "evseId")}
+
+
+def ask_for(world: World, card: str, place: int, name: str = "energy") -> None:
+    action, payload = ASKS[world.version]
+    token: Any = card if world.version == "1.6" else {"idToken": card, "type": "Central"}
+    card_at, place_at = VERY_OWN[world.version]
+    world[name].call(action, {**payload, card_at: token, place_at: place})
+
+
+def begin(world: World, card: str, place: int, meter: int = 0) -> int | None:
+    """Whose the session is that begins with this card there."""
+    if world.version == "1.6":
+        world.call("StartTransaction", start(place, tag=card, meter=meter))
+    else:
+        world.call(
+            "TransactionEvent", event("Started", 0, f"T-{place}-{meter}", card=card, evse={"id": place})
+        )
+    return list(world.database.transactions.values())[-1].owner
+
+
+@BOTH
+def test_starts_with_one_card_on_two_places_outlive_the_proxy(version: str) -> None:
+    world = World(version=version)
+    world.boot()
+    ask_for(world, "EMS", 1)
+    ask_for(world, "EMS", 2)
+    world.restart()
+    world.connect()
+    world.wait(3)
+    assert begin(world, "EMS", 1) == 2
+    world.restart()
+    world.connect()
+    world.wait(3)
+    assert begin(world, "EMS", 2) == 2
+
+
+@BOTH
+def test_a_start_is_used_however_the_charger_writes_its_card(version: str) -> None:
+    world = World(version=version)
+    world.boot()
+    ask_for(world, "ems", 1)
+    assert begin(world, "EMS", 1) == 2
+    world.restart()
+    world.connect()
+    world.wait(3)
+    assert begin(world, "EMS", 1, meter=5) == 1
+
+
+def test_starts_that_never_begin_do_not_pile_up() -> None:
+    world = World()
+    world.boot()
+    for number in range(50):
+        ask_for(world, f"CARD-{number}", 1)
+        world.wait(600)
+    assert len([r for r in world.database.memory().latest if r.kind == "remote_start"]) < 10
