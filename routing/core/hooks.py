@@ -13,7 +13,6 @@ from routing.core import (
     local_list,
     meter_triggers,
     migration,
-    passwords,
     remote_starts,
     revoking,
 )
@@ -49,7 +48,6 @@ GONE: tuple[Hook, ...] = (migration.gone,)
 """The charger's socket is closed."""
 
 CONFIGURED: tuple[Hook, ...] = (
-    passwords.configured,
     revoking.configured,
     settling.configured,
     profile_events.configured,

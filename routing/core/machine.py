@@ -14,7 +14,6 @@ from routing.core import (
     acceptance,
     answers,
     calls,
-    clocks,
     dispatch,
     down,
     frames,
@@ -113,6 +112,7 @@ class Machine:
         for line in state.lines.values():
             registration.adopt_running(state, turn, line)
             registration.want(state, turn, line)
+        state.clear_alarms_of_gone_routes(turn)
         acceptance.connected(state, turn)
         hooks.call(hooks.CONNECTED, state, turn)
         return self._end(turn)
@@ -279,6 +279,7 @@ class Machine:
         for key, line in old.items():
             if key not in state.lines:
                 self._switch_off(turn, line)
+        state.clear_alarms_of_gone_routes(turn)
         if state.billing is None:
             registration.release(state, turn)
         for line in state.lines.values():
@@ -303,8 +304,6 @@ class Machine:
         if line.wanted:
             turn.emit(CloseLink(line.key, 1000, "route switched off"))
         line.wanted = False
-        for alarm in (versions.ALARM, clocks.ALARM):
-            state.clear_alarm(alarm, turn, str(line.key))
         losses.lost(state, turn, line, "the route was switched off")
         dispatch.set_link(state, turn, line, "closed")
 

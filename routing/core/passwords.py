@@ -42,13 +42,6 @@ def note_opened(state: State, turn: Turn, line: Line) -> None:
         state.clear_alarm(ALARM, turn, str(line.key))
 
 
-def configured(state: State, turn: Turn) -> None:
-    """A route that is switched off or gone refuses nothing any more."""
-    for kind, key in list(state.alarms):
-        if kind == ALARM and key not in map(str, state.lines):
-            state.clear_alarm(ALARM, turn, key)
-
-
 def take(state: State, turn: Turn, line: Line, value: str) -> str:
     """Have this backoffice's link dialled with the password in ``value`` from now on.
 

@@ -261,6 +261,12 @@ class State:
         if alarm is not None:
             turn.store(msgspec.structs.replace(alarm, cleared=turn.utc))
 
+    def clear_alarms_of_gone_routes(self, turn: Turn) -> None:
+        """A route that is switched off or gone troubles nobody; the keys of alarms are those of routes."""
+        for kind, key in list(self.alarms):
+            if key and key not in map(str, self.lines):
+                self.clear_alarm(kind, turn, key)
+
     def note_quirk(self, name: str, example: str, turn: Turn) -> None:
         """Record that this charger departs from the standard in a known way: shown to whoever supports it."""
         if ("quirk", name) not in self.latest:

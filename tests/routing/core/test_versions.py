@@ -133,11 +133,18 @@ def test_another_reason_to_park_is_no_mismatch() -> None:
     assert world.database.alarms == {}
 
 
-def test_a_route_that_goes_takes_its_alarm_along() -> None:
+@pytest.mark.parametrize("moment", ["at once", "while the charger is away"])
+def test_a_route_that_goes_takes_its_alarm_along(moment: str) -> None:
     world = World(BILLING, ENERGY)
     connecting(world, "2.0.1")
     park(world, "energy")
-    world.configure(BILLING)
+    if moment == "at once":
+        world.configure(BILLING)
+    else:
+        world.routes = (BILLING,)
+        world.restart()
+        assert world.database.alarms["version_mismatch", "2"].cleared is None
+        connecting(world, "2.0.1")
     assert world.database.alarms["version_mismatch", "2"].cleared is not None
 
 
