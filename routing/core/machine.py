@@ -139,6 +139,7 @@ class Machine:
     def _change_version(self, turn: Turn, ocpp_version: str) -> None:
         state = self._state
         state.version = ocpp_version
+        calls.drop_waiting(state, turn, "charger speaks another version")
         registration.forget_other_versions(state)
         for line in state.lines.values():
             if line.wanted:

@@ -9,7 +9,8 @@ import pytest
 
 from routing.core import versions
 from routing.core.options import ChargerOptions
-from tests.routing.core.harness import BILLING, BOOT_2, ENERGY, EPOCH, World
+from routing.core.snapshot import Role, Verdict
+from tests.routing.core.harness import BILLING, BOOT_2, ENERGY, EPOCH, World, route
 
 REFUSED = "version_mismatch: offered ocpp{}, it chose no subprotocol; let it accept this version"
 
@@ -153,3 +154,20 @@ def test_what_was_odd_about_a_handshake_is_recorded() -> None:
     connecting(world, "1.6", quirks=("hex_password", "missing_subprotocol"))
     kinds = {key for kind, key in world.database.latest if kind == "quirk"}
     assert kinds == {"hex_password", "missing_subprotocol"}
+
+
+def test_what_waits_for_the_charger_is_not_sent_in_another_version() -> None:
+    may = route(2, "control", Role.CONTROL, {"SendLocalList": Verdict.ALLOW})
+    world = World(BILLING, may, options=ChargerOptions(local_list="merged"))
+    world.boot()
+    entry = {"idTag": "CARD", "idTagInfo": {"status": "Accepted"}}
+    cards = {"listVersion": 1, "updateType": "Full", "localAuthorizationList": [entry]}
+    world["control"].call("SendLocalList", cards)
+    world.obey = None
+    world["billing"].call("GetConfiguration", {})
+    world.configure(BILLING)  # the proxy takes the card from the charger, as soon as that has answered
+    world.disconnect()
+    world.forget()
+    world.connect("2.0.1")
+    world.wait(10)
+    assert [frame for frame in world.commands if "listVersion" in frame[3]] == []
