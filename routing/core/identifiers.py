@@ -226,7 +226,9 @@ class Identifiers:
         history = self._history.setdefault((newest.kind, newest.route), deque())
         history.append(newest)
         if len(history) > MOST:
-            old = next((m for m in history if not m.is_open or m.kind in FROM_ONE), None)
+            old = next((m for m in history if not m.is_open), None)
+            if old is None and newest.kind in FROM_ONE:
+                old = history[0]  # of requests nobody says that they are over where no report has come
             if old is not None:
                 history.remove(old)
                 self.forget(old)

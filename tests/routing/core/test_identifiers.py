@@ -203,3 +203,11 @@ def test_nobody_fills_the_memory() -> None:
     assert ids.named(Kind.RESERVATION, CONTROL, "0") is kept
     assert len([n for n in range(3000) if ids.meant(Kind.RESERVATION, CONTROL, str(n))]) == MOST
     assert len(ids.own(Kind.REQUEST, CONTROL)) == MOST
+
+
+def test_a_request_that_goes_on_is_not_forgotten_for_those_that_are_over() -> None:
+    ids = table()
+    update = opened(ids, Kind.REQUEST, CONTROL, "7")
+    for number in range(2 * MOST):
+        opened(ids, Kind.REQUEST, CONTROL, str(number)).closed = NOW
+    assert ids.of(Kind.REQUEST, CONTROL, update.charger_id) is update
