@@ -153,7 +153,7 @@ def _end(state: State, turn: Turn, received: Received) -> None:
 def note_swap(state: State, turn: Turn, call: DownCall, reply: Reply) -> None:
     """A swap was asked for; the charger makes numbers for others itself, and they may be the same."""
     named = spans.value(call.payload, "$.requestId")
-    if call.opened and is_accepted(reply):
+    if call.opened and (is_accepted(reply) or (call.sent_at and reply.outcome in ("timeout", "lost"))):
         state.remember(SWAP, str(named), "{}", turn)
 
 
@@ -177,9 +177,10 @@ def swap_ended(state: State, turn: Turn, received: Received) -> None:
 def _swap_mapping(state: State, received: Received) -> Mapping | None:
     tokens = spans.find(received.call.payload, "$.requestId")
     named = identifier(Kind.REQUEST, tokens[-1]) if tokens else None
-    if named is None or state.remembered(SWAP, named) is None:
-        return None
-    return next(iter(state.identifiers.holders(Kind.REQUEST, named)), None)
+    mapping = None if named is None else next(iter(state.identifiers.holders(Kind.REQUEST, named)), None)
+    asks = state.gate.outstanding  # the event may cross the charger's answer
+    is_asked = asks is not None and asks.action == "RequestBatterySwap" and mapping in asks.opened
+    return mapping if is_asked or state.remembered(SWAP, named or "") is not None else None
 
 
 # -- reservations --------------------------------------------------------------------------------------

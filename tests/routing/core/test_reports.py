@@ -297,6 +297,20 @@ def test_a_swap_is_its_askers_under_its_own_number() -> None:
     assert all(r.closed is not None for r in world.database.identifiers.values())
 
 
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_a_swap_that_comes_before_its_answer_or_without_is_its_askers(is_answered: bool) -> None:
+    world = allowing("RequestBatterySwap", "2.1")
+    world.obey = None
+    world["control"].call("RequestBatterySwap", ASK_SWAP)
+    number = asked_number(world)
+    if not is_answered:
+        world.wait(60)
+        world.restart()
+        world.boot()
+    swap(world, "BatteryIn", number)
+    assert numbers_of(world, "control") == [5]
+
+
 def test_a_number_that_the_charger_has_made_is_not_taken_for_a_request() -> None:
     world = world_with("2.1")
     world["control"].call("GetReport", {"requestId": 9})
