@@ -8,8 +8,8 @@ import logging
 import msgspec
 from django.db import DatabaseError
 
-from backoffices.threads import DatabaseThreads
 from routing import loading
+from routing.threads import DatabaseThreads
 
 logger = logging.getLogger(__name__)
 

@@ -23,7 +23,6 @@ from django.utils import timezone
 
 from backoffices import current
 from backoffices.presence import Presence, PresenceBook
-from backoffices.threads import DatabaseThreads
 from routing import loading, memories
 from routing.bus import Attach, Attachment, BusUnavailable, ChargerSocket
 from routing.core.decisions import Memory
@@ -32,6 +31,7 @@ from routing.links import Dial, DialTarget
 from routing.models import ChargerSession, Route, RuntimeProcess
 from routing.session import RowWriter, Session
 from routing.thinning import thin_deliveries
+from routing.threads import DatabaseThreads
 
 logger = logging.getLogger(__name__)
 
@@ -134,7 +134,7 @@ class Runtime:
         self._dial = dial
         self._writer = writer
         self._pace = pace or Pace()
-        self._threads = DatabaseThreads()
+        self._threads = DatabaseThreads(name="runtime-db")
         self._presence = PresenceBook(runtime_id, self._threads)
         self._live: dict[int, Live] = {}
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()

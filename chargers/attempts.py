@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 import msgspec
-from asgiref.sync import sync_to_async
-from django.db import Error, close_old_connections
+from django.db import Error
 from django.db.models import F
 from django.utils import timezone
 
 from chargers.causes import Cause
 from chargers.models import RefusedAttempt
+from routing.threads import DatabaseThreads
 
 logger = logging.getLogger(__name__)
 
+P = ParamSpec("P")
 ResultT = TypeVar("ResultT")
 
-_THREADS: Final = 4
-_pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="charger-admission")
+_NAME: Final = "charger-admission"
+_threads = DatabaseThreads(name=_NAME)
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,20 +50,19 @@ def read_attempt(scope: Mapping[str, Any], identity: str) -> Attempt:
     )
 
 
-async def off_loop(function: Callable[..., ResultT], *args: Any) -> ResultT:
+async def off_loop(function: Callable[P, ResultT], *args: P.args, **kwargs: P.kwargs) -> ResultT:
     """Call ``function``, which uses the ORM, in one of the edge's own threads.
 
     Django's usual thread is one for the whole process: a slow query anywhere would stop admission.
     """
-    return await sync_to_async(_with_connections, thread_sensitive=False, executor=_pool)(function, *args)
+    return await _threads.run(function, *args, **kwargs)
 
 
-def _with_connections(function: Callable[..., ResultT], *args: Any) -> ResultT:
-    close_old_connections()
-    try:
-        return function(*args)
-    finally:
-        close_old_connections()
+async def close() -> None:
+    """Close the connections of these threads; whoever comes after all gets new ones."""
+    global _threads
+    before, _threads = _threads, DatabaseThreads(name=_NAME)
+    await before.close()
 
 
 async def record_refusal(attempt: Attempt, cause: Cause, detail: str, times: int = 1) -> None:

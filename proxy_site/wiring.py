@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from backoffices.links import Dialler
 from backoffices.runtime import Runtime
+from chargers import attempts
 from routing import bus
 from routing.writer import Writer
 
@@ -42,7 +43,7 @@ class Proxy:
     async def stop(self) -> None:
         """Take no more chargers, close all sessions and links, write what is left to write."""
         bus.install(None)
-        await self.runtime.stop()
+        await asyncio.gather(self.runtime.stop(), attempts.close())
         await self.dialler.settled(GOODBYE_SECONDS)
         await self.writer.stop()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from queue import Queue
 import pytest
 from daphne.server import Server, reactor
 
-from chargers import admission, protocol
+from chargers import admission, attempts, protocol
 from routing import bus
 from tests.chargers.edge import PATIENCE_S, Edge, FakeBus
 
@@ -35,6 +36,15 @@ def daphne_server() -> Iterator[Edge]:
     yield edge
     reactor.callFromThread(reactor.stop)
     thread.join(PATIENCE_S)
+
+
+@pytest.fixture(autouse=True)
+def no_connections_are_left() -> Iterator[None]:
+    """Admission keeps its connections; none may outlive the database of a test."""
+    yield
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(attempts.close())
+    loop.close()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Where a loop lets the ORM work: a few threads that keep their database connections."""
+"""Where loops let the ORM work: a few threads that keep their database connections."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ GOODBYE_SECONDS = 1.0
 class DatabaseThreads:
     """Runs functions that use the ORM. At most ``count`` connections, opened when first needed."""
 
-    def __init__(self, count: int = 4) -> None:
+    def __init__(self, count: int = 4, name: str = "database") -> None:
         self._count = count
-        self._pool = ThreadPoolExecutor(count, thread_name_prefix="runtime-db")
+        self._pool = ThreadPoolExecutor(count, thread_name_prefix=name)
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What ``function`` returns or raises. It is called again where its connection was lost before."""

@@ -4,7 +4,7 @@ import threading
 import pytest
 from django.db import InterfaceError, OperationalError, connection, connections
 
-from backoffices.threads import DatabaseThreads
+from routing.threads import DatabaseThreads
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

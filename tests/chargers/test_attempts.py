@@ -1,0 +1,42 @@
+"""The threads in which the edge uses the database."""
+
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection, connections
+
+from chargers import attempts
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def _connected() -> Any:
+    connection.ensure_connection()
+    return connections["default"]
+
+
+async def test_a_thread_keeps_its_connection_until_the_end():
+    first = await attempts.off_loop(_connected)
+    opened = first.connection
+    assert opened is not None
+    assert (await attempts.off_loop(_connected)).connection is opened
+    await attempts.close()
+    assert first.connection is None
+
+
+async def test_after_the_end_there_is_another_beginning():
+    await attempts.close()
+    assert (await attempts.off_loop(_connected)).connection is not None
+
+
+async def test_a_connection_that_died_meanwhile_costs_no_charger_its_admission():
+    tries = []
+
+    def look() -> str:
+        tries.append(_connected().connection)
+        if len(tries) == 1:
+            raise OperationalError("server closed the connection unexpectedly")
+        return "found"
+
+    assert await attempts.off_loop(look) == "found"
+    assert tries[0] is not tries[1]
