@@ -165,6 +165,28 @@ def is_hidden(line: Line, transaction: Transaction) -> bool:
     return view(line, transaction) == "hidden"
 
 
+def may_name(state: State, line: Line, session: object) -> bool:
+    """Whether a route may be told the charger's id of a session (2.x); of an unknown one nobody knows."""
+    if foreign_tx(line.route) != "hidden":
+        return True
+    known = state.transactions.event(state.version, session) if isinstance(session, str) else None
+    return known is not None and not is_hidden(line, known)
+
+
+def without_hidden_sessions(state: State, line: Line, payload: str, elements: str) -> str:
+    """A payload in whose elements no ``transactionId`` is of a session that is hidden from a route."""
+    if foreign_tx(line.route) != "hidden":
+        return payload
+    named = spans.find(payload, elements)
+    kept = [
+        token
+        if may_name(state, line, spans.value(token, "$.transactionId"))
+        else spans.patch(token, {"$.transactionId": None})
+        for token in named
+    ]
+    return spans.patch_each(payload, elements, kept) if kept != named else payload
+
+
 def card_alias(route: RouteSnapshot, card: str) -> str:
     """What stands for a card toward one backoffice, always the same: its own choice, or 20 characters.
 

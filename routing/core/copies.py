@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from routing.core import leases, metering, monitoring, reports, streams, thinning
+from routing.core import leases, metering, monitoring, reports, spans, streams, thinning
 from routing.core.actions import Queue, Receives, Up
-from routing.core.binding import is_hidden
+from routing.core.binding import is_hidden, may_name, without_hidden_sessions
 from routing.core.charging_profiles import reading
 from routing.core.decisions import DELIVERY_WINDOW
 from routing.core.lines import Item, Kind, Line, Phase
@@ -23,14 +23,26 @@ Editor = Callable[[State, Turn, Line, Received], str | None]
 Here identifiers are written that do not depend on the moment of sending; ``binding`` writes the others.
 """
 
+
+def _events(state: State, turn: Turn, line: Line, received: Received) -> str | None:
+    payload = inventory.events(state, turn, line, received)
+    return payload and without_hidden_sessions(state, line, payload, "$.eventData[]")
+
+
+def _priority(state: State, turn: Turn, line: Line, received: Received) -> str | None:
+    payload = received.call.payload
+    return payload if may_name(state, line, spans.value(payload, "$.transactionId")) else None
+
+
 EDITORS: dict[str, Editor] = {
     "BatterySwap": reports.swap,
     "DiagnosticsStatusNotification": leases.diagnostics_status,
     "MeterValues": metering.meter_values,
     "NotifyReport": inventory.report,
     "TransactionEvent": metering.transaction_event,
-    "NotifyEvent": inventory.events,
+    "NotifyEvent": _events,
     "NotifyMonitoringReport": monitoring.own_report,
+    "NotifyPriorityCharging": _priority,
     "OpenPeriodicEventStream": streams.opening,
     "ReportChargingProfiles": reading.report,
 }

@@ -171,6 +171,43 @@ def test_a_hidden_session_stays_hidden(version: str, moment: str) -> None:
     assert world["other"].of(*SESSION) == []
 
 
+def happening(session: str | None) -> dict[str, Any]:
+    named = {} if session is None else {"transactionId": session}
+    what = {"component": {"name": "C"}, "variable": {"name": "V"}, "actualValue": "1"}
+    return {"eventId": 1, "timestamp": "t", "trigger": "Delta", "eventNotificationType": "CustomMonitor",
+            **named, **what}  # fmt: skip
+
+
+@pytest.mark.parametrize("version", ["2.0.1", "2.1"])
+@pytest.mark.parametrize(
+    ("option", "named"),
+    [("hidden", ["MINE", None, None, None]), ("alias", ["MINE", "T-1", "NEVER-SEEN", None])],
+)
+def test_events_do_not_name_a_session_that_is_hidden(
+    version: str, option: str, named: list[str | None]
+) -> None:
+    rules = (AuthRule(match="prefix", value="MINE", backoffice="other"),)
+    options = ChargerOptions(authorization="prefix", auth_rules=rules)
+    other = route(2, "other", Role.CONTROL, foreign_tx=option)
+    world = World(BILLING, other, version=version, options=options)
+    world.boot()
+    for session in ("MINE", "T-1"):
+        world.call("TransactionEvent", event("Started", 0, session, card=session))
+    events = [happening(session) for session in ("MINE", "T-1", "NEVER-SEEN", None)]
+    head = {"generatedAt": "t", "seqNo": 0, "tbc": False}
+    world.call("NotifyEvent", {**head, "eventData": events})
+    world.wait(1)
+    assert world["billing"].payloads("NotifyEvent")[0]["eventData"] == events
+    got = world["other"].payloads("NotifyEvent")[0]["eventData"]
+    assert [entry.get("transactionId") for entry in got] == named
+    assert [entry["actualValue"] for entry in got] == ["1"] * 4
+    if version == "2.1":
+        for session in ("MINE", "T-1"):
+            world.call("NotifyPriorityCharging", {"transactionId": session, "activated": True})
+        sessions = [p["transactionId"] for p in world["other"].payloads("NotifyPriorityCharging")]
+        assert sessions == (["MINE"] if option == "hidden" else ["MINE", "T-1"])
+
+
 def test_a_session_of_its_own_is_seen_in_full() -> None:
     world = world_with(Role.CONTROL, foreign_tx="alias")
     world["other"].call("RemoteStartTransaction", {"idTag": CARD}, "x")
