@@ -32,7 +32,7 @@ def charger_call(
             action=call.action[:64],
             message_id=call.message_id[:64],
             text=redaction.told(call.action, call.text),
-            answer=answer,
+            answer=redaction.told(call.action, answer),
             outcome=outcome,
             error_code=code,
             rule=rule[:255],
@@ -64,8 +64,8 @@ def copy(
             direction="up",
             action=item.action[:64],
             message_id=item.message_ids[-1] if item.message_ids else "",
-            text=item.text,
-            answer=answer,
+            text=redaction.told(item.action, item.text),
+            answer=redaction.told(item.action, answer),
             outcome=outcome,
             error_code=code[:64],
             rule=rule,
@@ -90,7 +90,7 @@ def asked(
             action=call.action[:64],
             message_id=call.message_id[:64],
             text=redaction.frame(call.action, call.payload, call.text),
-            answer=answer,
+            answer=_as_answered(call.action, answer, outcome),
             outcome=outcome,
             error_code=code[:64],
             rule=(rule or call.rule)[:255],
@@ -115,7 +115,7 @@ def commanded(
             action=call.action[:64],
             message_id=call.message_id,
             text=text or _as_sent(call),
-            answer=redaction.told(call.action, answer),
+            answer=_as_answered(call.action, answer, outcome),
             outcome=outcome,
             error_code=code[:64],
             rule=call.rule[:255],
@@ -124,6 +124,12 @@ def commanded(
             connector_id=None,
         )
     )
+
+
+def _as_answered(action: str, answer: str, outcome: Outcome) -> str:
+    """An answer as it may be kept; errors repeat what was wrong, in ways of their own."""
+    loosely = outcome in ("error", "malformed")
+    return redaction.loose(answer) if loosely else redaction.told(action, answer)
 
 
 def _as_sent(call: DownCall) -> str:
@@ -157,8 +163,8 @@ def stray(
             direction=direction,
             action=action[:64],
             message_id=message_id[:64],
-            text=redaction.loose(text) if outcome == "malformed" else text,
-            answer=answer,
+            text=redaction.loose(text) if outcome in ("malformed", "unsolicited") else text,
+            answer=redaction.loose(answer) if outcome in ("malformed", "unsolicited") else answer,
             outcome=outcome,
             error_code="",
             rule=rule[:255],

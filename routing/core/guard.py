@@ -81,6 +81,9 @@ STANDARD_KEYS = frozenset({"certsigningrepeattimes", "certsigningwaitminimum"})
 PLUG_AND_CHARGE = "org.openchargealliance.iso15118pnc"
 """Its DataTransfer is about certificates by nature ("Using ISO 15118 Plug & Charge with OCPP 1.6")."""
 
+LONGEST_NAME = 250
+"""Characters of a name; those of the standard have at most 50 (what is longer keeps the proxy busy)."""
+
 _UNPRINTABLE = re.compile(r"[^ -~]")
 _PUNCTUATION = re.compile(r"[^a-z0-9]+")
 
@@ -151,6 +154,8 @@ def _plain(name: str) -> str:
 
 
 def _name_objection(name: str) -> str:
+    if len(name) > LONGEST_NAME:
+        return f"guard: a name of {len(name)} characters is none"
     if _UNPRINTABLE.search(name):
         return f"guard: {name[:60]!a} is not written in ASCII: the charger may read another name"
     if _plain(name) in NAMED or MOVES_THE_CHARGER.search(name):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from routing.core import actions, spans
-from routing.core.secrecy import PATTERN, is_secret
+from routing.core.secrecy import PATTERN, is_secret, without_passwords
 
 HIDDEN = '"***"'
 
@@ -30,18 +30,21 @@ LISTS = {
 }
 """Where the charger tells what it has: the items, what names them, their values."""
 
-FILES = frozenset({"GetDiagnostics", "GetLog", "PublishFirmware", "SignedUpdateFirmware", "UpdateFirmware"})
-"""CALLs that name a place for files, often with the password for it."""
-
-_IN_URL = re.compile(r'(:(?:\\?/){2}[^/@\s"\\:]*:)[^/@\s"\\]+(?=@)')
-
 _NAMED = re.compile(r'"(?:name|key|instance)"\s*:\s*"([^"]*)"')
 """What a text names, in a way that is quick."""
 
 _LOOSE_VALUE = re.compile(
-    r'("(?:value|attributeValue|\w*(?:password|secret))"\s*:\s*)(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[^,}\]"]++)',
+    r'("(?:value|attributeValue|actualValue|\w*(?:password|secret|simpin))"\s*:\s*)(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[^,}\]"]++)',
     re.IGNORECASE | re.DOTALL,
 )
+_KEY = re.compile(r'("key"\s*:\s*)"(?:[^"\\]|\\.)*"?', re.DOTALL)
+"""That of a VPN."""
+
+_DATA_SECRET = re.compile(
+    r"passw|passphrase|passcode|pwd|secret|psk|credential|auth.{0,40}key|private.?key", re.I
+)
+"""What vendors call secrets in their DataTransfer, in words that mean nothing else."""
+
 _LOOSE_SECRET = re.compile(rf"\\u|{PATTERN.replace('$', '')}", re.IGNORECASE)
 
 
@@ -51,46 +54,62 @@ def frame(action: str, payload: str, text: str) -> str:
         return loose(text)
     hidden = redacted(action, payload)
     if hidden == payload:
-        return text
+        return without_passwords(text)
     before, found, after = text.rpartition(payload)
     return f"{before}{hidden}{after}" if found else loose(text)
 
 
 def told(action: str, text: str) -> str:
-    """A frame in which the charger tells its configuration, as it may be kept."""
-    if action not in LISTS or not ("\\u" in text or any(map(is_secret, set(_NAMED.findall(text))))):
+    """A frame in which the charger tells its configuration, or a vendor's data, as it may be kept."""
+    if action == "DataTransfer":
+        return _data(text, "$[].data")
+    if action not in LISTS:
         return text
+    if not ("\\u" in text or any(map(is_secret, set(_NAMED.findall(text))))):
+        return without_passwords(text)
     items, names, value = LISTS[action]
     for item in spans.find(text, items):
         hidden = _hidden(item, names, value)
         if hidden != item:
             text = text.replace(item, hidden)
-    return text
+    return without_passwords(text)
 
 
 def redacted(action: str, payload: str) -> str:
     """The payload with the values of secrets hidden; the same string where there is none."""
     if action == "ChangeConfiguration":
-        return _hidden(payload, ("$.key",), "$.value")
+        return _hidden(payload, ("$.key",), "$.value") if spans.find(payload, "$.key") else loose(payload)
     if action == "SetVariables":
         return _items(payload)
-    if action in FILES:
-        return _IN_URL.sub(r"\1***", payload)
+    if action == "DataTransfer":
+        return _data(payload, "$.data")
     if action in MEMBERS:
-        return spans.patch(payload, dict.fromkeys(MEMBERS[action], HIDDEN))
-    return payload
+        payload = spans.patch(payload, dict.fromkeys(MEMBERS[action], HIDDEN))
+    return without_passwords(payload)
+
+
+def _data(text: str, path: spans.Path) -> str:
+    """What a vendor sends, whole or not at all: nobody knows how it is to be read."""
+    if _DATA_SECRET.search(text):
+        return spans.patch(text, {path: HIDDEN})
+    return without_passwords(text)
 
 
 def loose(text: str) -> str:
     """Text that is no frame one can trust, with whatever may be the value of a secret hidden."""
-    return _LOOSE_VALUE.sub(rf"\1{HIDDEN}", text) if _LOOSE_SECRET.search(text) else text
+    text = without_passwords(text)
+    if not _LOOSE_SECRET.search(text):
+        return text
+    if "networkprofile" in text.lower():
+        text = _KEY.sub(rf"\1{HIDDEN}", text)
+    return _LOOSE_VALUE.sub(rf"\1{HIDDEN}", text)
 
 
 def _items(payload: str) -> str:
     """SetVariables item by item; where one of several lists is meant, all are looked at."""
     for item in spans.find(payload, "$.setVariableData[]"):
-        names = ("$.component.name", "$.component.instance", "$.variable.name", "$.variable.instance")
-        hidden = _hidden(item, names, "$.attributeValue")
+        named = any(spans.find(item, path) for path in VARIABLE)
+        hidden = _hidden(item, VARIABLE, "$.attributeValue") if named else loose(item)
         if hidden != item:
             payload = payload.replace(item, hidden)
     return payload
@@ -101,7 +120,7 @@ def _hidden(payload: str, names: tuple[str, ...], value: str) -> str:
     found = (name for path in names for name in spans.find(payload, path))
     if any(is_secret(_name(token)) for token in found):
         return spans.patch(payload, {value: HIDDEN})
-    return payload
+    return without_passwords(payload)
 
 
 def _name(token: str) -> str:

@@ -5,16 +5,50 @@ from __future__ import annotations
 import re
 
 PATTERN = (
-    r"passw|passphrase|passcode|pass$|pwd|(?:^|[._-])pw(?:$|[._-])|secret|psk|credential|auth.*key|private.?key"
+    r"passw|passphrase|passcode|pass$|pwd|(?:^|[._-])pw(?:$|[._-])|secret|psk|credential|auth.{0,40}key|private.?key"
     r"|(?<!public)(?<!public[ ._-])key[ 0-9\[\]._-]*$|token$|pin.?code|pin$"
 )
 
-_SECRET = re.compile(PATTERN, re.IGNORECASE)
+_SECRET = re.compile(PATTERN, re.IGNORECASE | re.MULTILINE)
+
+_URL = re.compile(r"(?::|\\u003a)(?:\\?/|\\u002f){2}", re.IGNORECASE)
+_PORT = re.compile(r"[0-9]{0,5}(?:[/?#]|\\/|\\u00)")
+_AT = re.compile(r"@|\\u0040")
+_COLON = re.compile(r":|\\u003a", re.IGNORECASE)
+_NO_USER = re.compile(r"[/\[]|\\u002f", re.IGNORECASE)
+_QUOTE = re.compile(r'(?<!\\)"')
 
 
-def is_secret(name: str) -> bool:
-    """Whether the value of a key (or of ``Component.Variable``) is for nobody to read.
+def is_secret(*names: str) -> bool:
+    """Whether the value of a key (or of what component, variable and instances name) is for nobody to read.
 
     Public keys of meters and counts of keys are none: people need them to check what was billed.
     """
-    return bool(_SECRET.search(name.strip()))
+    return bool(_SECRET.search("\n".join([name.strip() for name in names])))
+
+
+def without_passwords(text: str) -> str:
+    """Text, or JSON that holds it, in which URLs have no password: ``ftp://user:***@host``.
+
+    Where a URL can be read in two ways rather more of it is hidden.
+    """
+    if "@" not in text and "\\u0040" not in text:
+        return text
+    return '"'.join([_without_password(part) for part in _QUOTE.split(text)])
+
+
+def _without_password(text: str) -> str:
+    """The same of what stands between quotes: from the first password on to the last ``@``."""
+    position = 0
+    while (begin := _URL.search(text, position)) and (at := _AT.search(text, begin.end())):
+        position = at.end()
+        found = _COLON.search(text, begin.end(), at.start())
+        if (
+            found is None
+            or _PORT.match(text, found.end())
+            or _NO_USER.search(text, begin.end(), found.start())
+        ):
+            continue
+        last = max(text.rfind("@"), text.rfind("\\u0040"))
+        return f"{text[: found.end()]}***{text[last:]}"
+    return text

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
 
-from routing.core import redaction
+from routing.core import guard, redaction
 from tests.routing.core.harness import BILLING, WATCHER, World
 
 KEY = "00112233445566778899aabbccddeeff"
@@ -161,8 +162,71 @@ def test_what_holds_no_secret_is_kept_as_it_is(action: str, text: str) -> None:
         ("ftp:\\/\\/user:pass@host\\/a", "ftp:\\/\\/user:***@host\\/a"),
         ("https://host:8080/a@b", "https://host:8080/a@b"),
         ("https://user@host/", "https://user@host/"),
+        ("ftp://user:p@ss@host/a", "ftp://user:***@host/a"),
+        ("ftp://user:p/ss@host/a", "ftp://user:***@host/a"),
+        ("ftp:\\u002f\\u002fuser:pass@host/a", "ftp:\\u002f\\u002fuser:***@host/a"),
+        ('ftp://user:p\\"ss@host/a', "ftp://user:***@host/a"),
+        ("https://user@one/ ftp://user:pass@two/", "https://user@one/ ftp://user:***@two/"),
     ],
 )
 def test_a_password_for_files(written: str, kept: str) -> None:
     payload = f'{{"location":"{written}"}}'
     assert redaction.redacted("GetDiagnostics", payload) == f'{{"location":"{kept}"}}'
+
+
+LATE = [
+    '{"configurationKey":[{"key":"AuthorizationKey","value":"%s"}]}',
+    '{"configurationKey":[{"key":"AuthorizationKey","value":"%s"}],}',
+    '{"configurationKey":[{"key":"ServiceURL","value":"wss://user:%s@host/"}]}',
+]
+
+
+@pytest.mark.parametrize("answer", LATE)
+@pytest.mark.parametrize("late", [False, True])
+def test_what_the_charger_tells_too_late_or_mangled_is_not_kept(answer: str, *, late: bool) -> None:
+    world = World(BILLING)
+    world.boot()
+    world.obey = None
+    world["billing"].call("GetConfiguration", {}, "m1")
+    asked = world.commands[-1][1]
+    if late:
+        world.wait(60)
+    world.frame(f'[3,"{asked}",{answer % KEY}]')
+    assert "configurationKey" in repr(world.database.messages)
+    assert not [row for row in world.database.messages if KEY in repr(row)]
+    assert KEY not in repr(world["billing"].frames)
+
+
+def test_an_error_of_the_charger_may_repeat_a_secret() -> None:
+    world = World(BILLING)
+    world.boot()
+    world.obey = None
+    world["billing"].call("GetConfiguration", {}, "m1")
+    details = {"configurationKey": [{"key": "AuthorizationKey", "value": KEY}]}
+    world.frame(json.dumps([4, world.commands[-1][1], "GenericError", "", details]))
+    assert not [row for row in world.database.messages if KEY in repr(row)]
+
+
+NOT_IN_FORM = [
+    ("SetVariables", {"setVariableData": [[variable("SecurityCtrlr", "BasicAuthPassword")]]}),
+    ("ChangeConfiguration", [{"key": "AuthorizationKey", "value": KEY}]),
+    ("ChangeConfiguration", {"key": "ServiceURL", "value": f"wss://user:{KEY}@host/"}),
+    ("SetNetworkProfile", {"connectionData": {"ocppCsmsUrl": f"wss://user:{KEY}@host/"}}),
+    ("DataTransfer", {"vendorId": "v", "data": json.dumps({"password": KEY})}),
+    ("DataTransfer", {"vendorId": "v", "messageId": "SetPassword", "data": {"x": KEY}}),
+]
+
+
+@pytest.mark.parametrize(("action", "payload"), NOT_IN_FORM, ids=[f"{a} {p}"[:50] for a, p in NOT_IN_FORM])
+def test_a_secret_where_nobody_expects_it(action: str, payload: Any) -> None:
+    text = json.dumps([2, "m", action, payload])
+    assert KEY not in redaction.frame(action, json.dumps(payload), text)
+
+
+def test_names_made_to_keep_the_proxy_busy_do_not() -> None:
+    for word in ("auth", "ocpp", "key ", "://"):
+        name = word * 50_000
+        started = time.process_time()
+        guard.key_objection(name)
+        redaction.loose(f'"{name}@')
+        assert time.process_time() - started < 1
