@@ -12,7 +12,7 @@ from routing.core import monitoring, payloads, reports, spans
 from routing.core.frames import quote
 from routing.core.lines import Line
 from routing.core.payloads import Lenient
-from routing.core.secrecy import is_secret
+from routing.core.secrecy import is_secret, without_passwords
 from routing.core.settings import elements, items, learning, views, wishes
 from routing.core.settings.items import ACTUAL, Head, Named
 from routing.core.state import Received, State
@@ -55,11 +55,12 @@ def report(state: State, turn: Turn, line: Line, received: Received) -> str | No
     data = _read(payload)
     differs = None if data is None else [_differs(state, line, reported) for reported in data]
     if differs is not None and not any(differs):
-        return payload
+        return without_passwords(payload)
     left = iter(differs or ())
-    return elements.edited(
+    shown = elements.edited(
         payload, "$.reportData", lambda token: _shown(state, line, token) if next(left, True) else token
     )
+    return without_passwords(shown)
 
 
 def _read(payload: str) -> list[_Reported] | None:
@@ -72,7 +73,7 @@ def _read(payload: str) -> list[_Reported] | None:
 
 def _differs(state: State, line: Line, reported: _Reported) -> bool:
     item = Named("", reported)
-    if is_secret(item.name) or any(map(_is_write_only, reported.variableAttribute)):
+    if item.is_secret or any(map(_is_write_only, reported.variableAttribute)):
         return True
     own = views.own_value(state, line, item)
     return own is not None and any(_is_other(attribute, own) for attribute in reported.variableAttribute)
@@ -89,7 +90,7 @@ def _is_write_only(attribute: _Attribute) -> bool:
 
 def _shown(state: State, line: Line, token: str) -> str:
     item = items.named(token)
-    secret = is_secret(item.name if item is not None else token)
+    secret = is_secret(token) if item is None else item.is_secret
     own = None if item is None else views.own_value(state, line, item)
     return elements.edited(token, "$.variableAttribute", lambda part: _attribute(part, own, secret=secret))
 
@@ -112,14 +113,14 @@ def events(state: State, turn: Turn, line: Line, received: Received) -> str | No
         heads = _EVENTS.decode(payload).eventData
     except _UNREADABLE:
         heads = None
-    if heads is not None and not any(is_secret(Named("", head).name) for head in heads):
-        return payload
-    return elements.edited(payload, "$.eventData", _event)
+    if heads is not None and not any(Named("", head).is_secret for head in heads):
+        return without_passwords(payload)
+    return without_passwords(elements.edited(payload, "$.eventData", _event))
 
 
 def _event(token: str) -> str:
     item = items.named(token)
-    if not is_secret(item.name if item is not None else token):
+    if not (is_secret(token) if item is None else item.is_secret):
         return token
     return spans.patch(token, {"$.actualValue": '""'})
 

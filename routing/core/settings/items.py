@@ -10,6 +10,7 @@ from routing.core import payloads, spans
 from routing.core.actions.denials import STATUS_INFO
 from routing.core.frames import quote
 from routing.core.payloads import Lenient
+from routing.core.secrecy import is_secret
 from routing.core.settings import elements
 
 ACTUAL = "Actual"
@@ -65,6 +66,11 @@ class Named:
         self.name = f"{self.component}.{self.variable}"
         self.is_plain = not any((*where, *self.instances))
         self.identity = (self.name.lower(), *where, self.instances[1], self.attribute)
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether any of its names is a secret's."""
+        return is_secret(self.name, self.component, *self.instances)
 
     def result(self, status: str, value: str | None = None, info: str = STATUS_INFO) -> str:
         """The result for this item, as JSON text; a refusal says why."""

@@ -12,7 +12,7 @@ from routing.core import calls, metering, payloads, policy, spans
 from routing.core.frames import quote
 from routing.core.gate import Asked, DownCall, Reply
 from routing.core.lines import Line
-from routing.core.secrecy import is_secret
+from routing.core.secrecy import is_secret, without_passwords
 from routing.core.settings import elements, items, keys, learning, virtual, wishes
 from routing.core.settings.items import ACTUAL, Named
 from routing.core.settings.keys import Kind
@@ -70,7 +70,7 @@ def _shown_key(state: State, line: Line, token: str) -> str | None:
         return None
     own = virtual.shown(state, line, keys.find(state.version, names[-1]).name) if names else None
     if own is None or own == member(token, "$.value"):
-        return token
+        return without_passwords(token)
     return spans.insert(token, "$.value", quote(own))
 
 
@@ -131,7 +131,7 @@ def get_variables(state: State, turn: Turn, line: Line, asked: Asked, verdict: V
 
 def _from_here(state: State, line: Line, asked: Asked, item: Named) -> str:
     """The result for an item that the charger need not be asked for, "" where it has to be."""
-    if is_secret(item.name) or policy.decide_item(asked.row, line.route, item.name)[0] is Verdict.DENY:
+    if item.is_secret or policy.decide_item(asked.row, line.route, item.name)[0] is Verdict.DENY:
         return item.result("Rejected")
     setting = keys.find(state.version, item.name)
     if setting.kind is not Kind.VIRTUAL or item.attribute != ACTUAL:
@@ -171,11 +171,11 @@ def _shown_result(state: State, line: Line, token: str) -> str:
     item = items.named(token)
     if item is None:
         return spans.patch(token, {"$.attributeValue": None}) if is_secret(token) else token
-    if is_secret(item.name):
+    if item.is_secret:
         return item.result("Rejected")
     own = own_value(state, line, item)
     if own is None or spans.value(token, "$.attributeStatus") != "Accepted":
-        return token
+        return without_passwords(token)
     return (
         token
         if member(token, "$.attributeValue") == own

@@ -1,0 +1,377 @@
+"""Every kind of secret goes through the proxy, in every version and direction: none of them is kept.
+
+Looked through afterwards: the whole database (rows and free pages), all that was printed at DEBUG, and
+what was exported and told to the other backoffice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import itertools
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from simulators.backoffice import SimulatedBackoffice
+from tests.end_to_end.conftest import VERSIONS
+from tests.end_to_end.proxy import ProxyProcess
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+LATE = 1.5
+"""Seconds after which the charger answers what it is asked for too late (``T_cmd`` is 1 s)."""
+
+RIGHTS = dict.fromkeys(
+    (
+        *("ChangeConfiguration", "DataTransfer", "GetConfiguration", "GetDiagnostics", "GetLog", "GetReport"),
+        *("GetBaseReport", "GetVariables", "SetVariables", "SignedUpdateFirmware", "UpdateFirmware"),
+        *("PublishFirmware", "SetNetworkProfile"),
+    ),
+    "allow",
+)
+
+
+class Secrets:
+    """Makes them, each another, and knows all that were made."""
+
+    def __init__(self) -> None:
+        self.made: dict[str, str] = {}
+        self._numbers = itertools.count(1)
+
+    def text(self, what: str) -> str:
+        """A secret that is text."""
+        return self._keep(what, f"hush{next(self._numbers):04}-hush-hush")
+
+    def hexadecimal(self, what: str) -> str:
+        """A secret of 16 bytes in hexadecimal, kept neither so nor as its bytes."""
+        digits = self._keep(what, f"5ec7e7{next(self._numbers):026x}")
+        self.made[f"{what}, its bytes"] = bytes.fromhex(digits).decode("latin-1")
+        return digits
+
+    def url(self, what: str, scheme: str = "ftp") -> str:
+        """A URL with a secret in it."""
+        return f"{scheme}://user:{self.text(what)}@files.example/x"
+
+    def _keep(self, what: str, secret: str) -> str:
+        self.made[f"{what} ({len(self.made)})"] = secret
+        return secret
+
+    def found_in(self, text: bytes) -> list[str]:
+        """Whose secrets stand there."""
+        return [what for what, secret in self.made.items() if secret.encode("latin-1") in text]
+
+
+# -- what the charger knows --------------------------------------------------------------------------------
+
+
+def variables(secrets: Secrets, who: str) -> list[tuple[dict[str, Any], dict[str, Any], str]]:
+    """Components, variables and values that hold secrets, and one that holds none."""
+    named = [
+        ("SecurityCtrlr", "BasicAuthPassword", None),
+        ("NetworkConfiguration", "VpnKey", None),
+        ("NetworkConfiguration", "ApnPassword", "1"),
+        ("WiFi", "Passphrase", None),
+        ("Vendor", "Setting", "WiFiPassword"),
+        ("ApiKey", "Value", None),
+    ]
+    found: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+        (
+            {"name": component},
+            {"name": variable} | ({} if instance is None else {"instance": instance}),
+            secrets.text(f"{who} {component}.{variable}"),
+        )
+        for component, variable, instance in named
+    ]
+    found.append(({"name": "Vendor"}, {"name": "Server"}, secrets.url(f"{who} URL", "wss")))
+    return [*found, ({"name": "Plain"}, {"name": "Setting"}, "seen")]
+
+
+def keys(secrets: Secrets, who: str) -> list[dict[str, Any]]:
+    """The same of 1.6."""
+    names = ("AuthorizationKey", "PW-SetChargerPassword", "Cst_WiFiPASS", "SimPin")
+    found = [{"key": n, "readonly": False, "value": secrets.text(f"{who} {n}")} for n in names]
+    found.append({"key": "ServiceURL", "readonly": False, "value": secrets.url(f"{who} URL", "wss")})
+    return [*found, {"key": "Plain", "readonly": False, "value": "seen"}]
+
+
+class Charger:
+    """A charger that tells everything it knows, some of it late, some of it mangled."""
+
+    def __init__(self, secrets: Secrets, version: str, socket: ClientConnection) -> None:
+        self.secrets = secrets
+        self.version = version
+        self.socket = socket
+        self._numbers = itertools.count(1)
+        self._answers: dict[str, asyncio.Future[Any]] = {}
+
+    async def live(self) -> None:
+        """Answer until the socket closes."""
+        async for text in self.socket:
+            frame = json.loads(text)
+            if frame[0] == 2:
+                await self._answer(frame[1], frame[2], frame[3])
+            elif frame[1] in self._answers:
+                self._answers.pop(frame[1]).set_result(frame)
+
+    async def call(self, action: str, payload: dict[str, Any]) -> Any:
+        """Send a CALL; its answer."""
+        message_id = f"c{next(self._numbers)}"
+        answer = self._answers[message_id] = asyncio.get_running_loop().create_future()
+        await self.socket.send(json.dumps([2, message_id, action, payload]))
+        return await asyncio.wait_for(answer, 10)
+
+    async def _answer(self, message_id: str, action: str, asked: Any) -> None:
+        body = json.dumps([3, message_id, self._told(action)])
+        if "late" in json.dumps(asked):
+            await asyncio.sleep(LATE)
+        if "mangled" in json.dumps(asked):
+            body = body[:-1] + ",]"
+        await self.socket.send(body)
+
+    def _told(self, action: str) -> dict[str, Any]:
+        if action == "GetConfiguration":
+            return {"configurationKey": keys(self.secrets, "the charger's")}
+        if action == "GetVariables":
+            told = variables(self.secrets, "the charger's")
+            return {
+                "getVariableResult": [
+                    {"attributeStatus": "Accepted", "component": c, "variable": v, "attributeValue": value}
+                    for c, v, value in told
+                ]
+            }
+        if action == "DataTransfer":
+            return {
+                "status": "Accepted",
+                "data": json.dumps({"password": self.secrets.text("data of an answer")}),
+            }
+        if action == "GetDiagnostics":
+            return {"fileName": "log.zip"}
+        return {} if action == "UpdateFirmware" and self.version == "1.6" else {"status": "Accepted"}
+
+    async def tell(self) -> None:
+        """Say of itself what nobody asked for."""
+        if self.version == "1.6":
+            return
+        when = "2026-01-01T00:00:00Z"
+        report = [
+            {"component": c, "variable": v, "variableAttribute": [{"value": value}]}
+            for c, v, value in variables(self.secrets, "a report's")
+        ]
+        await self.call(
+            "NotifyReport", {"requestId": 1, "generatedAt": when, "seqNo": 0, "reportData": report}
+        )
+        await self.call("NotifyEvent", {"generatedAt": when, "seqNo": 0, "eventData": self._events(when)})
+
+    def _events(self, when: str) -> list[dict[str, Any]]:
+        return [
+            {
+                "eventId": number,
+                "timestamp": when,
+                "trigger": "Delta",
+                "eventNotificationType": "HardWiredNotification",
+                "component": component,
+                "variable": variable,
+                "actualValue": value,
+            }
+            for number, (component, variable, value) in enumerate(variables(self.secrets, "an event's"))
+        ]
+
+
+# -- what backoffices send -----------------------------------------------------------------------------------
+
+
+def writes_16(secrets: Secrets, who: str) -> list[tuple[str, Any]]:
+    """CALLs of 1.6 with secrets in them."""
+    url, get = secrets.url, secrets.text
+    return [
+        *(("ChangeConfiguration", {k: i[k] for k in ("key", "value")}) for i in keys(secrets, who)),
+        ("ChangeConfiguration", {"key": "AuthorizationKey", "value": secrets.hexadecimal(f"{who} link")}),
+        ("ChangeConfiguration", {"key": " authorizationKEY ", "value": "00" + get(f"{who} odd key")}),
+        ("ChangeConfiguration", f'{{"key":"Authorization\\u004bey","value":"{get(f"{who} escaped key")}"}}'),
+        ("GetDiagnostics", {"location": url(f"{who} diagnostics")}),
+        ("GetDiagnostics", {"location": f"ftp://user:{get(f'{who} @')}@{get(f'{who} @ x')}@files/x"}),
+        ("GetDiagnostics", {"location": f"ftp://user:a/{get(f'{who} with /')}@files/x"}),
+        ("GetDiagnostics", f'{{"location":"ftp:\\u002f\\u002fuser:{get(f"{who} escaped URL")}@files/x"}}'),
+        ("UpdateFirmware", {"location": url(f"{who} firmware"), "retrieveDate": "2026-01-01T00:00:00Z"}),
+        ("GetLog", {"logType": "SecurityLog", "requestId": 1, "log": {"remoteLocation": url(f"{who} log")}}),
+        ("SetVariables", {"setVariableData": assignments(secrets, f"{who} 2.x on 1.6")}),
+        *anywhere(secrets, who),
+    ]  # fmt: skip
+
+
+def assignments(secrets: Secrets, who: str) -> list[dict[str, Any]]:
+    """Items of SetVariables."""
+    return [
+        {"component": c, "variable": v, "attributeValue": value} for c, v, value in variables(secrets, who)
+    ]
+
+
+def writes_2(secrets: Secrets, who: str) -> list[tuple[str, Any]]:
+    """CALLs of 2.x with secrets in them."""
+    get = secrets.text
+    connection = {
+        "ocppCsmsUrl": secrets.url(f"{who} CSMS URL", "wss"),
+        "basicAuthPassword": get(f"{who} profile"),
+        "apn": {
+            "apn": "a",
+            "apnUserName": "u",
+            "apnPassword": get(f"{who} APN"),
+            "simPin": get(f"{who} SIM"),
+        },
+        "vpn": {"server": "s", "user": "u", "password": get(f"{who} VPN"), "key": get(f"{who} VPN key")},
+    }
+    log = {"remoteLocation": secrets.url(f"{who} log")}
+    return [
+        *(("SetVariables", {"setVariableData": [item]}) for item in assignments(secrets, who)),
+        ("SetVariables", {"setVariableData": assignments(secrets, f"{who} all")}),
+        ("SetVariables", {"setVariableData": [[assignments(secrets, f"{who} nested")]]}),
+        ("SetNetworkProfile", {"configurationSlot": 1, "connectionData": connection}),
+        ("GetLog", {"logType": "DiagnosticsLog", "requestId": 1, "log": log}),
+        ("UpdateFirmware", {"requestId": 1, "firmware": {"location": secrets.url(f"{who} firmware")}}),
+        ("PublishFirmware", {"requestId": 1, "checksum": "x", "location": secrets.url(f"{who} published")}),
+        ("ChangeConfiguration", {"key": "AuthorizationKey", "value": get(f"{who} 1.6 on 2.x")}),
+        *anywhere(secrets, who),
+    ]  # fmt: skip
+
+
+def anywhere(secrets: Secrets, who: str) -> list[tuple[str, Any]]:
+    """CALLs of all versions."""
+    inside = json.dumps({"password": secrets.text(f"{who} data")})
+    return [
+        ("DataTransfer", {"vendorId": "v", "messageId": "SetPassword", "data": inside}),
+        ("DataTransfer", {"vendorId": "v", "data": {"wifi_psk": secrets.text(f"{who} data object")}}),
+        ("Teleport", {"key": "AuthorizationKey", "value": secrets.text(f"{who} unknown action")}),
+    ]
+
+
+def reads(version: str) -> list[tuple[str, Any]]:
+    """CALLs that ask for secrets; the last ones are answered too late, and in no JSON."""
+    if version == "1.6":
+        return [("GetConfiguration", payload) for payload in ({}, {"key": ["late"]}, {"key": ["mangled"]})]
+    asked = [{"component": {"name": n}, "variable": {"name": "x"}} for n in ("a", "late", "mangled")]
+    return [("GetVariables", {"getVariableData": [item]}) for item in asked]
+
+
+def mangled(action: str, payload: Any) -> str:
+    """The same CALL as text that is no JSON."""
+    body = payload if isinstance(payload, str) else json.dumps(payload)
+    return f'[2,"m","{action}",{body},]'
+
+
+# -- the test ------------------------------------------------------------------------------------------------
+
+
+async def say(backoffice: SimulatedBackoffice, identity: str, action: str, payload: Any) -> None:
+    """A CALL and its answer; where the backoffice has set its own password, its link is dialled anew."""
+    view = await backoffice.wait_connected(identity)
+    before = view.connections
+    answer = await backoffice.call(identity, action, payload)
+    if "Accepted" in answer.text and re.search(
+        "authorization(k|.u004b)ey|BasicAuthPassword", str(payload), re.IGNORECASE
+    ):
+        async with asyncio.timeout(10):
+            while view.connections == before:  # noqa: ASYNC110 - the simulator counts, and tells nobody
+                await asyncio.sleep(0.02)
+
+
+async def speak(backoffice: SimulatedBackoffice, secrets: Secrets, version: str, identity: str) -> None:
+    """One backoffice says all that it can, rightly and wrongly."""
+    make: Callable[..., list[tuple[str, Any]]] = writes_16 if version == "1.6" else writes_2
+    for action, payload in make(secrets, f"{version} {backoffice.name}"):
+        await say(backoffice, identity, action, payload)
+    await backoffice.wait_connected(identity)
+    for action, payload in make(secrets, f"{version} {backoffice.name} mangled")[:4]:
+        await backoffice.send_text(identity, mangled(action, payload))
+    for action, payload in reads(version):
+        await say(backoffice, identity, action, payload)
+    await asyncio.sleep(LATE)
+
+
+async def session(
+    proxy: ProxyProcess, secrets: Secrets, version: str, password: str, names: list[SimulatedBackoffice]
+) -> None:
+    """A charger of this version, and all that is said of secrets."""
+    identity = f"CP-{version}"
+    pair = base64.b64encode(f"{identity}:{password}".encode()).decode()
+    secrets.made[f"{identity}, its header"] = pair
+    dialled = connect(
+        proxy.url(identity),
+        subprotocols=[Subprotocol(f"ocpp{version}")],
+        additional_headers={"Authorization": f"Basic {pair}"},
+        proxy=None,
+    )
+    async with dialled as socket:
+        charger = Charger(secrets, version, socket)
+        living = asyncio.create_task(charger.live())
+        boot = {"chargePointVendor": "V", "chargePointModel": "M"}
+        boot_2 = {"reason": "PowerUp", "chargingStation": {"vendorName": "V", "model": "M"}}
+        await charger.call("BootNotification", boot if version == "1.6" else boot_2)
+        for backoffice in names:
+            await backoffice.wait_for(identity, "BootNotification")
+        await charger.tell()
+        for backoffice in names:
+            await speak(backoffice, secrets, version, identity)
+        living.cancel()
+
+
+def configuration(secrets: Secrets, names: list[SimulatedBackoffice], passwords: dict[str, str]) -> Any:
+    routes = [
+        {"backoffice": "billing", "role": "billing", "permissions": RIGHTS | {"SetNetworkProfile": "deny"}},
+        {"backoffice": "energy", "role": "control", "permissions": RIGHTS},
+    ]
+    return {
+        "backoffices": [
+            {"name": b.name, "url": b.url, "password": secrets.text(f"the link of {b.name}")} for b in names
+        ],
+        "chargers": [
+            {"identity": i, "password": p, "options": {"T_cmd": 1}, "routes": routes}
+            for i, p in passwords.items()
+        ],
+    }
+
+
+def headers(secrets: Secrets) -> None:
+    """Passwords of links as they go over the wire."""
+    for what, secret in list(secrets.made.items()):
+        for version in VERSIONS:
+            pair = f"CP-{version}:{secret}".encode("latin-1")
+            secrets.made[f"{what}, in a header of {version}"] = base64.b64encode(pair).decode()
+
+
+def database(data: Path) -> bytes:
+    """All of it, as it lies on the disk."""
+    return b"".join(path.read_bytes() for path in data.glob("db.sqlite3*"))
+
+
+async def test_no_secret_is_kept_or_printed(tmp_path: Path) -> None:
+    secrets = Secrets()
+    proxy = ProxyProcess(tmp_path, {"PROXY_LOG_LEVEL": "DEBUG"})
+    await proxy.start()
+    passwords = {f"CP-{version}": secrets.text(f"charger {version}") for version in VERSIONS}
+    async with SimulatedBackoffice("billing") as billing, SimulatedBackoffice("energy") as energy:
+        names = [billing, energy]
+        await proxy.apply(configuration(secrets, names, passwords))
+        for version in VERSIONS:
+            await session(proxy, secrets, version, passwords[f"CP-{version}"], names)
+        code, exported = await proxy.manage("export")
+        assert code == 0
+    assert await proxy.stop() == 0
+    headers(secrets)
+    kept = database(tmp_path)
+    assert b"seen" in kept  # what is no secret is there
+    assert secrets.found_in(kept) == []
+    assert secrets.found_in(exported.encode()) == []
+    assert " INFO " in proxy.log
+    assert secrets.found_in(proxy.log.encode()) == []
+    for backoffice in names:
+        for identity in passwords:
+            received = "\n".join(backoffice.record(identity).texts("received")).encode()
+            told = [w for w in secrets.found_in(received) if not w.startswith("data of an answer")]
+            assert told == []  # what a vendor answers is for who has asked
