@@ -15,7 +15,8 @@ _ENERGY = "Energy.Active.Import.Register"
 class Session:
     """One transaction as its messages told it. Payloads as they came.
 
-    ``meter_values``: payloads of MeterValues (1.6) or TransactionEvent Updated (2.x), in order.
+    ``meter_values``: payloads of MeterValues (1.6) or TransactionEvent Updated (2.x) with values, in order.
+    ``last_seq_no``: the highest of its events (2.x).
     """
 
     transaction_id: int | str
@@ -23,6 +24,7 @@ class Session:
     meter_values: list[dict[str, Any]] = field(default_factory=list)
     stop: dict[str, Any] | None = None
     repeated: bool = False
+    last_seq_no: int = -1
 
     @property
     def is_open(self) -> bool:
@@ -121,11 +123,13 @@ class Sessions:
             self._meter_values(transaction_id, payload)
         elif session is None:
             self._problem(f"event of unknown transaction {transaction_id}", payload)
+        if session := self.find(transaction_id):
+            session.last_seq_no = max(session.last_seq_no, payload["seqNo"])
 
     def _check_sequence(self, session: Session | None, payload: dict[str, Any]) -> None:
         if session is None:
             return
-        last = max(event["seqNo"] for event in (session.start, *session.meter_values))
+        last = session.last_seq_no
         if payload["seqNo"] != last + 1 and session.is_open:
             self._problem(
                 f"seqNo {payload['seqNo']} of transaction {session.transaction_id} follows {last}", payload

@@ -38,6 +38,11 @@ def event(kind: str, seq_no: int, transaction_id: str = "a") -> Message:
     return "TransactionEvent", payload, {}
 
 
+def without_values(message: Message) -> Message:
+    action, payload, answer = message
+    return action, {name: value for name, value in payload.items() if name != "meterValue"}, answer
+
+
 def _time(second: int) -> str:
     return f"2026-01-01T00:00:{second:02}Z"
 
@@ -56,8 +61,9 @@ def problems(messages: list[Message]) -> list[str]:
         [start(1), start(2, connector_id=2), stop(2), stop(1)],
         [("MeterValues", {"connectorId": 0, "meterValue": []}, {})],
         [event("Started", 0), event("Updated", 1), event("Ended", 2)],
+        [event("Started", 0), without_values(event("Updated", 1)), event("Updated", 2), event("Ended", 3)],
     ],
-    ids=["one after another", "two connectors", "values of no transaction", "2.x"],
+    ids=["one after another", "two connectors", "values of no transaction", "2.x", "2.x, one without values"],
 )
 def test_what_fits_is_no_problem(messages):
     assert problems(messages) == []
@@ -78,6 +84,10 @@ def test_what_fits_is_no_problem(messages):
         ([start(1), values(1, 5, 2), values(1, 6, 1)], ["meter values of transaction 1 out of order"]),
         ([start(1, meter=950), stop(1)], ["transaction 1 stops below its start"]),
         ([event("Started", 0), event("Updated", 2)], ["seqNo 2 of transaction a follows 0"]),
+        (
+            [event("Started", 0), without_values(event("Updated", 1)), event("Ended", 3)],
+            ["seqNo 3 of transaction a follows 1"],
+        ),
         ([event("Started", 0), event("Started", 0)], ["event 0 of transaction a came twice"]),
         (
             [event("Started", 0), event("Updated", 1), event("Updated", 1)],
