@@ -165,7 +165,10 @@ def meter_values(state: State, turn: Turn, line: Line, received: Received) -> st
 
 
 def transaction_event(state: State, turn: Turn, line: Line, received: Received) -> str | None:
-    """A TransactionEvent as a route wants it: only a periodic Updated may be left out."""
+    """A TransactionEvent as a route wants it: only the values of a periodic Updated may be left out.
+
+    The event stays: a gap in ``seqNo`` means that a message was lost (OCPP 2.0.1 part 2, TransactionEvent).
+    """
     rhythm: Rhythm | None = line.metering
     payload = received.call.payload
     if rhythm is None:
@@ -181,7 +184,7 @@ def transaction_event(state: State, turn: Turn, line: Line, received: Received) 
         key = _key(received)
         due = [_is_wanted(rhythm, key, values) for values in event.meterValue]
         if not any(due) and not news:
-            return None
+            return spans.patch(payload, {"$.meterValue": None})
     filtered = _with_values(rhythm, payload, lambda token: _asked_for(rhythm, token))
     return spans.patch(payload, {"$.meterValue": None}) if filtered is None else filtered
 

@@ -140,6 +140,20 @@ def test_each_gets_its_own_rhythm(version):
     assert moments(world, "watcher") == list(range(0, 300, 10))  # has no wish: everything
 
 
+@OF_2
+@pytest.mark.parametrize("wish", ["60", "0"])
+def test_no_event_is_missing_where_values_are_left_out(version, wish):
+    world = charging(version, billing=wish, energy="10")
+    sent = []
+    for seconds in range(0, 130, 10):
+        send(world, values_of(version, seconds))
+        sent.append(json.loads(world["energy"].frames[-1])[3]["seqNo"])
+    assert [payload["seqNo"] for payload in world["billing"].payloads("TransactionEvent")] == sent
+    assert moments(world, "billing") == ([0, 60, 120] if wish == "60" else [])
+    for frame in world["billing"].frames:
+        judge(version, frame)
+
+
 @ALL
 def test_nothing_is_thinned_while_nobody_wants_less(version):
     world = charging(version, billing="10", energy="10")
