@@ -33,9 +33,18 @@ ACCEPTED = frozenset({"Accepted", "AcceptedCanceled", "RebootRequired", "Schedul
 # -- asking the charger --------------------------------------------------------------------------------
 
 
-def submit(state: State, turn: Turn, asked: Asked, payload: str, then: Then | None = None) -> DownCall | None:
+def submit(
+    state: State,
+    turn: Turn,
+    asked: Asked,
+    payload: str,
+    then: Then | None = None,
+    *,
+    row: actions.Down | None = None,
+) -> DownCall | None:
     """Ask the charger what a backoffice has asked, in this payload; ``then`` is ``relay`` by default.
 
+    ``row`` is that of another action, where the answer to that is needed first; ``then`` goes on.
     None where the charger is not there or too much waits: the asker has been refused, ``then`` is not called.
     """
     if not state.is_reachable:
@@ -45,7 +54,7 @@ def submit(state: State, turn: Turn, asked: Asked, payload: str, then: Then | No
         _object(state, turn, asked, objection)
         return None
     call = DownCall(
-        asked.row,
+        row or asked.row,
         payload,
         then or relay,
         exchange=asked.exchange,

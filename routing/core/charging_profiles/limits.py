@@ -130,7 +130,7 @@ def _lower_schedule(limit: Limit, schedule: str) -> str:
 
 
 def _unit_of(schedule: str) -> str:
-    """The unit of a schedule. Where that is not certain, A: a number allows more in it, and is lowered more."""
+    """The unit of a schedule. Where that is not certain, A: there a number allows more, and is lowered."""
     tokens = spans.find(schedule, "$.chargingRateUnit")
     return "W" if tokens and set(tokens) == {'"W"'} else "A"
 

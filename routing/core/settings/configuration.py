@@ -8,7 +8,7 @@ from routing.core import calls, guard, payloads, spans
 from routing.core.frames import quote
 from routing.core.gate import Asked, DownCall, Reply
 from routing.core.lines import Line
-from routing.core.settings import changes, keys, settling
+from routing.core.settings import changes, keys, present, settling
 from routing.core.settings.changes import Change
 from routing.core.snapshot import Verdict
 from routing.core.state import State
@@ -17,6 +17,15 @@ from routing.core.turn import Turn
 
 def change(state: State, turn: Turn, line: Line, asked: Asked, verdict: Verdict) -> None:
     """Take a ChangeConfiguration: answer it, or tell the charger what comes of all wishes."""
+    key = only_text(asked.payload, "$.key")
+    if key is not None:
+        missing = present.missing(state, line, asked, [keys.find(state.version, key)])
+        if missing:
+            return present.ask(state, turn, asked, missing, _change)
+    _change(state, turn, line, asked)
+
+
+def _change(state: State, turn: Turn, line: Line, asked: Asked) -> None:
     key, value = only_text(asked.payload, "$.key"), only_text(asked.payload, "$.value")
     if key is None or value is None:
         return calls.deny(state, turn, asked, "a change names one key and one value")

@@ -5,11 +5,13 @@ What the proxy decides itself and what the charger answers come back in one list
 
 from __future__ import annotations
 
+from functools import partial
+
 from routing.core import calls, guard, spans
 from routing.core.frames import quote
 from routing.core.gate import Asked, DownCall, Reply
 from routing.core.lines import Line
-from routing.core.settings import changes, items, keys, settling
+from routing.core.settings import changes, items, keys, present, settling
 from routing.core.settings.changes import Change
 from routing.core.settings.configuration import only_text
 from routing.core.settings.items import ACTUAL, Named
@@ -47,6 +49,13 @@ def change(state: State, turn: Turn, line: Line, asked: Asked, verdict: Verdict)
     named = items.read(asked.payload, "$.setVariableData", "$.attributeValue")
     if named is None:
         return calls.deny(state, turn, asked, "each item names one component, one variable and one value")
+    missing = present.missing(state, line, asked, [_setting(state, item) for item in named])
+    if missing:
+        return present.ask(state, turn, asked, missing, partial(_change, named))
+    _change(named, state, turn, line, asked)
+
+
+def _change(named: list[Named], state: State, turn: Turn, line: Line, asked: Asked) -> None:
     writes = Writes(named, [_plan(state, turn, line, asked, item) for item in named])
     rules = [change.rule for change in writes.changes if change.status == "Rejected"]
     if len(rules) == len(named):
