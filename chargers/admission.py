@@ -19,6 +19,7 @@ from chargers.credentials import Form, basic_credentials, matches, matching_form
 from chargers.identity import BadIdentity, read_identity
 from chargers.limits import AttemptLimits, Tally
 from chargers.models import Charger
+from routing import prepared
 from routing.core import versions
 from routing.core.options import ChargerOptions, OptionError, charger_options
 from routing.core.snapshot import OCPP_VERSIONS, Role
@@ -224,9 +225,36 @@ def unavailable(sentence: str) -> Refusal:
     return Refusal(cause=Cause.UNAVAILABLE, status=HTTPStatus.SERVICE_UNAVAILABLE, sentence=sentence)
 
 
+_COLUMNS: Final = ("id", "identity", "enabled", "password_hashes", "options")
+
+_CHARGER = prepared.Query(
+    lambda identity: Charger.objects.filter(identity=identity).values_list(*_COLUMNS), str
+)
+
+_BILLING = prepared.Query(
+    lambda charger: (
+        Route.objects.filter(
+            charger_id=charger, enabled=True, role=Role.BILLING.value, backoffice__enabled=True
+        )
+        .order_by("pk")
+        .values_list("pk", "backoffice__ocpp_versions")
+    ),
+    int,
+)
+
+_LEARNED = prepared.Query(
+    lambda charger, route: LatestValue.objects.filter(
+        charger_id=charger, kind=versions.KIND, key=route
+    ).values_list("payload"),
+    int,
+    str,
+)
+
+
 def examine(attempt: Attempt) -> Admission | Refusal:
     """Look the charger up and decide. In a thread; raises django.db.Error."""
-    charger = Charger.objects.filter(identity=attempt.identity).first()
+    found = _CHARGER(attempt.identity)
+    charger = Charger(**dict(zip(_COLUMNS, found[0], strict=True))) if found else None
     if charger is None and settings.PROXY_UNKNOWN_CHARGERS == "adopt":
         charger = adopt(attempt.identity)
     if charger is None:
@@ -270,14 +298,14 @@ def _quirks(charger: Charger, attempt: Attempt) -> Iterator[str]:
 
 def _known_of_billing(charger: Charger) -> tuple[list[str], list[str]]:
     """The versions that Billing takes, by configuration or else by experience, and those it has refused."""
-    routes = charger.routes.filter(enabled=True, role=Role.BILLING.value, backoffice__enabled=True)
-    row = routes.values_list("pk", "backoffice__ocpp_versions").first()
-    if row is None:
+    routes = _BILLING(charger.pk)
+    if not routes:
         return [], []
-    stored = LatestValue.objects.filter(charger=charger, kind=versions.KIND, key=str(row[0]))
-    learned = versions.known(stored.values_list("payload", flat=True).first() or "")
+    route, configured = routes[0]
+    stored = _LEARNED(charger.pk, str(route))
+    learned = versions.known(stored[0][0] if stored else "")
     now = datetime.now(UTC)
-    return row[1] or learned.accepted, [v for v in learned.refused if learned.refuses(v, now)]
+    return configured or learned.accepted, [v for v in learned.refused if learned.refuses(v, now)]
 
 
 def _options(charger: Charger) -> ChargerOptions:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import msgspec
 from django.db.models import Max, Q
 
+from routing import prepared
 from routing.core.snapshot import CardRule
 from routing.models import Card, ConfigChange
 
@@ -57,10 +58,19 @@ def forget() -> None:
     _known.clear()
 
 
+_CHANGES = prepared.Query(
+    lambda organisation, after: (
+        ConfigChange.objects.filter(Q(charger_id=None) | Q(charger__organisation=organisation), pk__gt=after)
+        .order_by()
+        .values_list("pk")[:1]
+    ),
+    int,
+    int,
+)
+
+
 def _is_fresh(organisation: int, known: _Known) -> bool:
-    concerns = Q(charger_id=None) | Q(charger__organisation=organisation)
-    changes = ConfigChange.objects.filter(concerns, pk__gt=known.change)
-    return time.monotonic() - known.at < TRUSTED_S and not changes.exists()
+    return time.monotonic() - known.at < TRUSTED_S and not _CHANGES(organisation, known.change)
 
 
 def _read(organisation: int) -> _Known:

@@ -45,6 +45,8 @@ RUNTIME_ALIVE = timedelta(seconds=10)
 CHANGES_KEPT = timedelta(days=1)
 """How long a change of configuration stays for pollers, who look twice a second."""
 
+FIRST_EPOCH = 1
+
 OptionsT = TypeVar("OptionsT", bound=msgspec.Struct)
 
 
@@ -263,52 +265,89 @@ def claim(charger: int, runtime: str) -> int:
     Raises UnknownCharger.
     """
     while True:
-        row = ChargerSession.objects.filter(pk=charger).values_list("runtime", "epoch").first()
-        if row is None:
-            _create_session(charger)
+        found = _OWNER(charger)
+        if not found:
+            if _create_session(charger, runtime):
+                return FIRST_EPOCH
             continue
-        owner, epoch = row
+        owner, epoch = found[0]
         if owner == runtime:
             return epoch
-        unchanged = ChargerSession.objects.filter(pk=charger, runtime=owner, epoch=epoch)
-        if unchanged.update(runtime=runtime, epoch=epoch + 1):
+        if _TAKE(charger, owner, epoch, runtime, epoch + 1):
             return epoch + 1
 
 
-def _create_session(charger: int) -> None:
+def _create_session(charger: int, runtime: str) -> bool:
+    """The first session of a charger, with its owner. False when another one has made it meanwhile."""
     try:
-        ChargerSession.objects.bulk_create([ChargerSession(charger_id=charger)], ignore_conflicts=True)
+        ChargerSession.objects.create(charger_id=charger, runtime=runtime, epoch=FIRST_EPOCH)
     except IntegrityError as error:
+        if _OWNER(charger):
+            return False
         raise UnknownCharger(
             f"charger {charger} does not exist (any more); its session can't be claimed"
         ) from error
+    return True
 
 
 def release(charger: int, runtime: str, epoch: int) -> bool:
     """Give a session up. False when another runtime has it already."""
-    return bool(_mine(charger, runtime, epoch).update(runtime=""))
+    return bool(_RELEASE(charger, runtime, epoch))
 
 
 def mark_online(charger: int, runtime: str, epoch: int, *, ocpp_version: str, remote_address: str) -> bool:
     """Record that the charger is connected, since now. False when another runtime has its session."""
-    return bool(
-        _mine(charger, runtime, epoch).update(
-            online=True,
-            ocpp_version=ocpp_version,
-            remote_address=remote_address,
-            connected_at=timezone.now(),
-            disconnected_at=None,
-        )
-    )
+    now = timezone.now()
+    return bool(_MARK_ONLINE(charger, runtime, epoch, ocpp_version, remote_address, now))
 
 
 def mark_offline(charger: int, runtime: str, epoch: int) -> bool:
     """Record that the charger has gone, now. False when another runtime has its session."""
-    return bool(_mine(charger, runtime, epoch).update(online=False, disconnected_at=timezone.now()))
+    return bool(_MARK_OFFLINE(charger, runtime, epoch, timezone.now()))
 
 
 def _mine(charger: int, runtime: str, epoch: int) -> Any:
     return ChargerSession.objects.filter(pk=charger, runtime=runtime, epoch=epoch)
+
+
+_OWNER = prepared.Query(
+    lambda charger: ChargerSession.objects.filter(pk=charger).values_list("runtime", "epoch"), int
+)
+
+_TAKE = prepared.Update(
+    lambda charger, owner, epoch, runtime, next_epoch: (
+        _mine(charger, owner, epoch),
+        {"runtime": runtime, "epoch": next_epoch},
+    ),
+    *(int, str, int, str, int),
+)
+
+_RELEASE = prepared.Update(
+    lambda charger, runtime, epoch: (_mine(charger, runtime, epoch), {"runtime": ""}),
+    *(int, str, int),
+)
+
+_MARK_ONLINE = prepared.Update(
+    lambda charger, runtime, epoch, ocpp_version, remote_address, now: (
+        _mine(charger, runtime, epoch),
+        {
+            "online": True,
+            "ocpp_version": ocpp_version,
+            "remote_address": remote_address,
+            "connected_at": now,
+            "disconnected_at": None,
+        },
+    ),
+    *(int, str, int, str, str, datetime),
+)
+
+_MARK_OFFLINE = prepared.Update(
+    lambda charger, runtime, epoch, now: (
+        _mine(charger, runtime, epoch),
+        {"online": False, "disconnected_at": now},
+    ),
+    *(int, str, int, datetime),
+)
 
 
 def backlog_chargers(limit: int) -> list[int]:

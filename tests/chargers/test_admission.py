@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from backoffices.models import Backoffice
 from chargers import admission
 from chargers.admission import Admission, Choice, Door, Refusal, check_credentials, choose_version
+from chargers.attempts import read_attempt
 from chargers.causes import LABELS, REMEDIES, Cause
 from chargers.credentials import hash_password
 from chargers.limits import AttemptLimits
@@ -226,6 +227,12 @@ class TestDoor:
             offered=("2.0.1",),
         )
         assert await stored_attempts() == []
+
+    def test_a_look_takes_three_queries(self, backoffice, django_assert_num_queries):
+        charger = Charger.objects.create(identity="CP-1")
+        Route.objects.create(charger=charger, backoffice=backoffice, role="billing")
+        with django_assert_num_queries(3):
+            assert isinstance(admission.examine(read_attempt(scope(), "CP-1")), Admission)
 
     async def test_wrong_options_do_not_keep_a_charger_out(self):
         await Charger.objects.acreate(identity="CP-1", options={"pign": 0})

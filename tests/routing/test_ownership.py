@@ -5,6 +5,8 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from routing.loading import UnknownCharger, claim, mark_offline, mark_online, release
@@ -27,6 +29,18 @@ def test_the_first_claim_makes_the_row():
     ChargerSession.objects.all().delete()
     assert claim(1, "ours") == 1
     assert owner() == ("ours", 1)
+
+
+@pytest.mark.parametrize(
+    ("owned_by", "statements"), [(None, 2), ("theirs", 2), ("ours", 1)], ids=["nobody yet", "theirs", "ours"]
+)
+def test_a_claim_takes_few_statements(owned_by, statements):
+    ChargerSession.objects.all().delete()
+    if owned_by:
+        claim(1, owned_by)
+    with CaptureQueriesContext(connection) as captured:
+        claim(1, "ours")
+    assert len(captured) == statements
 
 
 def test_claiming_what_is_ours_changes_nothing():
