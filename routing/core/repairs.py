@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from routing.core import spans
 from routing.core.frames import Call, CallResult, Frame
 
 _SPACE = r"[ \t\n\r]*+"
@@ -85,6 +86,12 @@ RULES: Mapping[str, Callable[[str, str], str]] = MappingProxyType(
 """What each rule makes of a payload of an OCPP version."""
 
 
+def _with_data_of(sent: str, mended: str) -> str:
+    """A DataTransfer with its data as sent (any JSON in 2.x): what is right in it, its vendor alone knows."""
+    data = [token for token in spans.find(sent, "$.data") if token != "null"]
+    return spans.patch(mended, {"$.data": data[-1]}) if data else mended
+
+
 def repaired(frame: Frame, rules: Iterable[str], version: str) -> Frame:
     """A CALL or CALLRESULT of the charger with its payload repaired; ``text`` stays what it sent."""
     if not isinstance(frame, (Call, CallResult)):
@@ -92,4 +99,6 @@ def repaired(frame: Frame, rules: Iterable[str], version: str) -> Frame:
     payload = frame.payload
     for rule in rules:
         payload = RULES[rule](payload, version)
+    if isinstance(frame, Call) and frame.action == "DataTransfer":
+        payload = _with_data_of(frame.payload, payload)
     return frame if payload == frame.payload else msgspec.structs.replace(frame, payload=payload)

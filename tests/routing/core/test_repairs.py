@@ -111,6 +111,23 @@ def test_a_frame_keeps_what_was_sent(version: str) -> None:
     assert repaired(nonsense, RULES, version) is nonsense
 
 
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        (
+            '{"vendorId":"v","messageId":null,"data":{"connectorId":"1","a":null,"at":"2026-01-01T00:00:00"}}',
+            '{"vendorId":"v","data":{"connectorId":"1","a":null,"at":"2026-01-01T00:00:00"}}',
+        ),
+        ('{"data":[null,"1"],"vendorId":"v"}', '{"data":[null,"1"],"vendorId":"v"}'),
+        ('{"data":null,"vendorId":"v"}', '{"vendorId":"v"}'),
+    ],
+)
+def test_what_vendors_say_among_themselves_stays(sent: str, expected: str) -> None:
+    mended = repaired(parse(f'[2,"1","DataTransfer",{sent}]'), RULES, "2.0.1")
+    assert isinstance(mended, Call)
+    assert mended.payload == expected
+
+
 def test_a_charger_that_is_repaired() -> None:
     world = World(options=ChargerOptions(repair=("null_members", "timezone", "types")))
     world.boot()
