@@ -53,11 +53,11 @@ def known(payload: str) -> Known:
 def preferred(offered: Sequence[str], accepted: Collection[str], refused: Collection[str]) -> str:
     """The version to speak, of those offered (at least one) in the charger's order.
 
-    ``accepted``: those that Billing is known to take; without any, the first that it has not refused.
+    ``accepted``: those that Billing is known to take; without any, the first that it has not refused. Where
+    it has refused every one, what is said of it (``accepted``) counts again.
     """
-    usable = [version for version in offered if version not in refused]
-    best = next((version for version in usable if version in accepted), None)
-    return best or (usable or list(offered))[0]
+    usable = [version for version in offered if version not in refused] or list(offered)
+    return next((version for version in usable if version in accepted), usable[0])
 
 
 def _learned(state: State, line: Line) -> Known:
