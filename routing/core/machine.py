@@ -26,6 +26,7 @@ from routing.core import (
     passwords,
     registration,
     repairs,
+    revoking,
     thinning,
     up,
     versions,
@@ -430,6 +431,8 @@ class Machine:
                     registration.dismiss(state, turn, line, 1000, "delivered")
                     dispatch.down(state, turn, line)
                     dispatch.set_link(state, turn, line, "closed")
+        if state.gate.queue:
+            revoking.overrides_end(state, turn)
         calls.pump(state, turn)
         if not turn.gated:
             return turn.finish(None)

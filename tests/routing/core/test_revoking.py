@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from routing.core.options import ChargerOptions
-from routing.core.snapshot import Role, Verdict
-from tests.routing.core.harness import BILLING, World, route
+from routing.core.snapshot import Role, RouteSnapshot, Verdict
+from tests.routing.core.harness import BILLING, EPOCH, World, route
 
 STOP = {"evseId": 1, "connectorId": 1}
 
@@ -96,5 +98,76 @@ def test_identifiers_that_were_taken_for_it_are_given_back() -> None:
     assert world["energy"].answers[0][2]["status"] == "Rejected"
     world["energy"].call("CancelReservation", {"reservationId": 1}, "c")
     assert world["energy"].answers[1][2]["status"] == "Rejected"
+    finish(world)
+    assert [frame[2] for frame in world.commands] == ["ClearCache"]
+
+
+# -- overrides -----------------------------------------------------------------------------------------
+
+PROFILE = {"configurationSlot": 1, "connectionData": {}}
+WIFI = {"component": {"name": "WiFi"}, "variable": {"name": "Ssid"}, "attributeValue": "x"}
+PLAIN = {"component": {"name": "AuthCtrlr"}, "variable": {"name": "Enabled"}, "attributeValue": "true"}
+MOVES = [("SetNetworkProfile", PROFILE), ("SetVariables", {"setVariableData": [WIFI]})]
+
+
+def overridden(action: str, payload: Any, minutes: float = 60) -> tuple[World, RouteSnapshot]:
+    """Something that the guard objects to waits for the charger under an override."""
+    given = msgspec.structs.replace(BILLING, override_until=EPOCH + timedelta(minutes=minutes))
+    world = World(given, version="2.1")
+    world.boot()
+    world.obey = None
+    world["billing"].call("ClearCache", {}, "first")
+    world["billing"].call(action, payload, "second")
+    assert [frame[2] for frame in world.commands] == ["ClearCache"]
+    return world, given
+
+
+@pytest.mark.parametrize(("action", "payload"), MOVES)
+def test_what_waits_under_an_override_goes_while_that_lasts(action: str, payload: Any) -> None:
+    world, given = overridden(action, payload)
+    world.configure(msgspec.structs.replace(given, permissions={"Reset": Verdict.DENY}))
+    finish(world)
+    assert [frame[2] for frame in world.commands] == ["ClearCache", action]
+
+
+@pytest.mark.parametrize(("action", "payload"), MOVES)
+@pytest.mark.parametrize("how", ["revoked", "expired"])
+def test_it_does_not_outlive_the_override(action: str, payload: Any, how: str) -> None:
+    world, given = overridden(action, payload, 60 if how == "revoked" else 0.1)
+    if how == "revoked":
+        world.configure(msgspec.structs.replace(given, override_until=None))
+    else:
+        world.wait(10)
+    finish(world)
+    assert [frame[2] for frame in world.commands] == ["ClearCache"]
+    assert "Rejected" in json.dumps(world["billing"].answers)
+    denied = next(row for row in world.database.messages if row.message_id == "second")
+    assert denied.outcome == "denied"
+
+
+def test_an_item_that_is_not_permitted_any_more_does_not_go() -> None:
+    control = route(2, "control", Role.CONTROL, {"SetVariables": Verdict.ALLOW})
+    world = World(BILLING, control, version="2.1")
+    world.boot()
+    world.obey = None
+    world["billing"].call("ClearCache", {}, "first")
+    other = {**PLAIN, "variable": {"name": "OfflineTxForUnknownIdEnabled"}}
+    world["control"].call("SetVariables", {"setVariableData": [PLAIN, other]}, "second")
+    rights = {**control.permissions, "SetVariables:AuthCtrlr.Enabled": Verdict.DENY}
+    world.configure(BILLING, msgspec.structs.replace(control, permissions=rights))
+    finish(world)
+    assert [frame[2] for frame in world.commands] == ["ClearCache"]
+    assert "Rejected" in json.dumps(world["control"].answers[-1])
+
+
+def test_a_host_that_is_not_listed_any_more_is_not_fetched_from() -> None:
+    world = World(BILLING, version="2.1", options=ChargerOptions(file_hosts=("good.example", "x.example")))
+    world.boot()
+    world.obey = None
+    world["billing"].call("ClearCache", {}, "first")
+    firmware = {"location": "https://x.example/f", "retrieveDateTime": "2026-01-01T00:00:00Z"}
+    world["billing"].call("UpdateFirmware", {"requestId": 1, "firmware": firmware}, "second")
+    world.options = ChargerOptions(file_hosts=("good.example",))
+    world.configure(BILLING)
     finish(world)
     assert [frame[2] for frame in world.commands] == ["ClearCache"]
