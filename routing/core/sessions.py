@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from routing.core import ownership
+from routing.core import frames, ownership
 from routing.core.frames import Call
 from routing.core.payloads import (
     EventHead,
@@ -20,7 +20,7 @@ from routing.core.payloads import (
 )
 from routing.core.rows import TransactionRow
 from routing.core.state import Received, State
-from routing.core.transactions import EventMark, Transaction, event_mark
+from routing.core.transactions import ASKED_FOR, EventMark, Transaction, event_mark
 from routing.core.turn import Turn
 
 EVENTS_REMEMBERED = 64
@@ -64,8 +64,15 @@ def start(state: State, turn: Turn, received: Received) -> Begun:
     token = ownership.presented(msgspec.UNSET, head.idTag)
     owner = ownership.owner_for(state, token, received.connector_id, turn)
     transaction = state.transactions.start(head, received.call.payload, owner.key, turn.utc)
-    transaction.asked_for = token.card.upper() if owner.asked_for else None
+    _note_wish(state, turn, transaction, owner, token.card)
     return Begun(transaction)
+
+
+def _note_wish(state: State, turn: Turn, transaction: Transaction, owner: ownership.Owner, card: str) -> None:
+    """Keep, also over a restart, with which card the owner itself has asked for a session."""
+    if owner.asked_for:
+        transaction.asked_for = card.upper()
+        state.remember(ASKED_FOR, str(transaction.id), frames.quote(transaction.asked_for), turn)
 
 
 def _answer_to_start(state: State, turn: Turn, known: Transaction) -> str | None:
@@ -80,8 +87,9 @@ def _answer_to_start(state: State, turn: Turn, known: Transaction) -> str | None
         # The owner's answer came when the charger was away.
         number = state.transactions.number_for_charger(int(owners.id))
         turn.store(known.change(charger_transaction_id=number))
-    asked = () if known.row.owner is None else (known.row.owner,)
-    info = ownership.judged_without(state, known.row.id_tag, asked, turn).info(state.version)
+    card, asked = known.row.id_tag, () if known.row.owner is None else (known.row.owner,)
+    wanted = known.asked_for == card.upper()
+    info = ownership.judged_without(state, card, asked, turn, asked_for=wanted).info(state.version)
     return f'{{"transactionId":{number},"idTagInfo":{info}}}'
 
 
@@ -102,6 +110,7 @@ def stop(state: State, turn: Turn, received: Received) -> Ended:
         meter_stop=integer(head.meterStop),
         stop_reason=(text(head.reason) or "Local")[:32],
     )
+    state.forget(ASKED_FOR, str(transaction.id), turn)
     return Ended()
 
 
@@ -139,11 +148,14 @@ def event(state: State, turn: Turn, received: Received) -> Event:
         _find_owner(state, turn, transaction, head, card)
     _continue(transaction, turn, received, head, kind, card)
     _mark(transaction, mark)
+    ends = was_open and not transaction.is_open
+    if ends:
+        state.forget(ASKED_FOR, str(transaction.id), turn)
     return Event(
         card,
         asks_owner=bool(card) or kind in ("Started", "Ended"),
         begins=known is None,
-        ends=was_open and not transaction.is_open,
+        ends=ends,
     )
 
 
@@ -197,7 +209,7 @@ def _begin(
             created=turn.utc,
         )
     )
-    transaction.asked_for = card.upper() if owner.asked_for else None
+    _note_wish(state, turn, transaction, owner, card)
     return transaction
 
 
@@ -223,7 +235,7 @@ def _find_owner(state: State, turn: Turn, transaction: Transaction, head: EventH
     if is_first and by_default and transaction.is_open:
         owner = _owner(state, turn, head, transaction.row.evse_id)
         transaction.change(owner=owner.key)
-        transaction.asked_for = card.upper() if owner.asked_for else None
+        _note_wish(state, turn, transaction, owner, card)
 
 
 def _continue(

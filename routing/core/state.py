@@ -20,7 +20,7 @@ from routing.core.lists import KIND as LOCAL_LIST
 from routing.core.lists import LocalLists
 from routing.core.rows import AlarmRow, LatestRow
 from routing.core.snapshot import ChargerSnapshot
-from routing.core.transactions import Transaction, Transactions
+from routing.core.transactions import ASKED_FOR, Transaction, Transactions
 from routing.core.turn import Turn
 
 ANSWERS_REMEMBERED = 8
@@ -160,6 +160,7 @@ class State:
         self.latest: dict[tuple[str, str], LatestRow] = {(r.kind, r.key): r for r in memory.latest}
         self.transactions = Transactions(snapshot.key, new_uuid, memory.last_proxy_transaction_id)
         self.transactions.restore(memory.transactions, memory.route_transactions)
+        self.transactions.restore_wishes(self.all_remembered(ASKED_FOR))
         self.authorizations = AuthorizationCache(snapshot.key)
         self.authorizations.restore(self.latest.pop(k) for k in list(self.latest) if k[0] == "authorization")
         self.list_changes: list[Asked] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from routing.core.payloads import (
     read,
     text,
 )
-from routing.core.rows import RouteTransactionRow, RouteTransactionState, TransactionRow
+from routing.core.rows import LatestRow, RouteTransactionRow, RouteTransactionState, TransactionRow
 
 PROXY_BAND = 1_000_000_000
 """Transaction ids that the proxy gives in place of an absent owner start here."""
@@ -36,6 +36,9 @@ REPEATED = timedelta(minutes=10)
 UNKNOWN_ID = "-1"
 """What a charger writes that never got an id (OCPP 1.6 errata 3.18)."""
 
+
+ASKED_FOR = "asked_for"
+"""What is remembered per session that its owner has asked for: the card, in capitals, as a JSON string."""
 
 EventMark = tuple[int | None, str, str]
 """What tells one event of a 2.x transaction from another: seqNo, eventType and timestamp."""
@@ -60,7 +63,7 @@ class Transaction:
     """One session: the row as it stands, its ids per route, and what was answered for it.
 
     ``seen`` are the events of 2.x already taken.
-    ``asked_for``: the card, in capitals, with which the owner itself has asked for the session (in memory).
+    ``asked_for``: the card, in capitals, with which the owner itself has asked for the session.
     ``answers`` are the payloads given to the charger, by what they answered, for repeats.
     """
 
@@ -121,6 +124,12 @@ class Transactions:
         for known in routes:
             if transaction := self._by_key.get(known.transaction):
                 transaction.routes[known.route] = RouteTransaction(known.state, known.route_transaction_id)
+
+    def restore_wishes(self, rows: Mapping[str, LatestRow]) -> None:
+        """Take over what was remembered as ``ASKED_FOR``, by the proxy's own key."""
+        for key, row in rows.items():
+            if transaction := self._by_key.get(UUID(key)):
+                transaction.asked_for = text(msgspec.Raw(row.payload.encode()))
 
     def get(self, key: UUID | None) -> Transaction | None:
         """The transaction with the proxy's own key."""

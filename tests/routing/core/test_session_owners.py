@@ -235,6 +235,39 @@ def test_who_has_asked_for_a_session_and_is_away_has_accepted_its_card(version: 
     assert verdict(world.call("TransactionEvent", updated)) == {"status": "Invalid"}
 
 
+def wishes(world: World) -> list[str]:
+    rows = world.database.latest.items()
+    return [row.payload for (kind, _), row in rows if kind == "asked_for" and row.payload]
+
+
+@VERSIONS
+def test_what_its_owner_has_asked_for_is_known_after_a_restart(version: str) -> None:
+    """The owner is away, and the charger says again what was on its way when the proxy was killed."""
+    world = world_of(version=version)
+    if version == "1.6":
+        world["energy"].call("RemoteStartTransaction", {"idTag": CARD, "connectorId": 1})
+    else:
+        remote_start_of(world, "energy")
+    world["energy"].lose()
+    started = event("Started", 0, card=CARD, evse={"id": 1})
+    action, payload = (
+        ("StartTransaction", start(tag=CARD)) if version == "1.6" else ("TransactionEvent", started)
+    )
+    world.commit_at_once = False
+    assert world.call(action, payload) is None
+    world.restart(committed=True)
+    world.commit_at_once, world.auto_open = True, False
+    world.connect()
+    world["energy"].refuse()
+    assert verdict(world.call(action, payload)) == {"status": "Accepted"}
+    assert wishes(world) == [f'"{CARD}"']
+    if version == "1.6":
+        world.call("StopTransaction", stop(1_000_000_000))
+    else:
+        world.call("TransactionEvent", event("Ended", 1, card=CARD))
+    assert wishes(world) == []
+
+
 @VERSIONS
 @pytest.mark.parametrize("way", ["away", "silent"])
 def test_a_charger_that_asks_about_a_remote_start_is_not_refused(version: str, way: str) -> None:
