@@ -258,17 +258,29 @@ def _ended(step: Step, tried: frozenset[str], state: State, turn: Turn, call: Do
         _others_cleared(state, turn, reply)
     elif step.stored is None:
         _limit_ended(step, state, turn, reply)
-    elif reply.payload is not None or reply.outcome == "error":
+    elif _has_cleared(reply) if step.action == CLEAR else _has_answered(reply):
         done = _profile_cleared if step.action == CLEAR else _profile_sent
         if done(step, step.stored, state, turn, reply):
             tried = tried - {step.key}
     _next(state, turn, tried)
 
 
+def _has_answered(reply: Reply) -> bool:
+    return reply.payload is not None or reply.outcome == "error"
+
+
+def _has_cleared(reply: Reply) -> bool:
+    """Whether the charger has not got what was to be cleared: it says so, or can't have had it.
+
+    After another error it has it, perhaps above a new static limit, and is asked again later.
+    """
+    return reply.payload is not None or reply.code in ("NotImplemented", "NotSupported")
+
+
 def _others_cleared(state: State, turn: Turn, reply: Reply) -> None:
     """Nothing is above the static limit now; what is known is sent again, lowered."""
     limit = installed(state)
-    if limit is None or (reply.payload is None and reply.outcome != "error"):
+    if limit is None or not _has_cleared(reply):
         return
     _put_limit(state, turn, replace(limit, is_alone=True))
     for one in store.every(state):
@@ -281,7 +293,7 @@ def _limit_ended(step: Step, state: State, turn: Turn, reply: Reply) -> None:
     if limit is None:
         return
     if step.action == CLEAR:
-        if limit.todo == "clear" and (reply.payload is not None or reply.outcome == "error"):
+        if limit.todo == "clear" and _has_cleared(reply):
             state.forget(LIMIT, "", turn)
             state.clear_alarm(ALARM, turn)
     elif reply.payload is not None and calls.is_accepted(reply):

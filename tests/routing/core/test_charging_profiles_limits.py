@@ -306,6 +306,30 @@ def test_a_limit_holds_for_what_a_route_that_is_gone_has_left(version: str, befo
     assert charger.limits(MAX[version]) == {0: 16.0}
 
 
+@ALL
+@pytest.mark.parametrize("code", ["InternalError", "GenericError", "NotSupported"])
+def test_what_the_charger_fails_to_clear_is_cleared_later(version: str, code: str) -> None:
+    world, charger = world_of(version)
+    if code != "NotSupported":
+        sets(world, "energy", 1, "Max", limit=40.0)
+
+    def fail(world: World, frame: Any) -> None:
+        if frame[2] == "ClearChargingProfile":
+            world.frame(json.dumps([4, frame[1], code, "", {}]))
+        else:
+            charger.obey(world, frame)
+
+    world.obey = fail
+    set_options(world, max_current=16)
+    if code != "NotSupported":
+        world.obey = charger.obey
+        world.wait(400)
+    assert max(charger.limits(MAX[version]).values()) == 16.0
+    world.commands.clear()
+    world.wait(1000)
+    assert world.commands == []
+
+
 def test_what_changes_while_the_charger_is_away_is_done_when_it_is_back() -> None:
     world, charger = world_of(max_current=16)
     world.disconnect()
