@@ -259,9 +259,10 @@ def pump(state: State, turn: Turn) -> None:
 def _next(state: State, turn: Turn) -> DownCall | None:
     """The CALL to send now. One that would touch what has become another's is refused instead."""
     while (call := state.gate.take(turn.now)) is not None:
-        if call.asked is None or rewriting.is_still_own(state, call):
+        if rewriting.is_still_own(state, call):
             return call
-        call.asked.rule = "what it names is another backoffice's by now"
+        if call.asked is not None:
+            call.asked.rule = "what it names is another backoffice's by now"
         _end(state, turn, call, Condition.SECURITY, "denied by proxy policy", "denied")
     return None
 

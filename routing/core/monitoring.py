@@ -162,7 +162,7 @@ def _settle(state: State, turn: Turn, route: int, wish: Wish, result: str) -> st
 def _hold(state: State, turn: Turn, route: int, charger_id: str, wish: Wish) -> Mapping:
     """The charger has this monitor for a route."""
     known = monitors.described(state, charger_id)
-    if known is None or known.subject != wish.monitor.subject:
+    if known != wish.monitor:
         for mapping in monitors.holders(state, charger_id):  # the charger has given the id anew
             if mapping.route != route:
                 rewriting.close(state, turn, mapping)
@@ -172,9 +172,18 @@ def _hold(state: State, turn: Turn, route: int, charger_id: str, wish: Wish) -> 
         return wish.mapping
     if wish.mapping is not None:
         monitors.let_go(state, turn, wish.mapping)
+        _clear_abandoned(state, turn, wish)
     return monitors.hold(
         state, turn, route, charger_id, None if wish.mapping is None else wish.mapping.route_id
     )
+
+
+def _clear_abandoned(state: State, turn: Turn, wish: Wish) -> None:
+    """Who shared a monitor and now has one of its own was the last: the others let it go meanwhile."""
+    mapping, is_replaced = wish.mapping, bool(spans.find(wish.payload or "{}", "$.id"))
+    if mapping is not None and not is_replaced and not monitors.holders(state, mapping.charger_id):
+        payload = f'{{"id":[{mapping.token()}]}}'
+        calls.command(state, turn, "ClearVariableMonitoring", payload, "a monitor that nobody has any more")
 
 
 def _share(state: State, turn: Turn, route: int, wish: Wish, result: str) -> str:
@@ -219,8 +228,8 @@ def clear_monitors(state: State, turn: Turn, line: Line, asked: Asked, verdict: 
             own[place] = mapping
             results.append(None)
     if ids and not own:
-        payload = f'{{"clearMonitoringResult":[{",".join(r or "" for r in results)}]}}'
-        return calls.answer(state, turn, asked, payload, "proxy: no monitor of this backoffice alone")
+        rule = "proxy: no monitor of this backoffice alone"
+        return calls.answer(state, turn, asked, _results(results), rule)
     payload = _with(asked.payload, "$.id", arrays, ids, [m.token() for m in own.values()])
     calls.submit(state, turn, asked, payload, partial(_were_cleared, results, own))
 
@@ -236,6 +245,11 @@ def _were_cleared(
     """The charger has answered a ClearVariableMonitoring, of which it got the monitors in ``own``."""
     asked = call.asked
     arrays, found = _elements(reply.payload or "{}", "$.clearMonitoringResult")
+    if asked is not None and reply.outcome == "denied":  # one of them is another's by now: ask again
+        for place, mapping in own.items():
+            status = "Rejected" if mapping.is_open else "NotFound"
+            results[place] = _cleared(asked.row, mapping.route_id, status)
+        return calls.answer(state, turn, asked, _results(results), asked.rule, "denied")
     if asked is None or reply.payload is None or not found:
         return calls.relay(state, turn, call, reply)
     by_id = {str(integer(read(result, MonitorHead).id)): result for result in found}
@@ -246,6 +260,10 @@ def _were_cleared(
         results[place] = spans.patch(result, {"$.id": mapping.route_token()})
     told = [result for result in results if result is not None]
     calls.answer(state, turn, asked, _with(reply.payload, "$.clearMonitoringResult", arrays, found, told))
+
+
+def _results(results: Sequence[str | None]) -> str:
+    return f'{{"clearMonitoringResult":[{",".join(result or "" for result in results)}]}}'
 
 
 def _cleared(row: Down, number: str, status: str) -> str:

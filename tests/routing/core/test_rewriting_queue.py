@@ -187,3 +187,67 @@ def test_a_monitor_of_another_is_not_touched_under_a_number_given_anew(
     assert [result["status"] for result in results] == [told]
     world["other"].call("ClearVariableMonitoring", {"id": [1]}, "5")
     assert world.commands[-1][3] == {"id": [1]}
+
+
+def monitors_of(world: World, name: str) -> list[int]:
+    """The monitors of which a backoffice has got an event, by its own numbers, since this was asked last."""
+    events = [entry for payload in world[name].payloads("NotifyEvent") for entry in payload["eventData"]]
+    world[name].got.clear()
+    return [entry["variableMonitoringId"] for entry in events]
+
+
+def notify(world: World, number: int, variable: str) -> None:
+    entry = {
+        "eventId": 1,
+        "timestamp": "2026-01-01T00:00:00Z",
+        "trigger": "Alerting",
+        "actualValue": "1",
+        "eventNotificationType": "CustomMonitor",
+        "variableMonitoringId": number,
+        "component": {"name": "C"},
+        "variable": {"name": variable},
+    }
+    world.call("NotifyEvent", {"generatedAt": "2026-01-01T00:00:00Z", "seqNo": 0, "eventData": [entry]})
+
+
+def test_what_else_was_to_be_cleared_is_still_there() -> None:
+    world = world_with()
+    both = {"setMonitoringData": [item("V1", value=1.0), item("V3", value=1.0)]}
+    world["control"].call("SetVariableMonitoring", both, "1")
+    given = [item("V1", status="Accepted", id=1), item("V3", status="Accepted", id=2)]
+    answer(world, {"setMonitoringResult": given})
+    world["control"].call("ClearVariableMonitoring", {"id": [1]}, "2")
+    world["other"].call("SetVariableMonitoring", {"setMonitoringData": [item("V2", value=1.0)]}, "3")
+    world["control"].call("ClearVariableMonitoring", {"id": [1, 2]}, "4")
+    answer(world, {"clearMonitoringResult": [{"id": 1, "status": "Accepted"}]})
+    answer(world, {"setMonitoringResult": [item("V2", status="Accepted", id=1)]})
+    results = world["control"].answers[-1][2]["clearMonitoringResult"]
+    assert [(r["id"], r["status"]) for r in results] == [(1, "NotFound"), (2, "Rejected")]
+    notify(world, 2, "V3")
+    assert monitors_of(world, "control") == [2]
+
+
+def test_a_shared_monitor_that_both_give_up_at_once_is_cleared() -> None:
+    world = world_with()
+    world["control"].call("SetVariableMonitoring", {"setMonitoringData": [item("V1", value=1.0)]}, "1")
+    answer(world, {"setMonitoringResult": [item("V1", status="Accepted", id=1)]})
+    world["other"].call("SetVariableMonitoring", {"setMonitoringData": [item("V1", value=1.0)]}, "2")
+    answer(world, {"setMonitoringResult": [item("V1", status="Duplicate")]})
+    own = {"setMonitoringData": [{**item("V1", value=5.0, id=1), "severity": 2}]}
+    world["control"].call("SetVariableMonitoring", own, "3")
+    world["other"].call("ClearVariableMonitoring", {"id": [1]}, "4")
+    answer(world, {"setMonitoringResult": [{**item("V1", status="Accepted", id=2), "severity": 2}]})
+    assert world.commands[-1][2:] == ["ClearVariableMonitoring", {"id": [1]}]
+    answer(world, {"clearMonitoringResult": [{"id": 1, "status": "Accepted"}]})
+    assert [a[0] for name in ("control", "other") for a in world[name].answers] == [3, 3, 3, 3]
+
+
+def test_a_charger_that_has_lost_a_monitor_has_another_of_its_number() -> None:
+    world = world_with()
+    world["control"].call("SetVariableMonitoring", {"setMonitoringData": [item("V1", value=1.0)]}, "1")
+    answer(world, {"setMonitoringResult": [item("V1", status="Accepted", id=1)]})
+    world.boot()
+    world["other"].call("SetVariableMonitoring", {"setMonitoringData": [item("V1", value=9.0)]}, "2")
+    answer(world, {"setMonitoringResult": [item("V1", status="Accepted", id=1)]})
+    notify(world, 1, "V1")
+    assert (monitors_of(world, "control"), monitors_of(world, "other")) == ([], [1])
