@@ -19,7 +19,7 @@ from routing.core import (
 from routing.core.charging_profiles import events as profile_events
 from routing.core.charging_profiles import lapsing
 from routing.core.lines import Line
-from routing.core.settings import settling, virtual
+from routing.core.settings import present, settling, virtual
 from routing.core.state import State
 from routing.core.transactions import Transaction
 from routing.core.turn import Turn
@@ -41,7 +41,7 @@ CONNECTED: tuple[Hook, ...] = (
 BOOTED: tuple[Hook, ...] = (migration.booted,)
 """The charger has sent a BootNotification."""
 
-ACCEPTED: tuple[Hook, ...] = (profile_events.accepted, local_list.booted)
+ACCEPTED: tuple[Hook, ...] = (profile_events.accepted, local_list.booted, present.accepted)
 """The charger has been told that its boot is accepted."""
 
 GONE: tuple[Hook, ...] = (migration.gone,)

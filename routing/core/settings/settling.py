@@ -29,7 +29,7 @@ def after_answer(state: State, turn: Turn, change: changes.Change) -> None:
     had = wishes.charger_has(state, change.setting.name)
     is_taken = change.setting.kind in changes.MERGED and change.status in changes.ACCEPTED
     if is_taken and had is not None and not change.refused:
-        _tell(state, turn, change.setting)
+        tell(state, turn, change.setting)
 
 
 def configured(state: State, turn: Turn) -> None:
@@ -38,7 +38,7 @@ def configured(state: State, turn: Turn) -> None:
         return  # before the first connection, which sees to it
     for setting in _forget_the_gone(state, turn):
         if state.online:
-            _tell(state, turn, setting)
+            tell(state, turn, setting)
         else:
             wishes.charger_takes(state, turn, setting.name, None)
     metering.refresh(state)
@@ -55,7 +55,7 @@ def connected(state: State, turn: Turn) -> None:
 
 def _tell_unsure(state: State, turn: Turn) -> None:
     for setting in _unsure(state):
-        _tell(state, turn, setting)
+        tell(state, turn, setting)
 
 
 def _unsure(state: State) -> Iterable[Setting]:
@@ -96,7 +96,8 @@ def _wanted(state: State, setting: Setting) -> str | None:
     return wishes.merged(state, setting, wishes.together(state, setting.name))
 
 
-def _tell(state: State, turn: Turn, setting: Setting) -> None:
+def tell(state: State, turn: Turn, setting: Setting) -> None:
+    """Tell the charger what all want together, if that is not what it has."""
     wanted = _wanted(state, setting)
     if wanted is None or wanted == wishes.charger_has(state, setting.name):
         return

@@ -200,3 +200,46 @@ def test_several_items_of_one_write():
     results = ask(world, "energy", "SetVariables", {"setVariableData": items})["setVariableResult"]
     assert [r["attributeStatus"] for r in results] == ["Rejected", "Accepted", "Accepted", "Accepted"]
     assert charger.told == [("AlignedDataCtrlr.Interval", "900")]
+
+
+# -- after a boot --------------------------------------------------------------------------------------
+
+
+@ALL
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_charger_that_has_lost_its_settings_is_told_again(version, restarts):
+    world, charger = a_world(version)
+    set_one(world, "billing", sampled(version), "60")
+    set_one(world, "energy", sampled(version), "10")
+    set_one(world, "billing", values(version), "Energy.Active.Import.Register,Voltage")
+    charger.values |= {sampled(version): "900", values(version): "Voltage"}
+    charger.told.clear()
+    if restarts:
+        world.restart()
+    world.boot()
+    world.wait(10)
+    assert charger.told == [
+        (sampled(version), "10"),
+        (values(version), "Energy.Active.Import.Register,Voltage"),
+    ]
+    assert gets(world) == 1
+    assert get_one(world, "billing", sampled(version)) == "60"
+
+
+@ALL
+def test_a_charger_that_does_not_say_what_it_has_is_left_alone(version):
+    world, charger = a_world(version)
+    set_one(world, "billing", sampled(version), "60")
+    world.boot()
+    charger.silent = True
+    world.wait(1000)
+    assert gets(world) == len(world.commands) == 1
+    assert charger.told == [(sampled(version), "60")]
+
+
+@ALL
+def test_without_wishes_nothing_is_asked_after_a_boot(version):
+    world, _ = a_world(version)
+    world.boot()
+    world.wait(1000)
+    assert world.commands == []
