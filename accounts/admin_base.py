@@ -88,7 +88,17 @@ class OwnedAdmin(_ModelAdmin[ModelT]):
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         if any(part in SECRET_FIELDS for part in lookup.split("__")):
             return False
-        return super().lookup_allowed(lookup, value, request) if request else False
+        if request is None or not (request.user.is_superuser or self._is_filter(request, lookup)):
+            return False
+        return super().lookup_allowed(lookup, value, request)
+
+    def _is_filter(self, request: HttpRequest, lookup: str) -> bool:
+        """Whether a list is narrowed as its page offers: what is not shown is not guessed piece by piece."""
+        name, _, how = lookup.partition("__")
+        filters: Any = self.get_list_filter(request)
+        named = [item[0] if isinstance(item, tuple) else item for item in filters]
+        offered = [item if isinstance(item, str) else item.parameter_name for item in named]
+        return name in offered or how in ("id__exact", "pk__exact") or lookup in ("id", "pk", "id__exact")
 
     def get_actions(self, request: HttpRequest) -> Any:
         """Without bulk deletion, which lists and takes along what hangs on the rows of others."""
