@@ -22,6 +22,7 @@ PATIENCE = 30.0
 
 def connected(state: State, turn: Turn) -> None:
     """The charger is there: do what could not be done without it."""
+    upkeep.after_restart(state, turn)
     upkeep.refresh_limit(state, turn, again=False)
     upkeep.refresh(state, turn, again=False)
     lapsing.resume(state, turn)

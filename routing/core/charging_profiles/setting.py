@@ -53,6 +53,8 @@ def set_profile(state: State, turn: Turn, line: Line, asked: Asked, verdict: Ver
     if call is None:
         return rewriting.take_back(state, turn, opened)
     call.opened = opened
+    if (stored := _stored(state, call, profile, at)) is not None:
+        store.sending(state, turn, stored)
 
 
 def check_start(state: State, turn: Turn, line: Line, asked: Asked) -> str:
@@ -143,6 +145,8 @@ def _sole_transaction(state: State, profile: Profile) -> str | None:
 
 def _answered(profile: Profile, state: State, turn: Turn, call: DownCall, reply: Reply) -> None:
     at = wire(state.version, call.action)
+    if (stored := _stored(state, call, profile, at)) is not None:
+        store.answered(state, turn, stored)
     if _is_taken(reply) and not call.message_id:
         _superseded(state, turn, call, profile, at)
     elif _is_taken(reply):
@@ -221,11 +225,6 @@ def _superseded(state: State, turn: Turn, call: DownCall, profile: Profile, at: 
 def _doubt(state: State, turn: Turn, call: DownCall, profile: Profile, at: Wire) -> None:
     """The charger may have it or not, and the asker takes it for not: have it so."""
     stored = _stored(state, call, profile, at)
-    if stored is None:
-        return
-    before = store.get(state, stored.key)
-    if before is None:
-        store.put(state, turn, replace(stored, todo="clear"))
-    elif before.sent:
-        store.put(state, turn, replace(before, todo="send"))
-    upkeep.settle_soon(state, turn)
+    if stored is not None:
+        upkeep.doubt(state, turn, stored)
+        upkeep.settle_soon(state, turn)

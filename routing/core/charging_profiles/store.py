@@ -20,6 +20,9 @@ from routing.core.turn import Turn
 KIND = "profile"
 """Kind under which profiles are remembered; the key is ``route/charger id``."""
 
+SENDING = "profile_sending"
+"""Kind under which those are remembered that the charger has yet to answer, in case the proxy stops."""
+
 Todo = Literal["", "send", "clear", "lapse"]
 """What the proxy has to do: send it (again), clear it, or clear it because its owner is gone."""
 
@@ -103,6 +106,28 @@ def forget(state: State, turn: Turn, stored: Stored) -> None:
     mapping = state.identifiers.named(Kind.PROFILE, stored.route, stored.route_id)
     if mapping is not None and mapping.charger_id == stored.charger_id:
         rewriting.close(state, turn, mapping)
+
+
+def sending(state: State, turn: Turn, stored: Stored) -> None:
+    """The charger is being asked to take a profile; ``answered`` when it has answered, or will not."""
+    state.remember(SENDING, stored.key, msgspec.json.encode(stored).decode(), turn)
+
+
+def answered(state: State, turn: Turn, stored: Stored) -> None:
+    """It is known what became of a profile that was sent."""
+    if state.remembered(SENDING, stored.key) is not None:
+        state.forget(SENDING, stored.key, turn)
+
+
+def unanswered(state: State) -> list[Stored]:
+    """What was sent when the proxy stopped."""
+    found = []
+    for row in state.all_remembered(SENDING).values():
+        try:
+            found.append(_DECODER.decode(row.payload))
+        except msgspec.DecodeError:
+            continue
+    return found
 
 
 def is_awaited(stored: Stored) -> bool:

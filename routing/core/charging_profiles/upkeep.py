@@ -139,6 +139,22 @@ def refresh(state: State, turn: Turn, *, again: bool) -> None:
             _refresh_one(state, turn, one, again=again)
 
 
+def doubt(state: State, turn: Turn, stored: Stored) -> None:
+    """The charger may have taken a profile, and its asker was never told so: have it as it was before."""
+    before = store.get(state, stored.key)
+    if before is None:
+        store.put(state, turn, replace(stored, todo="clear"))
+    elif before.sent:
+        store.put(state, turn, replace(before, todo="send"))
+
+
+def after_restart(state: State, turn: Turn) -> None:
+    """The proxy stopped between a profile and the charger's answer to it."""
+    for stored in store.unanswered(state):
+        store.answered(state, turn, stored)
+        doubt(state, turn, stored)
+
+
 def _refresh_one(state: State, turn: Turn, one: Stored, *, again: bool) -> None:
     if not one.asked:
         return  # came with a remote start, and goes with its session

@@ -138,6 +138,23 @@ def test_a_restart_in_the_midst_of_it_goes_on() -> None:
     assert set(charger.profiles) == {1, 2, 3}
 
 
+@ALL
+@pytest.mark.parametrize("known", [False, True], ids=["new", "replaced"])
+def test_a_restart_before_the_answer_leaves_nothing_that_nobody_knows(version: str, known: bool) -> None:
+    world, charger = world_of(version)
+    if known:
+        sets(world, "energy", 1, "Max", limit=16.0)
+    charger.silent = True
+    world["energy"].call("SetChargingProfile", profile(version, 1, "Max", limit=0.0))
+    charger._set(world.commands[-1][3])  # it does, and its answer is lost with the proxy
+    charger.silent = False
+    assert list(charger.limits(MAX[version]).values()) == [0.0]
+    world.restart()
+    boot_again(world)
+    world.wait(60)
+    assert list(charger.limits(MAX[version]).values()) == ([16.0] if known else [])
+
+
 def test_what_the_charger_does_not_take_again_is_gone() -> None:
     world, charger = world_of("2.0.1")
     sets(world, "billing", 1)
