@@ -36,12 +36,14 @@ class Push:
     """A change on its way to the charger.
 
     ``asked`` is the CALL it comes from, None where the proxy brings its own order about; ``cards`` is that
-    asker's new list. ``target`` is what the charger shall have, in ``parts`` of which so many were ``sent``.
-    ``taken``: how many messages the charger has accepted, those of an update that became a whole list too.
+    asker's new list. ``before``: the version that the charger had. ``target`` is what it shall have, in
+    ``parts`` of which so many were ``sent``. ``taken``: how many messages the charger has accepted, those
+    of an update that became a whole list too.
     """
 
     __slots__ = (
         "asked",
+        "before",
         "cards",
         "family",
         "is_full",
@@ -71,6 +73,7 @@ class Push:
         self.sent = 0
         self.taken = 0
         self.number = 0
+        self.before = 0
 
 
 # -- whose lists -----------------------------------------------------------------------------------------
@@ -210,15 +213,15 @@ def _limit(state: State, name: str) -> int | None:
 
 def _begin(state: State, turn: Turn, push: Push) -> None:
     there = state.local_lists.there(push.family)
-    push.number = there.version
+    push.number = push.before = there.version
     if there.is_known:
         push.parts = _parts(state, lists.changes(there.entries, push.target))
         if not push.parts:
             return _done(state, turn, push)
     else:
         _in_full(state, push)
-    # Whatever happens from here on, only the end says what the charger has.
-    turn.store(state.local_lists.keep_there(push.family, OnCharger(there.version), turn.utc))
+    # Whatever happens from here on, only the end says what the charger has; that it has something is sure.
+    turn.store(state.local_lists.keep_there(push.family, OnCharger(max(there.version, 1)), turn.utc))
     state.list_push = push
     _send(state, turn, push)
 
@@ -246,7 +249,14 @@ def _send(state: State, turn: Turn, push: Push) -> None:
         push.asked.rule = RULE
         is_asked = calls.submit(state, turn, push.asked, payload, then) is not None
     if not is_asked:
+        _not_taken(state, turn, push)
         state.list_push = None
+
+
+def _not_taken(state: State, turn: Turn, push: Push) -> None:
+    """The charger has nothing of it: it may have none of the proxy's cards at all."""
+    if not push.taken:
+        turn.store(state.local_lists.keep_there(push.family, OnCharger(push.before), turn.utc))
 
 
 def _was_taken(push: Push, state: State, turn: Turn, call: DownCall, reply: Reply) -> None:
@@ -273,6 +283,8 @@ def _go_on(push: Push, state: State, turn: Turn, call: DownCall, reply: Reply) -
     elif push.asked is not None:
         told = status if status in REFUSALS else "Failed"
         calls.answer(state, turn, push.asked, f'{{"status":"{told}"}}')
+    if status is not None or reply.outcome == "error" or not call.sent_at:
+        _not_taken(state, turn, push)
     state.list_push = None
     if push.asked is not None and (push.taken or reply.outcome == "timeout"):
         settle(state, turn)  # it may have taken some of it: the lists of those who were told so count

@@ -383,6 +383,35 @@ def test_a_charger_that_goes_in_the_middle_gets_it_all_when_it_boots() -> None:
     assert charger.cards == {"A": "Accepted"}
 
 
+@pytest.mark.parametrize("how", ["timeout", "restart"])
+def test_a_first_list_that_was_not_confirmed_is_taken_off(how: str) -> None:
+    world, charger = make_world()
+    world.obey = None
+    world["energy"].call(SEND, payload(world, 1, "Full", A="Accepted"), "m")
+    charger.take(world.commands[-1][3], old=True)
+    world.obey = charger.obey
+    if how == "timeout":
+        world.wait(46)
+    else:
+        world.restart()
+        world.boot()
+    assert charger.cards == {}
+
+
+@pytest.mark.parametrize("answer", ["NotSupported", None])
+def test_a_charger_that_has_no_list_is_not_asked_to_empty_it(answer: str | None) -> None:
+    world, charger = make_world()
+    charger.answers = [answer] * 2
+    if answer is None:
+        world.disconnect()
+        world["energy"].call(SEND, payload(world, 1, "Full", A="Accepted"), "m")
+    else:
+        assert send(world, "energy", 1, A="Accepted") == answer
+    world.boot()
+    world.wait(10)
+    assert world.commands == []
+
+
 def test_a_charger_that_comes_back_without_a_boot_gets_the_rest() -> None:
     world, charger = make_world(local_list_chunk=1)
     send(world, "billing", 1, A="Accepted")
