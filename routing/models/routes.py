@@ -131,6 +131,8 @@ class Route(ConfigModel):
 
     def clean(self) -> None:
         errors = rule_errors(self.permissions, self.options)
+        if joined_anew := self.joined_anew():
+            errors[NON_FIELD_ERRORS] = [joined_anew]
         # Without its charger or backoffice the form complains about that first.
         if self.charger_id and self.backoffice_id and (taken := self.taken_alias()):
             errors["alias"] = [taken]
@@ -138,7 +140,7 @@ class Route(ConfigModel):
         if self.preset and (unfit := preset_problem(self.preset.name, self.preset.role, self.role)):
             errors["role"] = [unfit]
         if self.charger_id and (foreign := self.foreign_preset()):
-            errors[NON_FIELD_ERRORS] = [foreign]
+            errors[NON_FIELD_ERRORS] = [*errors.get(NON_FIELD_ERRORS, []), foreign]
         if errors:
             raise ValidationError(errors)
 
@@ -146,6 +148,16 @@ class Route(ConfigModel):
     def has_password(self) -> bool:
         """Whether this route has one of its own; asking does not open it."""
         return self.__dict__.get("password") is not None
+
+    def joined_anew(self) -> str | None:
+        """Why this can't join another charger or backoffice than before, None where it does not.
+
+        Passwords that the one has set, overrides and messages that wait would become the other's.
+        """
+        ends = Route.objects.filter(pk=self.pk).values_list("charger_id", "backoffice_id").first()
+        if self.pk is None or ends in (None, (self.charger_id, self.backoffice_id)):
+            return None
+        return "a route keeps its charger and its backoffice; switch it off and add another one"
 
     def foreign_preset(self) -> str | None:
         """Why this charger can't use the preset, None if it can."""

@@ -221,6 +221,23 @@ def test_an_installer_points_at_no_charger_of_another_organisation(installer, ou
     )
 
 
+@pytest.mark.parametrize("end", ["charger", "backoffice"])
+def test_a_route_is_not_led_elsewhere_with_what_it_holds(end, installer, ours):
+    """The password that a backoffice has set (or the shared one before it) would be told to another one."""
+    route = ours.by_model[Route]
+    other = {
+        "charger": Charger.objects.create(identity="other", organisation=ours.charger.organisation),
+        "backoffice": Backoffice.objects.create(
+            name="mine", organisation=ours.charger.organisation, url="ws://mine/"
+        ),
+    }
+    form = {"charger": route.charger_id, "backoffice": route.backoffice_id, "role": route.role}
+    form |= {"permissions": "{}", "options": "{}", "alias": route.alias, "preset": route.preset_id}
+    refused = installer.post(address(Route, "change", route.pk), form | {end: other[end].pk})
+    assert "a route keeps its charger and its backoffice" in refused.content.decode()
+    assert installer.post(address(Route, "change", route.pk), form).status_code == 302
+
+
 @pytest.mark.parametrize("action", ["switch_off", "delete_selected"])
 def test_an_action_on_rows_of_another_organisation_does_nothing(action, installer, theirs):
     route = theirs.by_model[Route]
