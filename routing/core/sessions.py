@@ -185,7 +185,7 @@ def remember_answer(transaction: Transaction, call: Call, answer: str) -> None:
 def _mark(transaction: Transaction, mark: EventMark) -> None:
     transaction.seen.add(mark)
     if len(transaction.seen) > EVENTS_REMEMBERED:
-        transaction.seen.discard(min(transaction.seen, key=lambda m: m[0] or 0))
+        transaction.seen.discard(min(transaction.seen, key=lambda m: (m[0] or 0, m[2])))
 
 
 def _begin(

@@ -90,6 +90,15 @@ def test_a_charger_that_does_not_count_loses_no_event(world: World) -> None:
     ]  # fmt: skip
 
 
+def test_the_last_events_of_a_charger_that_does_not_count_are_remembered(world: World) -> None:
+    world.call("TransactionEvent", event("Started", 0, card="C"))
+    for minute in range(200):
+        at = f"2026-01-01T{minute // 60:02}:{minute % 60:02}:30Z"
+        for _ in range(2):
+            world.call("TransactionEvent", event("Updated", 0, timestamp=at))
+    assert len(world["billing"].payloads("TransactionEvent")) == 201
+
+
 @pytest.mark.parametrize("moment", ["at once", "restart"])
 def test_an_id_that_is_used_again_is_another_session(world: World, moment: str) -> None:
     for hour, name in ((1, "billing"), (2, "energy")):
