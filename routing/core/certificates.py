@@ -39,7 +39,7 @@ _NO_HEX = re.compile(r"[^0-9a-f]+")
 
 def install_objection(line: Line, payload: str) -> str:
     """Why InstallCertificate would change whom the charger trusts, in words; "" when it would not."""
-    for kind in strings(payload, "$.certificateType"):
+    for kind in strings(payload, "$.certificateType") or ["a certificate without a type"]:
         plain = kind.strip().lower()
         if plain == MANUFACTURER and line.route.role is not Role.BILLING:
             return "guard: a manufacturer's root certificate is for Billing to install"

@@ -20,6 +20,7 @@ from routing.core import (
     remote_starts,
     reports,
     rewriting,
+    spelling,
     streams,
     triggers,
 )
@@ -164,7 +165,14 @@ def _guarded(state: State, turn: Turn, line: Line, asked: Asked) -> str:
     return guard.check(state, turn, line, asked)
 
 
-CHECKS: tuple[Check, ...] = (_guarded, leases.check, display_messages.check, setting.check_start, rates.check)
+CHECKS: tuple[Check, ...] = (
+    spelling.check,
+    _guarded,
+    leases.check,
+    display_messages.check,
+    setting.check_start,
+    rates.check,
+)
 """Why a CALL that the permissions let through is denied all the same; the rates last, for they count."""
 
 HANDLERS: dict[str, Handler] = {

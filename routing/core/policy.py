@@ -91,7 +91,7 @@ def _text(token: str) -> str:
     """A token as permissions write it: text without its quotes, ``1`` also for ``1.0``."""
     raw = msgspec.Raw(token.encode())
     number = None if token.startswith('"') else payloads.integer(raw)
-    return str(number) if number is not None else payloads.text(raw) or token
+    return str(number) if number is not None else payloads.text(raw, len(token)) or token
 
 
 def _plain(text: str) -> str:

@@ -50,6 +50,7 @@ def charger_answers(world: World, payload: Any, index: int = -1) -> None:
 
 PAYLOADS = {
     "ExtendedTriggerMessage": {"requestedMessage": "MeterValues"},
+    "InstallCertificate": {"certificateType": "ManufacturerRootCertificate"},
     "TriggerMessage": {"requestedMessage": "MeterValues"},
 }
 
