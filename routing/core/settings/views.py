@@ -129,9 +129,14 @@ def get_variables(state: State, turn: Turn, line: Line, asked: Asked, verdict: V
     calls.submit(state, turn, asked, payload, answered)
 
 
+def _is_hidden(line: Line, asked: Asked, item: Named) -> bool:
+    """Whether it is not for this route to read; asked of results too: chargers read requests in their way."""
+    return item.is_secret or policy.decide_item(asked.row, line.route, item.name)[0] is Verdict.DENY
+
+
 def _from_here(state: State, line: Line, asked: Asked, item: Named) -> str:
     """The result for an item that the charger need not be asked for, "" where it has to be."""
-    if item.is_secret or policy.decide_item(asked.row, line.route, item.name)[0] is Verdict.DENY:
+    if _is_hidden(line, asked, item):
         return item.result("Rejected")
     setting = keys.find(state.version, item.name)
     if setting.kind is not Kind.VIRTUAL or item.attribute != ACTUAL:
@@ -151,7 +156,9 @@ def _variables(
     for token in spans.find(answer, "$.getVariableResult[]"):
         if (item := items.named(token)) is not None and item.is_plain and item.attribute == ACTUAL:
             learn(state, turn, item.name, member(token, "$.attributeValue"))
-    payload = elements.edited(answer, "$.getVariableResult", lambda token: _shown_result(state, line, token))
+    payload = elements.edited(
+        answer, "$.getVariableResult", lambda token: _shown_result(state, line, asked, token)
+    )
     if own:
         payload = _together(payload, named, own)
     calls.answer(state, turn, asked, payload)
@@ -166,12 +173,12 @@ def _together(payload: str, named: list[Named], own: dict[int, str]) -> str:
     return spans.insert(payload, "$.getVariableResult", f"[{','.join(made)}]")
 
 
-def _shown_result(state: State, line: Line, token: str) -> str:
+def _shown_result(state: State, line: Line, asked: Asked, token: str) -> str:
     """One result as this route reads it."""
     item = items.named(token)
     if item is None:
         return spans.patch(token, {"$.attributeValue": None}) if is_secret(token) else token
-    if item.is_secret:
+    if _is_hidden(line, asked, item):
         return item.result("Rejected")
     own = own_value(state, line, item)
     if own is None or spans.value(token, "$.attributeStatus") != "Accepted":

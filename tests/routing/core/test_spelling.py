@@ -77,3 +77,17 @@ def test_spaces_do_not_hide_a_qualifier() -> None:
     world.commands.clear()
     world["service"].call("ChangeConfiguration", {"key": " " * 300 + "LightIntensity", "value": "1"})
     assert world.commands == []
+
+
+def test_what_may_not_be_read_is_not_read_by_naming_it_twice() -> None:
+    rights = {"GetVariables": Verdict.ALLOW, "GetVariables:AuthCtrlr.Enabled": Verdict.DENY}
+    world = World(BILLING, route(2, "service", Role.SERVICE, rights), version="2.1")
+    world.boot()
+    world.obey = None
+    item = '{"component":{"name":"X","name":"AuthCtrlr"},"variable":{"name":"Enabled","name":"Enabled"}}'
+    world["service"].say(f'[2,"x","GetVariables",{{"getVariableData":[{item}]}}]')
+    told = '{"attributeStatus":"Accepted","attributeValue":"hush",' + item[1:]
+    if world.commands:
+        world.frame(f'[3,"{world.commands[-1][1]}",{{"getVariableResult":[{told}]}}]')
+    assert len(world["service"].answers) == 1
+    assert "hush" not in repr(world["service"].frames)
