@@ -130,17 +130,19 @@ def _billing(state: State) -> int | None:
 
 def _paired(wishes: Sequence[Wish], results: Sequence[str]) -> list[str | None]:
     """The charger's result for each wish: by what is monitored, else by place."""
-    left: list[str | None] = list(results)
-    subjects = [monitors.subject(read(result, MonitorHead)) for result in results]
+    left: dict[str, dict[int, None]] = {}
+    for place, result in enumerate(results):
+        left.setdefault(monitors.subject(read(result, MonitorHead)), {})[place] = None
     places: list[int | None] = []
     for place, wish in enumerate(wishes):
-        alike = [n for n, s in enumerate(subjects) if s == wish.monitor.subject and left[n] is not None]
+        alike = left.get(wish.monitor.subject, {})
         chosen = place if place in alike else next(iter(alike), None)
         places.append(chosen)
         if chosen is not None:
-            left[chosen] = None
+            del alike[chosen]
     if len(results) == len(wishes):
-        places = [n if n is not None or left[p] is None else p for p, n in enumerate(places)]
+        unclaimed = {place for alike in left.values() for place in alike}
+        places = [n if n is not None or p not in unclaimed else p for p, n in enumerate(places)]
     return [None if n is None else results[n] for n in places]
 
 

@@ -167,12 +167,13 @@ def inherited(state: State, turn: Turn, line: Line, charger_id: str, where: str 
     It watches what a CALL was about that the charger never answered (``where``: place or subject): it is
     the asker's. Else it is Billing's, from before the proxy's time. Without ``where`` both may be.
     """
+    if not charger_id.isdecimal() or not state.identifiers.is_free(Kind.MONITOR, charger_id):
+        return None
     billing = state.billing
     heir = doubted(state, where)
     if heir is None and billing is not None and (where or not state.all_remembered(DOUBT)):
         heir = billing.key
-    is_free = state.identifiers.is_free(Kind.MONITOR, charger_id)
-    if line.key != heir or not is_free or not charger_id.isdecimal():
+    if line.key != heir:
         return None
     call = state.gate.outstanding
     if call is not None and call.action == "SetVariableMonitoring" and call.route != line.key:
