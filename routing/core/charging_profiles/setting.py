@@ -54,7 +54,7 @@ def set_profile(state: State, turn: Turn, line: Line, asked: Asked, verdict: Ver
         return rewriting.take_back(state, turn, opened)
     call.opened = opened
     if (stored := _stored(state, call, profile, at)) is not None:
-        store.sending(state, turn, stored)
+        store.sending(state, turn, stored, call.exchange)
 
 
 def check_start(state: State, turn: Turn, line: Line, asked: Asked) -> str:
@@ -145,8 +145,7 @@ def _sole_transaction(state: State, profile: Profile) -> str | None:
 
 def _answered(profile: Profile, state: State, turn: Turn, call: DownCall, reply: Reply) -> None:
     at = wire(state.version, call.action)
-    if (stored := _stored(state, call, profile, at)) is not None:
-        store.answered(state, turn, stored)
+    store.answered(state, turn, call.exchange)
     if _is_taken(reply) and not call.message_id:
         _superseded(state, turn, call, profile, at)
     elif _is_taken(reply):

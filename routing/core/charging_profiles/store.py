@@ -108,21 +108,22 @@ def forget(state: State, turn: Turn, stored: Stored) -> None:
         rewriting.close(state, turn, mapping)
 
 
-def sending(state: State, turn: Turn, stored: Stored) -> None:
+def sending(state: State, turn: Turn, stored: Stored, exchange: int) -> None:
     """The charger is being asked to take a profile; ``answered`` when it has answered, or will not."""
-    state.remember(SENDING, stored.key, msgspec.json.encode(stored).decode(), turn)
+    state.remember(SENDING, str(exchange), msgspec.json.encode(stored).decode(), turn)
 
 
-def answered(state: State, turn: Turn, stored: Stored) -> None:
+def answered(state: State, turn: Turn, exchange: int) -> None:
     """It is known what became of a profile that was sent."""
-    if state.remembered(SENDING, stored.key) is not None:
-        state.forget(SENDING, stored.key, turn)
+    if state.remembered(SENDING, str(exchange)) is not None:
+        state.forget(SENDING, str(exchange), turn)
 
 
-def unanswered(state: State) -> list[Stored]:
-    """What was sent when the proxy stopped."""
+def take_unanswered(state: State, turn: Turn) -> list[Stored]:
+    """What was sent when the proxy stopped; from now on it is forgotten."""
     found = []
-    for row in state.all_remembered(SENDING).values():
+    for key, row in list(state.all_remembered(SENDING).items()):
+        state.forget(SENDING, key, turn)
         try:
             found.append(_DECODER.decode(row.payload))
         except msgspec.DecodeError:

@@ -144,14 +144,13 @@ def doubt(state: State, turn: Turn, stored: Stored) -> None:
     before = store.get(state, stored.key)
     if before is None:
         store.put(state, turn, replace(stored, todo="clear"))
-    elif before.sent:
+    elif before.sent and before.todo == "":
         store.put(state, turn, replace(before, todo="send"))
 
 
 def after_restart(state: State, turn: Turn) -> None:
     """The proxy stopped between a profile and the charger's answer to it."""
-    for stored in store.unanswered(state):
-        store.answered(state, turn, stored)
+    for stored in store.take_unanswered(state, turn):
         doubt(state, turn, stored)
 
 

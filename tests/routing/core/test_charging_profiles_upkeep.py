@@ -155,6 +155,27 @@ def test_a_restart_before_the_answer_leaves_nothing_that_nobody_knows(version: s
     assert list(charger.limits(MAX[version]).values()) == ([16.0] if known else [])
 
 
+@ALL
+@pytest.mark.parametrize("ends", ["timeout", "restart"])
+def test_what_was_asked_twice_and_never_answered_is_not_set(version: str, ends: str) -> None:
+    world, charger = world_of(version)
+    charger.silent = True
+    for number, limit in enumerate((0.0, 6.0)):
+        world["energy"].call(
+            "SetChargingProfile", profile(version, 1, "Max", limit=limit, level=number), f"e{number}"
+        )
+        charger._set(world.commands[0][3])
+        if ends == "timeout":
+            world.wait(100)
+    if ends == "restart":
+        world["energy"].lose()  # what waits behind it goes with the link
+        world.restart()
+    charger.silent = False
+    boot_again(world)
+    world.wait(600)
+    assert charger.profiles == {}
+
+
 def test_what_the_charger_does_not_take_again_is_gone() -> None:
     world, charger = world_of("2.0.1")
     sets(world, "billing", 1)
