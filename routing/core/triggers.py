@@ -51,6 +51,8 @@ def trigger(state: State, turn: Turn, line: Line, asked: Asked, verdict: Verdict
     if len(wanted) > 1:
         return calls.deny(state, turn, asked, "trigger: it asks for two messages at once")
     message = next(iter(wanted), "")
+    if _MEANT.get(message.strip().casefold(), message) != message:
+        return calls.deny(state, turn, asked, f"trigger: {message[:60]!a} is not how a message is spelled")
     if asked.action == "ExtendedTriggerMessage" and message == "FirmwareStatusNotification":
         message = "SignedFirmwareStatusNotification"  # 1.6 security whitepaper, ExtendedTriggerMessage
     if message in PROGRESS and actions.up(state.version, message) is not None:
@@ -161,3 +163,8 @@ HANDLERS: Mapping[str, Trigger] = MappingProxyType(
     }
 )
 """Messages that the charger is not, or not always, asked for."""
+
+_MEANT: Mapping[str, str] = MappingProxyType(
+    {name.casefold(): name for name in (*HANDLERS, *PROGRESS, *REAL, *_SIGNING)}
+)
+"""Messages by what a charger may take for their names."""

@@ -239,7 +239,6 @@ def test_what_was_said_in_another_version_is_not_repeated(before: str, status: A
         ("2.0.1", "TriggerMessage", "SignV2GCertificate"),
         ("2.1", "TriggerMessage", "SignCombinedCertificate"),
         ("2.1", "TriggerMessage", "CustomTrigger"),
-        ("1.6", "TriggerMessage", "bootnotification"),
         ("1.6", "TriggerMessage", "Something"),
         ("1.6", "TriggerMessage", None),
         ("1.6", "TriggerMessage", ["BootNotification"]),
@@ -390,3 +389,14 @@ def test_a_charger_that_is_away() -> None:
     trigger(made, "service", "MeterValues")
     made.wait(10)
     assert made["service"].answers[-1][0] == 4
+
+
+@pytest.mark.parametrize("name", ["bootNotification", " BootNotification", "signChargePointCertificate "])
+def test_a_message_in_another_spelling_is_not_asked_for(name: str) -> None:
+    world = World(BILLING)
+    world.boot()
+    world.commands.clear()
+    for number in range(5):
+        world["billing"].call("TriggerMessage", {"requestedMessage": name}, f"odd{number}")
+    assert {answer[2]["status"] for answer in world["billing"].answers} == {"Rejected"}
+    assert world.commands == []
