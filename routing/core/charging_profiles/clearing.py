@@ -51,7 +51,7 @@ def clear(state: State, turn: Turn, line: Line, asked: Asked, verdict: Verdict) 
     criteria = _Criteria(state.version, asked.payload)
     own = _own(state, line, criteria)
     if line.route.role is Role.BILLING and not _touches_others(state, line, criteria):
-        calls.submit(state, turn, asked, asked.payload, partial(_all_cleared, own))
+        calls.submit(state, turn, asked, asked.payload, partial(_matching_cleared, criteria, own))
     elif own:
         _clear_next(own, False, state, turn, asked)
     else:
@@ -129,6 +129,15 @@ def _all_cleared(held: list[Held], state: State, turn: Turn, call: DownCall, rep
     for one in held:
         _note(one, state, turn, reply)
     calls.relay(state, turn, call, reply)
+
+
+def _matching_cleared(
+    criteria: _Criteria, held: list[Held], state: State, turn: Turn, call: DownCall, reply: Reply
+) -> None:
+    """A profile that was replaced while the CALL waited may be another one now."""
+    found = ((one, store.get(state, one[0])) for one in held)
+    same = [h for h, s in found if s is None or criteria.match(s.purpose, s.level, s.scope)]
+    _all_cleared(same, state, turn, call, reply)
 
 
 def _clear_next(left: list[Held], accepted: bool, state: State, turn: Turn, asked: Asked) -> None:

@@ -242,3 +242,19 @@ def test_the_route_of_nobody_clears_nothing() -> None:
     sets(world, "energy", 1, "Max")
     assert clears(world, "second") == clears(world, "second", 1) == "Unknown"
     assert set(charger.profiles) == {1_000_000}
+
+
+def test_what_was_replaced_before_a_clear_comes_back_after_a_boot() -> None:
+    world = World(BILLING, version="2.0.1")
+    world.boot()
+    charger = Charger(world)
+    assert sets(world, "billing", 1) == "Accepted"
+    charger.silent = True
+    world["billing"].call("SetChargingProfile", profile("2.0.1", 1, "Max"), "s")
+    world["billing"].call("ClearChargingProfile", clear("2.0.1", purpose="TxDefaultProfile"), "c")
+    charger.silent = False
+    charger.obey(world, world.commands[-1])
+    charger.profiles.clear()
+    world.boot()
+    world.wait(60)
+    assert list(charger.limits(MAX["2.0.1"]).values()) == [16.0]
