@@ -59,6 +59,12 @@ class ProxyProcess:
         """Where a browser goes."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def pid(self) -> int:
+        """The process, while there is one."""
+        assert self._process is not None
+        return self._process.pid
+
     async def start(self) -> None:
         """Start, and return when it says that it is ready. Raises RuntimeError with what it printed."""
         command = (sys.executable, "manage.py", "runproxy", "--host", "127.0.0.1", "--port", str(self.port))

@@ -1,0 +1,160 @@
+"""Reads what a run has left behind: was anything lost, out of order, doubled or answered late?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tests.faults.records import MARKED, ChargerRecord, Got, RunRecord, Said, Span, Try, content, mark_of
+
+DEADLINE_S = 10.0
+"""A charger gives up after 10 to 30 s (ocpp-semantics 1.8)."""
+
+AFTERWARDS_S = 6.0
+"""After a trouble the writer's next try may be 5 s away (routing.writer.RETRY_S)."""
+
+STOPS = ("proxy killed", "proxy stopped", "proxy frozen")
+STORES = ("database locked", "disk full", "PostgreSQL stopped")
+
+
+@dataclass
+class Findings:
+    """``problems`` in words; the numbers are those of the table."""
+
+    messages: int = 0
+    lost: int = 0
+    out_of_order: int = 0
+    doubled_allowed: int = 0
+    doubled: int = 0
+    late: int = 0
+    other: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def flawless(self) -> bool:
+        """Whether every promise was kept."""
+        return not self.problems
+
+
+def check(run: RunRecord) -> Findings:
+    """All that is wrong with a run."""
+    found = Findings()
+    for charger in run.chargers:
+        found.messages += len(charger.numbered)
+        _answers(run, charger, found)
+        for name in run.bands:
+            _delivered(run, charger, name, found)
+    if run.dead:
+        found.other += run.dead
+        found.problems.append(f"{run.dead} deliveries were given up")
+    return found
+
+
+# --- toward the charger ------------------------------------------------------------------------
+
+
+def _answers(run: RunRecord, charger: ChargerRecord, found: Findings) -> None:
+    sent = {(tried.connection, tried.message_id) for said in charger.said for tried in said.tries}
+    for key, count in charger.answers.items():
+        if key not in sent or count > 1:
+            found.other += 1
+            found.problems.append(
+                f"{charger.identity}: {key} was answered {count} times, sent: {key in sent}"
+            )
+    for words in charger.wrong:
+        found.other += 1
+        found.problems.append(f"{charger.identity} was answered wrongly: {words}")
+    for said in charger.said:
+        if not said.tries or said.tries[-1].answered_at is None:
+            found.late += 1
+            found.problems.append(f"{charger.identity}: {said.action} {said.mark} was never answered")
+        for tried in said.tries:
+            waited = _waited(tried, run.done)
+            if waited > DEADLINE_S:
+                found.late += 1
+                found.problems.append(f"{charger.identity}: {said.action} {said.mark} waited {waited:.1f} s")
+
+
+def _waited(tried: Try, done: list[Span]) -> float:
+    """Seconds a CALL has waited while somebody could have answered it."""
+    end = tried.ended_at if tried.ended_at is not None else tried.sent_at
+    waited, at = 0.0, tried.sent_at
+    for span in sorted(_excuses(done), key=lambda span: span.begin):
+        if span.end <= at or span.begin >= end:
+            continue
+        waited += max(0.0, span.begin - at)
+        at = span.end
+    return waited + max(0.0, end - at)
+
+
+def _excuses(done: list[Span]) -> list[Span]:
+    stores = [Span(s.kind, s.begin, s.end + AFTERWARDS_S) for s in done if s.kind in STORES]
+    return [s for s in done if s.kind in STOPS] + stores
+
+
+# --- toward the backoffices --------------------------------------------------------------------
+
+
+def _delivered(run: RunRecord, charger: ChargerRecord, name: str, found: Findings) -> None:
+    """What one backoffice got of one charger."""
+    got = [one for one in run.got[name] if one.identity == charger.identity and one.action in MARKED]
+    said = {one.mark: one for one in charger.numbered}
+    place = f"{name} of {charger.identity}"
+    seen: dict[int, Got] = {}
+    newest = 0
+    for one in got:
+        if one.mark not in said:
+            found.other += 1
+            found.problems.append(f"{place}: {one.action} {one.mark} was never said: {one.payload}")
+            continue
+        _same(said[one.mark], one, place, found)
+        if one.mark in seen:
+            _doubled(run, name, seen[one.mark], one, one.mark == newest, place, found)
+        elif one.mark < newest:
+            found.out_of_order += 1
+            found.problems.append(f"{place}: {one.action} {one.mark} came after {newest}")
+        seen[one.mark], newest = one, max(newest, one.mark)
+    for mark in said.keys() - seen.keys():
+        found.lost += 1
+        found.problems.append(f"{place}: {said[mark].action} {mark} was lost")
+    if charger.version == "1.6":
+        _numbers(run.bands[name], said, got, place, found)
+
+
+def _same(said: Said, got: Got, place: str, found: Findings) -> None:
+    if content(said.payload) != content(got.payload):
+        found.other += 1
+        found.problems.append(f"{place}: {got.action} {got.mark} is not what was said: {got.payload}")
+
+
+def _doubled(
+    run: RunRecord, name: str, before: Got, again: Got, at_once: bool, place: str, found: Findings
+) -> None:
+    """A message came again: it may after a kill, and where the backoffice had not answered it (2.5)."""
+    killed = any(s.kind == "proxy killed" and before.at <= s.end and s.begin <= again.at for s in run.done)
+    troubled = before.fate != "good" or any(
+        s.kind in ("proxy frozen", "backoffice frozen")
+        and s.target in ("", name)
+        and s.begin <= again.at
+        and before.at <= s.end
+        for s in run.done
+    )
+    if killed or (troubled and at_once):
+        found.doubled_allowed += 1
+        return
+    found.doubled += 1
+    found.problems.append(f"{place}: {again.action} {again.mark} came again, {before.fate} before")
+
+
+def _numbers(band: int, said: dict[int, Said], got: list[Got], place: str, found: Findings) -> None:
+    """Each message of a session has a number that this backoffice has given to that session."""
+    given: dict[int, set[int]] = {}
+    for one in got:
+        session = said[one.mark].session if one.mark in said else 0
+        if one.number is not None:
+            given.setdefault(session, set()).add(one.number)
+        elif one.payload.get("transactionId") not in given.get(session, set()):
+            found.other += 1
+            found.problems.append(
+                f"{place}: {one.action} {mark_of(one.action, one.payload)} has the number "
+                f"{one.payload.get('transactionId')}, given were {given.get(session)} from {band} on"
+            )
