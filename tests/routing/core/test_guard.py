@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 from typing import Any
 
-import msgspec
 import pytest
 
 from routing.core import actions, guard
@@ -15,7 +13,7 @@ from routing.core.guard import key_objection, variable_objection
 from routing.core.options import ChargerOptions
 from routing.core.snapshot import Role, Verdict
 from routing.core.turn import Turn
-from tests.routing.core.harness import BILLING, ENERGY, EPOCH, World, route
+from tests.routing.core.harness import World, route
 
 MOVES = [
     "AuthorizationKey",
@@ -398,119 +396,3 @@ def test_other_actions_pass(action: str) -> None:
 
 def test_a_long_name_is_shortened_in_the_words() -> None:
     assert len(key_objection("url" * 500)) < 200
-
-
-# -- certificates of the charger ----------------------------------------------------------------------
-
-
-def signed(world: World, kind: str | None = None, backoffice: str = "billing") -> Any:
-    """A backoffice sends a certificate; what it is answered."""
-    payload = {"certificateChain": "PEM", **({"certificateType": kind} if kind else {})}
-    world[backoffice].call("CertificateSigned", payload)
-    return world[backoffice].answers[-1][2]["status"]
-
-
-@pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
-def test_a_certificate_follows_a_request_once(version: str) -> None:
-    world = World(version=version)
-    world.boot()
-    assert signed(world) == "Rejected"
-    world.call("SignCertificate", {"csr": "PEM"})
-    assert signed(world) == "Accepted"
-    assert signed(world) == "Rejected"
-    assert [frame[2] for frame in world.commands] == ["CertificateSigned"]
-
-
-def test_a_certificate_that_the_charger_refuses_may_be_sent_again() -> None:
-    world = World()
-    world.boot()
-    world.call("SignCertificate", {"csr": "PEM"})
-    world.obey = lambda world, frame: world.frame(json.dumps([3, frame[1], {"status": "Rejected"}]))
-    assert signed(world) == "Rejected"
-    world.obey = World.accept
-    assert signed(world) == "Accepted"
-
-
-def test_a_request_outlasts_a_restart() -> None:
-    world = World()
-    world.boot()
-    world.call("SignCertificate", {"csr": "PEM"})
-    world.restart()
-    world.boot()
-    assert signed(world) == "Accepted"
-
-
-def test_a_certificate_of_another_kind_was_not_asked_for() -> None:
-    world = World(version="2.0.1")
-    world.boot()
-    world.call("SignCertificate", {"csr": "PEM", "certificateType": "V2GCertificate"})
-    assert signed(world) == signed(world, "ChargingStationCertificate") == "Rejected"
-    assert signed(world, "V2GCertificate") == "Accepted"
-
-
-def test_nobody_but_billing_answers_a_request() -> None:
-    world = World(BILLING, route(2, "energy", Role.CONTROL, {"CertificateSigned": Verdict.ALLOW}))
-    world.boot()
-    world.call("SignCertificate", {"csr": "PEM"})
-    assert signed(world, backoffice="energy") == "Rejected"
-
-
-def test_without_a_signer_nothing_is_asked_and_nothing_taken() -> None:
-    world = World(version="2.1", options=ChargerOptions(pki="none"))
-    world.boot()
-    assert world.call("SignCertificate", {"csr": "PEM"})[2] == {"status": "Rejected"}
-    assert world["billing"].payloads("SignCertificate") == []
-    assert signed(world) == "Rejected"
-    assert world.call("SignCertificate", {"csr": "x", "certificateType": "V2GCertificate"})[2] == {}
-    assert signed(world, "V2GCertificate") == "Accepted"
-
-
-# -- a person lets a route do it ------------------------------------------------------------------------
-
-
-def overridden(role: Role = Role.BILLING, version: str = "1.6", **permissions: Verdict) -> World:
-    """A world in which billing may change how the charger connects for an hour."""
-    one = msgspec.structs.replace(
-        route(1, "billing", role, permissions), override_until=EPOCH + timedelta(hours=1)
-    )
-    world = World(one, ENERGY, version=version)
-    world.boot()
-    return world
-
-
-PROFILE = {"configurationSlot": 1, "connectionData": {"ocppCsmsUrl": "wss://other"}}
-
-
-@pytest.mark.parametrize("version", ["2.0.1", "2.1"])
-def test_an_override_lets_one_route_through_for_its_time(version: str) -> None:
-    world = overridden(version=version)
-    world["energy"].call("SetNetworkProfile", PROFILE)
-    assert world.commands == []
-    world["billing"].call("SetNetworkProfile", PROFILE, "b1")
-    assert [frame[2:] for frame in world.commands] == [["SetNetworkProfile", PROFILE]]
-    assert world["billing"].answers == [[3, "b1", {"status": "Accepted"}]]
-    row = next(row for row in world.database.messages if row.message_id == "b1")
-    assert row.rule == "guard: overridden until 01:00 UTC"
-    world.wait(3600)
-    world["billing"].call("SetNetworkProfile", PROFILE, "b2")
-    assert world["billing"].answers[-1][2]["status"] == "Rejected"
-    assert len(world.commands) == 1
-
-
-def test_an_override_is_none_of_the_permissions() -> None:
-    world = overridden(version="2.0.1", SetNetworkProfile=Verdict.DENY)
-    world["billing"].call("SetNetworkProfile", PROFILE)
-    assert world.commands == []
-    world = overridden(Role.OBSERVE)
-    world["billing"].call("InstallCertificate", {"certificateType": "CentralSystemRootCertificate"})
-    assert world.commands == []
-
-
-def test_an_override_that_is_over_when_the_route_is_changed() -> None:
-    world = overridden()
-    install = {"certificateType": "CentralSystemRootCertificate", "certificate": "PEM"}
-    world["billing"].call("InstallCertificate", install)
-    assert len(world.commands) == 1
-    world.configure(BILLING, ENERGY)
-    world["billing"].call("InstallCertificate", install)
-    assert len(world.commands) == 1

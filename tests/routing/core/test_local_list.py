@@ -3,179 +3,26 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routing.core import local_list
-from routing.core.lists import CardList, LocalLists, changes, entry, sent, union
 from routing.core.options import ChargerOptions
 from routing.core.rows import LatestRow
-from routing.core.snapshot import Role, RouteSnapshot, Verdict
-from tests.routing.core.harness import EPOCH, World, route
-from tests.routing.core.schemas import judge
-
-SEND, ASK = "SendLocalList", "GetLocalListVersion"
-VERSIONS = pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
-MAY = {SEND: Verdict.ALLOW}
-ROUTES = (
-    route(1, "billing", Role.BILLING),
-    route(2, "energy", Role.CONTROL, MAY),
-    route(3, "service", Role.SERVICE, MAY),
-    route(4, "watcher", Role.OBSERVE),
+from tests.routing.core.harness import EPOCH
+from tests.routing.core.lists_charger import (
+    ROUTES,
+    SEND,
+    VERSIONS,
+    make_world,
+    payload,
+    send,
+    status,
+    verdict,
+    version_of,
 )
-
-
-class Lists:
-    """A charger that keeps a local list as the standard says, and judges every frame it gets."""
-
-    def __init__(self, world: World) -> None:
-        self.version = 0
-        self.cards: dict[str, str] = {}
-        self.sent: list[Any] = []
-        self.answers: list[Any] = []
-        self.most = 1000
-        world.obey = self.obey
-
-    def obey(self, world: World, frame: Any) -> None:
-        judge(world.version, json.dumps(frame))
-        answer: Any = {"status": "Accepted"}
-        old = world.version == "1.6"
-        if frame[2] == ASK:
-            number = self.version if self.cards else 0
-            answer = {"listVersion" if old else "versionNumber": number}
-        elif frame[2] == SEND:
-            self.sent.append(frame[3])
-            status = self.answers.pop(0) if self.answers else self.take(frame[3], old=old)
-            if status is None:
-                return
-            answer = {"status": status}
-        world.frame(json.dumps([3, frame[1], answer], separators=(",", ":")))
-
-    def take(self, payload: Any, *, old: bool) -> str:
-        number = payload["listVersion" if old else "versionNumber"]
-        if payload["updateType"] == "Differential" and number <= (self.version if self.cards else 0):
-            return "VersionMismatch"
-        cards = dict(self.cards) if payload["updateType"] == "Differential" else {}
-        for one in payload.get("localAuthorizationList", []):
-            tag = (one["idTag"] if old else one["idToken"]["idToken"]).upper()
-            info = one.get("idTagInfo" if old else "idTokenInfo")
-            cards.pop(tag, None)
-            if info is not None:
-                cards[tag] = info["status"]
-        if len(cards) > self.most:
-            return "Failed"
-        self.version, self.cards = number, cards
-        return "Accepted"
-
-
-def make_world(
-    version: str = "1.6", mode: str = "merged", routes: tuple[RouteSnapshot, ...] = ROUTES, **options: Any
-) -> tuple[World, Lists]:
-    values: dict[str, Any] = {"local_list": mode, **options}
-    world = World(*routes, version=version, options=ChargerOptions(**values))
-    world.boot()
-    return world, Lists(world)
-
-
-def payload(world: World, number: int, kind: str, **cards: str | None) -> dict[str, Any]:
-    """A SendLocalList: statuses by card, None to remove one."""
-    old = world.version == "1.6"
-    listed: list[Any] = []
-    for card, status in cards.items():
-        tag: Any = {"idTag": card} if old else {"idToken": {"idToken": card, "type": "ISO14443"}}
-        info = {} if status is None else {"idTagInfo" if old else "idTokenInfo": {"status": status}}
-        listed.append({**tag, **info})
-    made: dict[str, Any] = {"listVersion" if old else "versionNumber": number, "updateType": kind}
-    return {**made, "localAuthorizationList": listed} if listed else made
-
-
-def send(world: World, name: str, number: int, kind: str = "Full", **cards: str | None) -> str:
-    """What a backoffice is answered to its list, judged by the schema."""
-    world[name].call(SEND, payload(world, number, kind, **cards), "m")
-    return status(world, name)
-
-
-def status(world: World, name: str) -> str:
-    answer = world[name].answers[-1]
-    assert answer[:2] == [3, "m"], answer
-    judge(world.version, world[name].frames[-1], SEND)
-    return str(answer[2]["status"])
-
-
-def version_of(world: World, name: str) -> int:
-    world[name].call(ASK, {}, "v")
-    judge(world.version, world[name].frames[-1], ASK)
-    answer = world[name].answers[-1][2]
-    return int(answer["listVersion" if world.version == "1.6" else "versionNumber"])
-
-
-def verdict(world: World, card: str) -> tuple[str, int] | None:
-    return local_list.verdict(world.machine._state, card)
-
-
-# -- exclusive -------------------------------------------------------------------------------------------
-
-
-@VERSIONS
-def test_an_exclusive_list_is_billings_and_passes_as_it_is(version: str) -> None:
-    world, charger = make_world(version, "exclusive")
-    assert send(world, "billing", 7, A="Accepted", B="Blocked") == "Accepted"
-    assert charger.sent == [payload(world, 7, "Full", A="Accepted", B="Blocked")]
-    assert version_of(world, "billing") == 7
-    world.forget()
-    for name in ("energy", "watcher"):
-        refused = "NotSupported" if version == "1.6" else "Failed"
-        assert send(world, name, 1, C="Accepted") == refused
-        assert version_of(world, name) == (-1 if version == "1.6" else 0)
-    assert world.commands == []
-    assert charger.cards == {"A": "Accepted", "B": "Blocked"}
-
-
-@pytest.mark.parametrize("name", ["billing", "energy"])
-def test_without_billing_the_list_is_its_whose_permission_says_so(name: str) -> None:
-    routes = ROUTES if name == "billing" else ROUTES[1:]
-    world, charger = make_world("1.6", "exclusive", routes)
-    assert send(world, name, 1, A="Accepted") == "Accepted"
-    assert send(world, "service", 1, B="Accepted") == "NotSupported"
-    assert charger.cards == {"A": "Accepted"}
-
-
-def test_without_anybody_who_may_there_is_no_list() -> None:
-    world, _ = make_world("1.6", "exclusive", (ROUTES[3],))
-    assert send(world, "watcher", 1, A="Accepted") == "NotSupported"
-    assert version_of(world, "watcher") == -1
-    assert verdict(world, "A") is None
-
-
-@VERSIONS
-def test_what_the_owner_has_sent_is_known_while_it_is_away(version: str) -> None:
-    world, charger = make_world(version, "exclusive")
-    send(world, "billing", 1, A="Accepted", B="Accepted", D="Accepted")
-    send(world, "billing", 2, "Differential", B="Blocked", C="Accepted", D=None)
-    charger.answers = ["Failed"]
-    send(world, "billing", 3, X="Accepted")
-    send(world, "energy", 9, Y="Accepted")
-    world.restart()
-    world.boot()
-    known = {card: verdict(world, card) for card in "aBCDXY"}
-    accepted = ("Accepted", 1)
-    assert known == {"a": accepted, "B": ("Blocked", 1), "C": accepted, "D": None, "X": None, "Y": None}
-    assert local_list.owner_of(world.machine._state, "A") is None
-
-
-def test_an_entry_that_has_run_out() -> None:
-    world, _ = make_world("1.6", "exclusive")
-    info = {"status": "Accepted", "expiryDate": "2020-01-01T00:00:00Z"}
-    listed = [{"idTag": "A", "idTagInfo": info}]
-    world["billing"].call(
-        SEND, {"listVersion": 1, "updateType": "Full", "localAuthorizationList": listed}, "m"
-    )
-    assert local_list.verdict(world.machine._state, "A") == ("Accepted", 1)
-    assert local_list.verdict(world.machine._state, "A", EPOCH) == ("Expired", 1)
-
 
 # -- merged ----------------------------------------------------------------------------------------------
 
@@ -508,58 +355,6 @@ def test_a_tag_is_never_reported() -> None:
     words = [r.text for r in world.reports] + [a.text for a in world.database.alarms.values()]
     words += [m.rule for m in world.database.messages]
     assert not [w for w in words if "SECRET" in w or "HIDDEN" in w]
-
-
-# -- the lists themselves --------------------------------------------------------------------------------
-
-
-def test_lists_of_another_shape_are_not_mixed() -> None:
-    world, charger = make_world("1.6")
-    send(world, "billing", 1, A="Accepted")
-    world.connect("2.0.1")
-    assert version_of(world, "billing") == 0
-    assert send(world, "billing", 1, B="Accepted") == "Accepted"
-    assert charger.cards == {"B": "Accepted"}
-
-
-def test_tokens_of_two_types_are_two() -> None:
-    raw = '{{"idToken":{{"idToken":"a","type":"{}"}},"idTokenInfo":{{"status":"Accepted"}}}}'
-    one, other = entry("2.0.1", raw.format("ISO14443")), entry("2.0.1", raw.format("Central"))
-    assert one is not None
-    assert other is not None
-    assert one.key != other.key
-
-
-def test_rows_that_cannot_be_read_are_no_lists() -> None:
-    lists = LocalLists(1)
-    rows = [
-        LatestRow(charger=1, kind="local_list", key=key, payload="[]", at=EPOCH)
-        for key in ("1.6/1", "1.6/charger")
-    ]
-    lists.restore(rows)
-    assert lists.of("1.6", 1) == CardList()
-    assert not lists.there("1.6").is_known
-
-
-def test_cards_that_go_are_sent_first() -> None:
-    before = {"a": '{"idTag":"A","idTagInfo":{"status":"Accepted"}}', "b": "B"}
-    assert changes(before, {"b": "B2", "c": "C"}) == ['{"idTag":"A"}', "B2", "C"]
-
-
-def test_a_list_that_does_not_fit_does_not_keep_out_a_shorter_one() -> None:
-    lists = [
-        (1, CardList(1, {"a": "1"})),
-        (2, CardList(1, {"b": "2", "c": "2"})),
-        (3, CardList(1, {"d": "3"})),
-    ]
-    assert union(lists, 2) == ({"a": "1", "d": "3"}, [2])
-    assert union(lists, None) == ({"a": "1", "b": "2", "c": "2", "d": "3"}, [])
-
-
-def test_an_empty_list_has_version_0() -> None:
-    emptied = sent("1.6", '{"listVersion":9,"updateType":"Full"}', CardList(5, {"a": "A"}))
-    assert isinstance(emptied, CardList)
-    assert (emptied.version, emptied.shown) == (9, 0)
 
 
 # -- at random -------------------------------------------------------------------------------------------

@@ -3,80 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from routing.core.snapshot import Role, Verdict
+from routing.core.snapshot import Role
 from tests.routing.core.harness import BILLING, World, event, route, start
-
-ALLOWED = dict.fromkeys(
-    (
-        "CancelReservation",
-        "ClearDERControl",
-        "ClearDisplayMessage",
-        "GetDERControl",
-        "GetDisplayMessages",
-        "GetLog",
-        "GetReport",
-        "RequestStartTransaction",
-        "ReserveNow",
-        "SetDERControl",
-        "SetDisplayMessage",
-    ),
-    Verdict.ALLOW,
+from tests.routing.core.rewriting_world import (
+    ALL,
+    TWO,
+    answering,
+    asked,
+    control,
+    denied,
+    message,
+    remote_start,
+    reserve,
+    world_with,
 )
-"""A tenant that lets everybody do everything: it is the identifiers that keep them apart."""
-
-TWO = pytest.mark.parametrize("version", ["2.0.1", "2.1"])
-ALL = pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
-
-
-def world_with(version: str = "2.1") -> World:
-    world = World(
-        BILLING,
-        route(2, "control", Role.CONTROL, ALLOWED),
-        route(3, "service", Role.SERVICE, ALLOWED),
-        version=version,
-    )
-    world.boot()
-    return world
-
-
-def answering(status: str, **more: Any) -> Callable[[World, Any], None]:
-    def obey(world: World, frame: Any) -> None:
-        world.frame(json.dumps([3, frame[1], {"status": status, **more}]))
-
-    return obey
-
-
-def asked(world: World) -> Any:
-    """What the charger was asked last."""
-    return world.commands[-1][3]
-
-
-def denied(world: World, name: str) -> bool:
-    """Whether the last CALL of a backoffice was refused in the action's own words."""
-    answer = world[name].answers[-1]
-    return answer[0] == 3 and answer[2]["status"] in ("Rejected", "Unknown", "NotFound")
-
 
 # -- reservations --------------------------------------------------------------------------------------
-
-
-def reserve(number: Any, version: str = "2.1") -> dict[str, Any]:
-    if version == "1.6":
-        return {
-            "connectorId": 1,
-            "expiryDate": "2026-01-01T01:00:00Z",
-            "idTag": "CARD",
-            "reservationId": number,
-        }
-    token = {"idToken": "CARD", "type": "ISO14443"}
-    return {"id": number, "expiryDateTime": "2026-01-01T01:00:00Z", "idToken": token}
 
 
 def reserved(world: World, name: str, number: int) -> int:
@@ -266,10 +214,6 @@ def test_a_flood_leaves_nothing_behind() -> None:
 # -- remote starts -------------------------------------------------------------------------------------
 
 
-def remote_start(number: int) -> dict[str, Any]:
-    return {"remoteStartId": number, "idToken": {"idToken": "CARD", "type": "Central"}}
-
-
 def in_info(world: World, name: str) -> list[Any]:
     return [p["transactionInfo"].get("remoteStartId") for p in world[name].payloads("TransactionEvent")]
 
@@ -294,227 +238,6 @@ def test_a_remote_start_that_was_refused_is_taken_back() -> None:
     world.obey = answering("Rejected")
     world["control"].call("RequestStartTransaction", remote_start(3))
     assert all(r.closed is not None for r in world.database.identifiers.values())
-
-
-# -- display messages ----------------------------------------------------------------------------------
-
-
-def message(number: Any, priority: str = "NormalCycle") -> dict[str, Any]:
-    text = {"format": "UTF8", "content": "hello"}
-    return {"message": {"id": number, "priority": priority, "message": text}}
-
-
-def shown(world: World, name: str, number: int) -> int:
-    """What the charger calls the message that a backoffice shows."""
-    world[name].call("SetDisplayMessage", message(number))
-    return int(asked(world)["message"]["id"])
-
-
-@TWO
-def test_messages_of_one_are_not_replaced_nor_cleared_by_another(version: str) -> None:
-    world = world_with(version)
-    assert shown(world, "billing", 1) == 1
-    other = shown(world, "control", 1)
-    assert other != 1
-    world.forget()
-    world["service"].call("ClearDisplayMessage", {"id": 1})
-    assert world["service"].answers[-1][2]["status"] == "Unknown"
-    assert world.commands == []
-    world["control"].call("ClearDisplayMessage", {"id": 1})
-    assert asked(world) == {"id": other}
-    world["control"].call("ClearDisplayMessage", {"id": 1})
-    assert [r.closed is not None for r in world.database.identifiers.values()] == [False, True]
-
-
-@pytest.mark.parametrize("priority", ["AlwaysFront", "InFront", "", None])
-def test_only_billing_covers_what_is_shown(priority: str | None) -> None:
-    world = world_with()
-    world["control"].call("SetDisplayMessage", message(1, priority or ""))
-    assert world["control"].answers[-1][2]["status"] == "Rejected"
-    assert world.commands == []
-    world["billing"].call("SetDisplayMessage", message(1, "AlwaysFront"))
-    assert asked(world) == message(1, "AlwaysFront")
-
-
-def test_a_report_of_messages_shows_each_its_own() -> None:
-    world = world_with()
-    shown(world, "billing", 1)
-    other = shown(world, "control", 1)
-    items = [{**message(n)["message"], "x": 1.5} for n in (1, other, 44)]
-    for name in ("billing", "control"):
-        world[name].call("GetDisplayMessages", {"requestId": 1})
-        number = asked(world)["requestId"]
-        world.call("NotifyDisplayMessages", {"requestId": number, "messageInfo": items, "tbc": True})
-        world.call("NotifyDisplayMessages", {"requestId": number, "messageInfo": items[2:]})
-    first, last = world["billing"].payloads("NotifyDisplayMessages")
-    assert [m["id"] for m in first["messageInfo"]] == [1, 44]
-    assert [m["id"] for m in last["messageInfo"]] == [44]
-    first, last = world["control"].payloads("NotifyDisplayMessages")
-    assert first == {"requestId": 1, "messageInfo": [{**items[1], "id": 1}], "tbc": True}
-    assert last == {"requestId": 1}  # nothing of it is its own, but it says that this is all
-
-
-def test_messages_are_read_by_own_ids() -> None:
-    world = world_with()
-    shown(world, "billing", 1)
-    other = shown(world, "control", 9)
-    world["control"].call("GetDisplayMessages", {"requestId": 1, "id": [1, 9, 77]})
-    assert asked(world)["id"] == [other]
-    world.forget()
-    for ids in ([1], [77], 9, {"a": 9}):
-        world["control"].call("GetDisplayMessages", {"requestId": 1, "id": ids})
-        assert world["control"].answers[-1][2]["status"] == "Unknown"
-    world["service"].call("GetDisplayMessages", {"requestId": 1})
-    assert world["service"].answers[-1][2]["status"] == "Unknown"  # it has none
-    assert world.commands == []
-    world["billing"].call("GetDisplayMessages", {"requestId": 1, "id": [1, other, 77]})
-    assert asked(world)["id"] == [1, 77]
-
-
-# -- DER controls --------------------------------------------------------------------------------------
-
-
-def control(name: str, kind: str = "VoltVar", *, default: bool = False) -> dict[str, Any]:
-    return {"isDefault": default, "controlId": name, "controlType": kind}
-
-
-def set_control(world: World, name: str, control_id: str, kind: str = "VoltVar") -> str:
-    world[name].call("SetDERControl", control(control_id, kind))
-    return str(asked(world)["controlId"])
-
-
-def test_controls_get_names_of_their_own() -> None:
-    world = world_with()
-    assert set_control(world, "billing", "a") == "a"
-    other = set_control(world, "control", "a")
-    assert other != "a"
-    world.obey = answering("Accepted", supersededIds=["a", other, "older"])
-    set_control(world, "control", "b")
-    assert world["control"].answers[-1][2] == {"status": "Accepted", "supersededIds": ["a"]}
-    set_control(world, "service", "b")
-    assert world["service"].answers[-1][2] == {"status": "Accepted"}
-    set_control(world, "billing", "b")
-    assert world["billing"].answers[-1][2] == {"status": "Accepted", "supersededIds": ["a", "older"]}
-
-
-@pytest.mark.parametrize("name", ['x"y', "a" * 37, "", "\u0000", "\ud800", 5, [], None])
-def test_odd_names_of_controls_harm_nobody(name: Any) -> None:
-    world = world_with()
-    world["control"].call("SetDERControl", control(name))
-    assert world["control"].answers[-1][0] == 3
-    for frame in world.commands:
-        assert name is None or name not in (frame[3].get("controlId"),)
-    for row in world.database.identifiers.values():
-        row.route_identifier.encode()
-
-
-def test_a_broad_clear_means_ones_own() -> None:
-    world = world_with()
-    set_control(world, "billing", "a")
-    kinds = {"a": "VoltVar", "b": "WattVar", "c": "VoltVar"}
-    mine = [set_control(world, "control", name, kind) for name, kind in kinds.items()]
-    world.forget()
-    world["control"].call("ClearDERControl", {"isDefault": False, "controlType": "VoltVar"})
-    assert [f[3] for f in world.commands] == [
-        {"isDefault": False, "controlType": "VoltVar", "controlId": n} for n in (mine[0], mine[2])
-    ]
-    assert [a[2] for a in world["control"].answers] == [{"status": "Accepted"}]
-    world.forget()
-    world["control"].call("ClearDERControl", {"isDefault": True})
-    assert world["control"].answers[-1][2]["status"] == "NotFound"
-    world["billing"].call("ClearDERControl", {"isDefault": False})
-    assert [f[3] for f in world.commands] == [{"isDefault": False, "controlId": "a"}]
-
-
-def test_a_broad_clear_of_billing_alone_passes() -> None:
-    world = world_with()
-    set_control(world, "billing", "a")
-    world["billing"].call("ClearDERControl", {"isDefault": False})
-    assert asked(world) == {"isDefault": False}
-    assert all(r.closed is not None for r in world.database.identifiers.values())
-
-
-@pytest.mark.parametrize(
-    ("statuses", "composed"),
-    [
-        (["Accepted", "NotFound"], "Accepted"),
-        (["NotFound", "Accepted"], "Accepted"),
-        (["NotFound", "Rejected"], "NotFound"),
-    ],
-)
-def test_the_answers_to_a_broad_clear_become_one(statuses: list[str], composed: str) -> None:
-    world = world_with()
-    for name in ("a", "b"):
-        set_control(world, "control", name)
-    said = iter(statuses)
-
-    def one_by_one(w: World, frame: Any) -> None:
-        answering(next(said))(w, frame)
-
-    world.obey = one_by_one
-    world["control"].call("ClearDERControl", {"isDefault": False})
-    assert [a[2]["status"] for a in world["control"].answers[2:]] == [composed]
-
-
-@pytest.mark.parametrize("fate", ["timeout", "offline", "asker gone"])
-def test_a_broad_clear_that_is_cut_short_is_answered_once(fate: str) -> None:
-    world = world_with()
-    for name in ("a", "b"):
-        set_control(world, "control", name)
-    world.forget()
-    world.obey = None
-    world["control"].call("ClearDERControl", {"isDefault": False})
-    if fate == "timeout":
-        world.wait(50)
-    elif fate == "offline":
-        world.disconnect()
-        world.wait(10)
-    else:
-        world["control"].lose()
-        world.frame(json.dumps([3, world.commands[0][1], {"status": "Accepted"}]))
-        world.frame(json.dumps([3, world.commands[-1][1], {"status": "Accepted"}]))
-    assert len(world["control"].answers) == (0 if fate == "asker gone" else 1)
-
-
-@pytest.mark.parametrize("name", ["a", "nobody's"])
-def test_a_control_of_another_is_not_found(name: str) -> None:
-    world = world_with()
-    set_control(world, "billing", "a")
-    world.forget()
-    for action in ("ClearDERControl", "GetDERControl"):
-        world["control"].call(action, {"isDefault": False, "requestId": 1, "controlId": name})
-        assert world["control"].answers[-1][2]["status"] == "NotFound"
-    assert world.commands == []
-
-
-def test_a_report_of_controls_shows_each_its_own() -> None:
-    world = world_with()
-    set_control(world, "billing", "a")
-    other = set_control(world, "control", "a")
-    world["control"].call("GetDERControl", {"requestId": 1})
-    number = asked(world)["requestId"]
-    world.call(
-        "ReportDERControl",
-        {"requestId": number, "tbc": True, "curve": [{"id": "a"}, {"id": other}], "gradient": [{"id": "z"}]},
-    )
-    world.call("ReportDERControl", {"requestId": number, "curve": [{"id": "a"}]})
-    assert world["control"].payloads("ReportDERControl") == [
-        {"requestId": 1, "tbc": True, "curve": [{"id": "a"}]},
-        {"requestId": 1},
-    ]
-    assert world["billing"].payloads("ReportDERControl") == []
-
-
-def test_the_start_of_a_control_is_told_its_owner() -> None:
-    world = world_with()
-    set_control(world, "billing", "a")
-    other = set_control(world, "control", "a")
-    said = {"started": True, "timestamp": "2026-01-01T00:00:00Z"}
-    world.call("NotifyDERStartStop", {"controlId": other, **said, "supersededIds": ["a"]})
-    assert world["control"].payloads("NotifyDERStartStop") == [{"controlId": "a", **said}]
-    assert world["billing"].payloads("NotifyDERStartStop") == []
-    world.call("NotifyDERStartStop", {"controlId": "older", **said})
-    assert world["billing"].payloads("NotifyDERStartStop") == [{"controlId": "older", **said}]
 
 
 # -- who answers for a thing ---------------------------------------------------------------------------

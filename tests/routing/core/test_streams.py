@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.routing.core.harness import NOON, Backoffice, World
+from tests.routing.core.monitors_charger import Monitors, entry, events, make_world, monitor, set_
 from tests.routing.core.schemas import judge
-from tests.routing.core.test_monitoring import Monitors, entry, events, make_world, monitor, set_
 
 OPEN, CLOSE, NOTIFY = "OpenPeriodicEventStream", "ClosePeriodicEventStream", "NotifyPeriodicEventStream"
 STREAMING = {"interval": 1, "values": 2}
