@@ -13,6 +13,7 @@ from routing.core import (
     local_list,
     meter_triggers,
     migration,
+    readings,
     remote_starts,
     revoking,
 )
@@ -44,7 +45,7 @@ BOOTED: tuple[Hook, ...] = (migration.booted,)
 ACCEPTED: tuple[Hook, ...] = (profile_events.accepted, local_list.booted, present.accepted)
 """The charger has been told that its boot is accepted."""
 
-GONE: tuple[Hook, ...] = (migration.gone,)
+GONE: tuple[Hook, ...] = (migration.gone, readings.gone)
 """The charger's socket is closed."""
 
 CONFIGURED: tuple[Hook, ...] = (

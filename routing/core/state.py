@@ -26,6 +26,9 @@ from routing.core.turn import Turn
 ANSWERS_REMEMBERED = 8
 """Answers kept for repeated CALLs; chargers have one CALL outstanding, so few suffice."""
 
+READING = "reading"
+"""Kind of what is remembered of the newest MeterValues, once the charger has gone."""
+
 REPEAT_WINDOW = 600.0
 """Seconds in which an equal CALL with the same id is a repeat (ocpp-semantics 1.7)."""
 
@@ -83,7 +86,8 @@ class State:
     """The state of one session. ``generation`` counts the charger's connections, so that what
     belongs to an old socket is never written to a new one. ``used_answers``: whose answers the charger
     got last (2.1), by its own message id the route and that one's message id. ``waits_for_billing``:
-    Billing has told the charger to wait, so that it sends nothing to anybody."""
+    Billing has told the charger to wait, so that it sends nothing to anybody. ``last_reading``: the newest
+    MeterValues, and the generation in which they came."""
 
     __slots__ = (
         "address",
@@ -99,6 +103,7 @@ class State:
         "identifiers",
         "interval",
         "last_gate",
+        "last_reading",
         "last_seq",
         "latest",
         "lines",
@@ -158,6 +163,8 @@ class State:
         self.last_gate = 0
         self.last_seq = memory.last_seq
         self.latest: dict[tuple[str, str], LatestRow] = {(r.kind, r.key): r for r in memory.latest}
+        reading = self.latest.get((READING, ""))
+        self.last_reading = ("" if reading is None else reading.payload, 0)
         self.transactions = Transactions(snapshot.key, new_uuid, memory.last_proxy_transaction_id)
         self.transactions.restore(memory.transactions, memory.route_transactions)
         self.transactions.restore_wishes(self.all_remembered(ASKED_FOR))

@@ -16,6 +16,7 @@ from routing.core import (
     leases,
     owners,
     quirks,
+    readings,
     reports,
     sessions,
     streams,
@@ -194,6 +195,8 @@ def _latest(kind: str) -> Callable[[State, Turn, Received], None]:
 
 def _meter(state: State, turn: Turn, received: Received) -> None:
     sessions.meter(state, received)
+    if readings.is_repeated(state, received.call.payload):
+        return reply(state, turn, received, EMPTY, "proxy: repeated meter values, answered before")
     number, known = received.number, received.transaction
     if number and (known is None or known.row.charger_transaction_id != number):
         quirks.note_odd_transaction(state, turn, number)
