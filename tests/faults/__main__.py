@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import shutil
 import sys
@@ -124,7 +125,8 @@ def main(arguments: list[str]) -> int:
         seeds = [seed for seed in seeds if not plan(seed).postgres]
     with tempfile.TemporaryDirectory(prefix="faults-") as room:
         runs = Runs(seeds, Path(room), given.keep)
-        asyncio.run(runs.go(given.at_once))
+        with contextlib.suppress(KeyboardInterrupt):  # the table of what was done so far
+            asyncio.run(runs.go(given.at_once))
     print(runs.table.text())
     if runs.failed:
         print(f"Failed: seeds {sorted(runs.failed)}; see {given.keep}", file=sys.stderr)

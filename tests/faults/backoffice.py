@@ -61,13 +61,19 @@ class Recorder:
         """A frame: CALLs are written down and get what the mode has for them."""
         if frame[0] != 2:
             return
+        at = time.monotonic()
         message_id, action, payload = frame[1:4]
         fate = self.fate(action)
         answer = self.answer(action, payload)
-        number = answer.get("transactionId")
-        row = {"identity": identity, "action": action, "payload": payload, "fate": fate, "number": number}
-        print(json.dumps({**row, "at": time.monotonic()}), flush=True)
-        text = json.dumps([3, message_id, answer])
+        try:
+            await self.do(connection, fate, message_id, json.dumps([3, message_id, answer]))
+        except ConnectionClosed:
+            fate = "closed"  # it has come, and its answer can't be given any more
+        row = {"identity": identity, "action": action, "payload": payload, "fate": fate, "at": at}
+        print(json.dumps({**row, "number": answer.get("transactionId")}), flush=True)
+
+    async def do(self, connection: ServerConnection, fate: str, message_id: str, text: str) -> None:
+        """Answer, or what comes in its place. Raises ConnectionClosed."""
         if fate == "good":
             await connection.send(text)
         elif fate == "late":

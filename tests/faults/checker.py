@@ -12,6 +12,9 @@ DEADLINE_S = 10.0
 AFTERWARDS_S = 6.0
 """After a trouble the writer's next try may be 5 s away (routing.writer.RETRY_S)."""
 
+AWAKE_S = 1.0
+"""Who was frozen reads what had come meanwhile when it wakes."""
+
 STOPS = ("proxy killed", "proxy stopped", "proxy frozen")
 STORES = ("database locked", "disk full", "PostgreSQL stopped")
 
@@ -135,7 +138,7 @@ def _doubled(
         s.kind in ("proxy frozen", "backoffice frozen")
         and s.target in ("", name)
         and s.begin <= again.at
-        and before.at <= s.end
+        and before.at <= s.end + AWAKE_S
         for s in run.done
     )
     if killed or (troubled and at_once):

@@ -121,7 +121,10 @@ class Stage:
             await self._settled()
             self.record.dead = await asyncio.to_thread(self._count, "dead")
         self.record.chargers = [charger.record for charger in self.chargers]
-        self.record.got = {name: backoffice.got for name, backoffice in self.backoffices.items()}
+        self.record.got = {
+            name: sorted(backoffice.got, key=lambda got: got.at)
+            for name, backoffice in self.backoffices.items()
+        }
         return self.record
 
     async def _set_up(self, stack: AsyncExitStack) -> None:
