@@ -396,10 +396,12 @@ class Machine:
         return self._end(turn)
 
     def stop(self, code: int, reason: str, now: float, utc: datetime) -> list[Decision]:
-        """The process ends: backoffices are closed with 1001, the charger with ``code``."""
+        """The session ends: the charger is closed with ``code``, backoffices with 1001 or, where it is the
+        charger that may not go on (1008), with 1000. Source: ocpp-semantics 1.5.
+        """
         state, turn = self._state, Turn(now, utc)
         calls.charger_lost(state, turn, reason)
-        self._close_links(turn, 1001, reason)
+        self._close_links(turn, 1000 if code == 1008 else 1001, reason)
         if state.online:
             turn.emit(CloseCharger(code, reason))
         return self._end(turn)

@@ -123,3 +123,12 @@ def test_stop_closes_everything_with_its_codes(world: World) -> None:
     assert [(c.code, c.reason) for c in world.closed] == [(1012, "restart")]
     assert world["energy"].answers[-1][:3] == [4, "e2", "GenericError"]
     assert world["billing"].answers[-1][:3] == [4, "b1", "GenericError"]
+
+
+def test_backoffices_of_a_charger_that_may_not_go_on_see_it_leave() -> None:
+    """It is not the proxy that goes away: 1000 toward backoffices where the charger gets 1008."""
+    world = World()
+    world.boot()
+    world.do(world.machine.stop(1008, "charger disabled", *world.time))
+    assert world.closed_links == [(1, 1000, "charger disabled"), (2, 1000, "charger disabled")]
+    assert [closing.code for closing in world.closed] == [1008]
