@@ -191,3 +191,9 @@ def _options(values: Mapping[str, Any], kind: type[OptionsT]) -> OptionsT:
         return msgspec.convert(values, kind)
     except msgspec.ValidationError as error:
         raise OptionError(str(error)) from error
+
+
+for _kind in (ChargerOptions, RouteOptions):
+    # msgspec 0.22 studies a class when it is first converted, and a second thread that comes meanwhile
+    # crashes the process. Chargers are loaded in several threads; modules are imported in one.
+    msgspec.convert({}, _kind)
