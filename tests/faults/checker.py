@@ -103,6 +103,7 @@ def _delivered(run: RunRecord, charger: ChargerRecord, name: str, found: Finding
     said = {one.mark: one for one in charger.numbered}
     place = f"{name} of {charger.identity}"
     seen: dict[int, Got] = {}
+    first: dict[int, float] = {}
     newest = 0
     for one in got:
         if one.mark not in said:
@@ -111,11 +112,13 @@ def _delivered(run: RunRecord, charger: ChargerRecord, name: str, found: Finding
             continue
         _same(said[one.mark], one, place, found)
         if one.mark in seen:
-            _doubled(run, name, seen[one.mark], one, one.mark == newest, place, found)
+            killed = _is_killed_between(run, first[one.mark], one.at)
+            _doubled(run, name, seen[one.mark], one, one.mark == newest, killed, place, found)
         elif one.mark < newest:
             found.out_of_order += 1
             found.problems.append(f"{place}: {one.action} {one.mark} came after {newest}")
         seen[one.mark], newest = one, max(newest, one.mark)
+        first.setdefault(one.mark, one.at)
     for mark in said.keys() - seen.keys():
         found.lost += 1
         found.problems.append(f"{place}: {said[mark].action} {mark} was lost")
@@ -129,11 +132,21 @@ def _same(said: Said, got: Got, place: str, found: Findings) -> None:
         found.problems.append(f"{place}: {got.action} {got.mark} is not what was said: {got.payload}")
 
 
+def _is_killed_between(run: RunRecord, begin: float, end: float) -> bool:
+    return any(s.kind == "proxy killed" and begin <= s.end and s.begin <= end for s in run.done)
+
+
 def _doubled(
-    run: RunRecord, name: str, before: Got, again: Got, at_once: bool, place: str, found: Findings
+    run: RunRecord,
+    name: str,
+    before: Got,
+    again: Got,
+    at_once: bool,
+    killed: bool,
+    place: str,
+    found: Findings,
 ) -> None:
     """A message came again: it may after a kill, and where the backoffice had not answered it (2.5)."""
-    killed = any(s.kind == "proxy killed" and before.at <= s.end and s.begin <= again.at for s in run.done)
     troubled = before.fate != "good" or any(
         s.kind in ("proxy frozen", "backoffice frozen")
         and s.target in ("", name)
