@@ -6,32 +6,35 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parents[3]
 
 AT_ONCE = """
-import sys, threading
-sys.setswitchinterval(1e-6)
+import threading, time
+from msgspec import _utils
 from routing.core import options
-gate = threading.Barrier(16)
 
-def read(number):
-    gate.wait()
-    if number % 2:
-        options.route_options({"T_up": 2})
-    else:
-        options.charger_options({"T_auth": 2})
+study = _utils._get_class_mro_and_typevar_mappings
+studied = threading.Event()
 
-threads = [threading.Thread(target=read, args=(number,)) for number in range(16)]
-for thread in threads:
-    thread.start()
-for thread in threads:
-    thread.join()
+def slowly(kind):
+    if kind is options.AuthRule:
+        studied.set()
+        time.sleep(0.1)
+    return study(kind)
+
+_utils._get_class_mro_and_typevar_mappings = slowly
+
+def read():
+    options.charger_options({"pki": "billing"})
+
+first = threading.Thread(target=read)
+first.start()
+studied.wait(0.3)
+read()
+first.join()
 """
 
 
-@pytest.mark.parametrize("attempt", range(5))
-def test_the_first_to_read_them_may_be_several(attempt: int) -> None:
-    """A process for each attempt: msgspec crashed about one in six where a class was new to it."""
+def test_the_first_to_read_them_may_be_two() -> None:
+    """In a process of its own: it crashed where msgspec was still studying the class for another thread."""
     assert subprocess.run([sys.executable, "-c", AT_ONCE], cwd=ROOT, check=False).returncode == 0
