@@ -1,5 +1,6 @@
 """The threads in which the edge uses the database."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -16,12 +17,17 @@ def _connected() -> Any:
 
 
 async def test_a_thread_keeps_its_connection_until_the_end():
-    first = await attempts.off_loop(_connected)
-    opened = first.connection
-    assert opened is not None
-    assert (await attempts.off_loop(_connected)).connection is opened
+    def look() -> tuple[str, Any]:
+        return threading.current_thread().name, _connected()
+
+    seen: dict[str, set[Any]] = {}
+    found = [await attempts.off_loop(look) for _ in range(20)]  # of a few threads; which, nobody can say
+    for name, kept in found:
+        assert kept.connection is not None
+        seen.setdefault(name, set()).add(kept.connection)
+    assert all(len(opened) == 1 for opened in seen.values())
     await attempts.close()
-    assert first.connection is None
+    assert all(kept.connection is None for _, kept in found)
 
 
 async def test_after_the_end_there_is_another_beginning():
