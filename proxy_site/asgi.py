@@ -13,7 +13,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proxy_site.settings")
 django_application = get_asgi_application()
 
 from chargers import protocol  # noqa: E402  # its models need the applications loaded
-from chargers.consumers import ChargerConsumer  # noqa: E402
+from chargers.consumers import ChargerConsumer  # noqa: E402  # as above
 
 charger_application = ChargerConsumer.as_asgi()
 

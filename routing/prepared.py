@@ -6,6 +6,7 @@ back at once ask the same dozen questions.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -46,7 +47,7 @@ class _Compiled(NamedTuple):
         return values
 
 
-class _Statement:
+class _Statement(ABC):
     """What queries and updates have in common. ``types`` are those of the arguments."""
 
     def __init__(self, *types: type) -> None:
@@ -60,8 +61,9 @@ class _Statement:
             compiled = self._compiled[connection.vendor] = self._compile()
         return compiled
 
+    @abstractmethod
     def _compile(self) -> _Compiled:
-        raise NotImplementedError
+        """The statement for the kind of database that this thread is connected to."""
 
     def _with_places(self, compiler: SQLCompiler) -> _Compiled:
         sql, values = compiler.as_sql()

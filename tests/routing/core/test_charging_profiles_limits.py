@@ -290,7 +290,7 @@ def test_a_profile_that_the_charger_does_not_lower_goes(version: str) -> None:
         new = payload["csChargingProfiles" if version == "1.6" else "chargingProfile"]
         return "Rejected" if new["stackLevel"] else take(payload)
 
-    charger._set = refuse_energy  # type: ignore[method-assign]
+    charger._set = refuse_energy  # type: ignore[method-assign]  # this charger alone
     set_options(world, max_current=16)
     assert charger.limits(MAX[version]) == {0: 16.0}
     assert any(report.kind == "profile" for report in world.reports)

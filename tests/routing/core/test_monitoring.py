@@ -155,7 +155,7 @@ def test_results_out_of_order_or_missing() -> None:
         name = next(iter(answer))
         return {name: answer[name][::-1][:2]}
 
-    charger.answer = shuffled  # type: ignore[method-assign]
+    charger.answer = shuffled  # type: ignore[method-assign]  # this charger alone
     results = set_(world, "energy", monitor("A"), monitor("B"), monitor("C"))
     assert results == [("Rejected", None), ("Accepted", 2), ("Accepted", 3)]
     assert clear(world, "energy", 1, 2, 3) == ["NotFound", "Accepted", "Accepted"]

@@ -152,7 +152,7 @@ def test_a_charger_that_accepts_a_second_equal_monitor_under_one_id() -> None:
 def test_a_base_that_drops_monitors_closes_their_ids(base: str, answer: str, lives: bool) -> None:
     world, charger = make_world()
     set_(world, "energy", monitor("A"))
-    charger.answer = lambda action, payload: {"status": answer}  # type: ignore[method-assign]
+    charger.answer = lambda action, payload: {"status": answer}  # type: ignore[method-assign]  # this charger alone
     ask(world, "billing", "SetMonitoringBase", {"monitoringBase": base})
     world.forget()
     world["energy"].call(CLEAR, {"id": [1]}, "m")
