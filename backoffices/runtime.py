@@ -9,27 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 from weakref import WeakValueDictionary
 
-import msgspec
 from django.db import DatabaseError
-from django.db.models import Exists, OuterRef
-from django.db.models.functions import Now
-from django.utils import timezone
 
-from backoffices import current
+from backoffices import current, records
+from backoffices.live import Held, Links, Live, Pace, SessionWriter
 from backoffices.presence import Presence, PresenceBook
 from routing import loading, memories
 from routing.bus import Attach, Attachment, BusUnavailable, ChargerSocket
 from routing.core.decisions import Memory
-from routing.core.snapshot import OCPP_VERSIONS, ChargerSnapshot
-from routing.links import Dial, DialTarget
-from routing.models import ChargerSession, Route, RuntimeProcess
-from routing.session import RowWriter, Session
+from routing.core.snapshot import ChargerSnapshot
+from routing.links import DialTarget
+from routing.session import Session
 from routing.thinning import thin_deliveries
 from routing.threads import DatabaseThreads
 
@@ -38,83 +33,10 @@ logger = logging.getLogger(__name__)
 RESTART = "service restart"
 
 
-class Pace(msgspec.Struct, frozen=True, kw_only=True):
-    """How often the runtime does what it does on its own, in seconds.
-
-    ``backlog``: how long a session without a charger may try in vain to reach a backoffice.
-    ``stop``: the longest that a stop waits for the database.
-    """
-
-    beat: float = 2
-    poll: float = 0.5
-    sweep: float = 1
-    mourn: float = 5
-    backlog: float = 60
-    stop: float = 2
-
-
 STOP_BATCH = 200
 REFRESHED_AT_ONCE = 20
 CHECKED_AT_ONCE = 200
 """Sessions whose routes one call of ``maintain_links`` compares with the database."""
-
-
-class LiveLink(Protocol):
-    """A link as the runtime sees it."""
-
-    @property
-    def target(self) -> DialTarget: ...
-
-    @property
-    def open(self) -> bool: ...
-
-    @property
-    def alive(self) -> bool: ...
-
-    def begin(self) -> None: ...
-
-    def close(self, code: int, reason: str) -> None: ...
-
-
-class Links(Dial, Protocol):
-    """Dials, and knows what it has dialled (``backoffices.links.Dialler``)."""
-
-    @property
-    def links(self) -> Collection[LiveLink]: ...
-
-
-class SessionWriter(RowWriter, Protocol):
-    """A writer that tells whose session was lost to another runtime."""
-
-    lost: Callable[[int], None]
-
-
-class Live:
-    """A session that this runtime owns."""
-
-    __slots__ = ("attached", "backlog_until", "routes", "session")
-
-    def __init__(self, session: Session, routes: Iterable[int]) -> None:
-        self.session = session
-        self.routes = frozenset(routes)
-        self.attached: Held | None = None
-        self.backlog_until: float | None = None
-
-
-class Held:
-    """A charger's attachment: frames go straight to the session, the end also to the runtime."""
-
-    __slots__ = ("_ended", "_inner", "up")
-
-    def __init__(self, inner: Attachment, ended: Callable[[Held], None]) -> None:
-        self.up: Callable[[str], None] = inner.up
-        self._inner = inner
-        self._ended = ended
-
-    def detach(self, code: int) -> None:
-        """See ``routing.bus.Attachment``."""
-        self._inner.detach(code)
-        self._ended(self)
 
 
 class Runtime:
@@ -151,7 +73,7 @@ class Runtime:
         """Prove life and follow the configuration. Raises DatabaseError where there is none."""
         self._writer.lost = self._session_lost
         self._last_change = await self._threads.run(loading.last_config_change)
-        await self._threads.run(self._beat)
+        await self._threads.run(records.beat, self.id)
         self._every(self._pace.beat, self._prove_life)
         self._every(self._pace.poll, self._follow_configuration)
         self._every(self._pace.poll, self._refresh_stale)
@@ -176,7 +98,7 @@ class Runtime:
         try:
             async with asyncio.timeout(self._pace.stop):
                 await self._writer.flush()
-                await self._threads.run(self._release_all)
+                await self._threads.run(records.release_all, self.id)
         except (TimeoutError, DatabaseError) as error:
             logger.error("The sessions of %s could not be released: %r", self.id, error)
         await self._threads.close()
@@ -188,12 +110,6 @@ class Runtime:
             for charger in list(self._live)[:STOP_BATCH]:
                 self._live.pop(charger).session.stop(code, RESTART)
             await asyncio.sleep(0)
-
-    def _release_all(self) -> None:
-        mine = ChargerSession.objects.filter(runtime=self.id)
-        mine.filter(online=True).update(online=False, disconnected_at=timezone.now())
-        mine.update(runtime="")
-        RuntimeProcess.objects.filter(pk=self.id).delete()
 
     # -- chargers ----------------------------------------------------------------------------------
 
@@ -367,24 +283,17 @@ class Runtime:
         running = sum(live.backlog_until is not None for live in self._live.values())
         if self._stopping or running >= limit:
             return 0
-        chargers = await self._threads.run(self._backlog_chargers, limit)
+        chargers = await self._threads.run(records.backlog_chargers, self.id, limit)
         wanted = [charger for charger in chargers if charger not in self._live][: limit - running]
         opened = await asyncio.gather(*(self._open_for_backlog(charger) for charger in wanted))
         return sum(opened)
-
-    def _backlog_chargers(self, limit: int) -> list[int]:
-        """Without those that another runtime has in memory: it delivers, or will when it is idle."""
-        chargers = loading.backlog_chargers(limit)
-        elsewhere = ChargerSession.objects.filter(_alive(), pk__in=chargers).exclude(runtime=self.id)
-        taken = set(elsewhere.values_list("pk", flat=True))
-        return [charger for charger in chargers if charger not in taken]
 
     async def _open_for_backlog(self, charger: int) -> bool:
         async with self._turn(charger):
             if charger in self._live:
                 return False
             try:
-                version = await self._threads.run(_last_version, charger)
+                version = await self._threads.run(records.last_version, charger)
                 live = await self._open(charger)
             except (BusUnavailable, DatabaseError) as error:
                 logger.warning("charger %d: its deliveries have to wait: %s", charger, error)
@@ -420,7 +329,7 @@ class Runtime:
         if not self._to_check:
             self._to_check = list(self._live)
         part, self._to_check = self._to_check[:CHECKED_AT_ONCE], self._to_check[CHECKED_AT_ONCE:]
-        routes = await self._threads.run(_enabled_routes, part)
+        routes = await self._threads.run(records.enabled_routes, part)
         return [
             charger
             for charger in part
@@ -455,43 +364,8 @@ class Runtime:
                 logger.exception("%s failed", chore.__name__)
 
     async def _prove_life(self) -> None:
-        await self._threads.run(self._beat)
-
-    def _beat(self) -> None:
-        """By the database's clock: those of several machines differ."""
-        if not RuntimeProcess.objects.filter(pk=self.id).update(beat_at=Now()):
-            RuntimeProcess.objects.create(pk=self.id, beat_at=Now())
+        await self._threads.run(records.beat, self.id)
 
     async def _record_the_dead(self) -> None:
-        await self._threads.run(_mark_offline_what_died)
+        await self._threads.run(records.mark_offline_what_died)
         await self._threads.run(loading.forget_old_changes)
-
-
-def _alive() -> Exists:
-    """Whether the runtime that a ChargerSession names has proved life lately, by the database's clock."""
-    return Exists(
-        RuntimeProcess.objects.filter(pk=OuterRef("runtime"), beat_at__gte=Now() - loading.RUNTIME_ALIVE)
-    )
-
-
-def _mark_offline_what_died() -> int:
-    """Chargers of processes that were killed are not online; returns how many were said to be."""
-    RuntimeProcess.objects.filter(beat_at__lt=Now() - timedelta(days=1)).delete()
-    said = ChargerSession.objects.filter(~_alive(), online=True)
-    return said.update(online=False, disconnected_at=timezone.now())
-
-
-def _last_version(charger: int) -> str:
-    """The OCPP version of a charger's last connection, the oldest where that is not known."""
-    versions = ChargerSession.objects.filter(pk=charger).values_list("ocpp_version", flat=True)
-    return versions.first() or OCPP_VERSIONS[0]
-
-
-def _enabled_routes(chargers: Sequence[int]) -> Mapping[int, frozenset[int]]:
-    rows = Route.objects.filter(
-        charger_id__in=chargers, enabled=True, backoffice__enabled=True, charger__enabled=True
-    ).values_list("charger_id", "pk")
-    found: dict[int, set[int]] = {}
-    for charger, route in rows:
-        found.setdefault(charger, set()).add(route)
-    return {charger: frozenset(routes) for charger, routes in found.items()}

@@ -17,26 +17,25 @@ from routing.core import (
     dispatch,
     down,
     frames,
-    guard,
     hooks,
     impostors,
     losses,
     migration,
     odd_frames,
     passwords,
+    reconfiguring,
     registration,
     repairs,
     revoking,
     thinning,
+    timing,
     up,
     versions,
 )
 from routing.core.decisions import (
-    DELIVERY_WINDOW,
     CloseCharger,
     CloseLink,
     Decision,
-    Load,
     Memory,
     OpenLink,
     ToCharger,
@@ -49,10 +48,9 @@ from routing.core.frames import (
     Malformed,
     Send,
 )
-from routing.core.lines import NEVER, TIMEOUTS, Item, Line, Phase
-from routing.core.lines import Kind as ItemKind
+from routing.core.lines import NEVER, Item, Line, Phase
 from routing.core.rows import DeliveryRow, LinkState
-from routing.core.snapshot import ChargerSnapshot, RouteSnapshot
+from routing.core.snapshot import ChargerSnapshot
 from routing.core.state import State
 from routing.core.turn import Turn
 
@@ -277,10 +275,10 @@ class Machine:
         """Take a new configuration; only what has changed is touched."""
         state, turn = self._state, Turn(now, utc)
         old, state.snapshot = state.lines, snapshot
-        state.lines = {r.key: self._line_for(turn, old.get(r.key), r) for r in snapshot.routes}
+        state.lines = {r.key: reconfiguring.line_for(state, turn, old.get(r.key), r) for r in snapshot.routes}
         for key, line in old.items():
             if key not in state.lines:
-                self._switch_off(turn, line)
+                reconfiguring.switch_off(state, turn, line)
         state.clear_alarms_of_gone_routes(turn)
         if state.billing is None:
             registration.release(state, turn)
@@ -290,24 +288,6 @@ class Machine:
                 registration.want(state, turn, line)
         hooks.call(hooks.CONFIGURED, state, turn)
         return self._end(turn)
-
-    def _line_for(self, turn: Turn, line: Line | None, route: RouteSnapshot) -> Line:
-        if line is None:
-            line = Line(route)
-            # The database may hold deliveries from before it was switched off.
-            turn.emit(Load(route.key, line.load(), DELIVERY_WINDOW))
-            turn.touched.add(route.key)
-        guard.note_override(turn, line.route, route)
-        line.route = route
-        return line
-
-    def _switch_off(self, turn: Turn, line: Line) -> None:
-        state = self._state
-        if line.wanted:
-            turn.emit(CloseLink(line.key, 1000, "route switched off"))
-        line.wanted = False
-        losses.lost(state, turn, line, "the route was switched off")
-        dispatch.set_link(state, turn, line, "closed")
 
     def redial(self, route: int, now: float, utc: datetime) -> list[Decision]:
         """Where or as whom a route is dialled has changed: a new link in place of the old."""
@@ -332,45 +312,14 @@ class Machine:
         answers.expire(state, turn)
         calls.expire(state, turn)
         for line in state.lines.values():
-            self._tick_line(turn, line)
+            timing.look_at(state, turn, line)
         for name, (when, timer) in list(state.timers.items()):
             if now >= when:
                 state.cancel(name)
                 timer(state, turn)
         decisions = self._end(turn)
-        self._set_deadline(now)
+        timing.set_deadline(state, now)
         return decisions
-
-    def _tick_line(self, turn: Turn, line: Line) -> None:
-        state, item = self._state, line.outstanding
-        turn.touched.add(line.key)
-        patience = line.route.options.T_up
-        if item is not None and line.overdue and turn.now >= item.sent_at + 2 * patience:
-            dispatch.heard(state, turn, line)  # a frozen peer's link would have failed its pings by now
-        elif item is not None and not line.overdue and turn.now >= item.sent_at + patience:
-            dispatch.overdue(state, turn, line)
-            if item.kind is ItemKind.BOOT:
-                registration.boot_failed(state, turn, line, "does not answer the boot", unsupported=False)
-            if line.timeouts >= TIMEOUTS:
-                losses.rest(state, turn, line, 1000, f"{TIMEOUTS} CALLs in a row were not answered")
-                acceptance.billing_lost(state, turn, line)
-        if line.phase is Phase.REGISTERING and turn.now >= line.retry_boot_at:
-            registration.boot_again(state, turn, line)
-        if state.shows_life(turn.now) and line.heartbeat_is_due(turn.now):
-            dispatch.heartbeat(state, turn, line)
-
-    def _set_deadline(self, now: float) -> None:
-        state = self._state
-        state.wake_at(state.settle_at)
-        if not state.online and any(line.wanted for line in state.lines.values()) and not state.backlog_only:
-            state.wake_at(state.offline_since + state.snapshot.options.offline_grace)
-        for waiting in state.waiting.values():
-            state.wake_at(waiting.deadline)
-        for when, _ in state.timers.values():
-            state.wake_at(when)
-        state.wake_at(calls.deadline(state))
-        for line in state.lines.values():
-            state.wake_at(line.deadline(heartbeats=state.shows_life(now)))
 
     def _close_links(self, turn: Turn, code: int, reason: str) -> None:
         state = self._state

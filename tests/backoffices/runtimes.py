@@ -9,8 +9,9 @@ from websockets.asyncio.server import serve
 from websockets.typing import Subprotocol
 
 from backoffices.links import Dialler
+from backoffices.live import Pace
 from backoffices.models import Backoffice
-from backoffices.runtime import Pace, Runtime
+from backoffices.runtime import Runtime
 from backoffices.sockets import Limits
 from routing.bus import Attach
 from routing.models import ChargerSession, Route

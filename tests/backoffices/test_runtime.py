@@ -9,9 +9,9 @@ from django.db import DatabaseError
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from backoffices import current
+from backoffices import current, records
+from backoffices.live import Pace
 from backoffices.models import Backoffice
-from backoffices.runtime import Pace
 from routing import loading
 from routing.bus import BusUnavailable
 from routing.core.rows import DeliveryDone
@@ -297,18 +297,18 @@ async def test_life_is_proved_by_the_clock_of_the_database():
         assert await RuntimeProcess.objects.filter(pk="runtime-a").aexists()
 
 
-async def test_chores_are_repeated_even_when_one_fails(caplog):
+async def test_chores_are_repeated_even_when_one_fails(caplog, monkeypatch):
     often = Pace(beat=0.001, poll=3600, sweep=0.001, mourn=3600)
-    async with runtime(pace=often) as here:
+    async with runtime(pace=often):
         loop, seen, turns = asyncio.get_running_loop(), asyncio.Event(), []
 
-        def beat():
+        def beat(runtime_id):
             turns.append("beat")
             if len(turns) == 1:
                 raise DatabaseError("the disk is full")
             loop.call_soon_threadsafe(seen.set)
 
-        here._beat = beat
+        monkeypatch.setattr(records, "beat", beat)
         async with asyncio.timeout(PATIENCE):
             await seen.wait()
     assert "_prove_life: the database does not answer: the disk is full" in caplog.text

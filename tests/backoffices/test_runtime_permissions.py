@@ -7,7 +7,7 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from accounts.models import Organisation
-from backoffices.runtime import Pace
+from backoffices.live import Pace
 from routing.models import PermissionPreset, Route
 from tests.backoffices.peers import PATIENCE
 from tests.backoffices.runtimes import Backend, Socket, backend, charger, links_open, request, runtime
