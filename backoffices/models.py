@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 
@@ -66,6 +67,7 @@ class Backoffice(ConfigModel):
     the percent-encoded alias of the charger; without it ``/<alias>`` is appended.
     ``username``: None for the alias. ``password``: bytes; None for no HTTP Basic.
     ``ocpp_versions``: versions it is known to accept, empty if unknown.
+    ``catch_up``: how many messages that have waited it is sent at once, of all chargers together.
     """
 
     name = models.CharField(max_length=100, unique=True)
@@ -77,6 +79,12 @@ class Backoffice(ConfigModel):
     password = EncryptedField(null=True, blank=True, editable=False)
     ocpp_versions = models.JSONField(default=list, blank=True, validators=[validate_versions])
     enabled = models.BooleanField(default=True)
+    catch_up = models.PositiveSmallIntegerField(
+        default=20,
+        db_default=20,
+        validators=[MinValueValidator(1)],
+        help_text="Waiting messages that it is sent at once, of all chargers together.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = BackofficeQuerySet.as_manager()

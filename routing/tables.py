@@ -24,6 +24,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from routing.core.rows import (
     AlarmRow,
+    ChargerHealthRow,
     ConnectorRow,
     DeliveryDone,
     DeliveryFailed,
@@ -31,6 +32,7 @@ from routing.core.rows import (
     IdentifierRow,
     LatestRow,
     MessageRow,
+    RouteHealthRow,
     RouteStateRow,
     RouteTransactionRow,
     Row,
@@ -98,12 +100,16 @@ TABLES = (
     Table(row=AlarmRow, model="routing.Alarm", verb=Verb.PUT, key=("charger", "kind", "key")),
     Table(row=RouteStateRow, model="routing.RouteState", verb=Verb.PUT, key=("route",), without=("charger",)),
     Table(
+        row=RouteHealthRow, model="routing.RouteState", verb=Verb.CHANGE, key=("route",), without=("charger",)
+    ),
+    Table(row=ChargerHealthRow, model="routing.ChargerSession", verb=Verb.CHANGE, key=("charger",)),
+    Table(
         row=DeliveryRow,
         model="routing.Delivery",
         verb=Verb.ADD,
         key=("route", "seq"),
         renamed={"transaction": "transaction_id"},
-        constants={"error": "", "dead": False},
+        constants={"error": "", "dead": False, "died_at": None},
     ),
     Table(
         row=DeliveryFailed,

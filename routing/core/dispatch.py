@@ -142,6 +142,7 @@ def failed(
             attempts=item.attempts,
             error=error[:255],
             dead=dead,
+            died_at=turn.utc if dead else None,
         )
     )
     if not dead:

@@ -79,7 +79,7 @@ class DeliveryDone(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class DeliveryFailed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """A try that failed: ``attempts`` so far; ``dead`` moves the row to the dead letters."""
+    """A try that failed: ``attempts`` so far; ``dead`` moves the row to the dead letters at ``died_at``."""
 
     charger: int
     route: int
@@ -87,6 +87,7 @@ class DeliveryFailed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     attempts: int
     error: str
     dead: bool
+    died_at: datetime | None = None
 
 
 class TransactionRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -204,6 +205,27 @@ class RouteStateRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     registration: str
 
 
+class RouteHealthRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What has changed of a route's health (update by ``route``, where a RouteStateRow was stored before).
+
+    ``waiting``: deliveries not answered yet; ``oldest``: when the charger said the first of them, None for
+    none. ``round_trip_ms``: a smoothed time to an answer, None before the first.
+    """
+
+    charger: int
+    route: int
+    waiting: int
+    oldest: datetime | None
+    round_trip_ms: float | None
+
+
+class ChargerHealthRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What a charger waits for, in words; "" for nothing (update by ``charger``)."""
+
+    charger: int
+    waits_for: str
+
+
 Row = (
     MessageRow
     | DeliveryRow
@@ -214,6 +236,8 @@ Row = (
     | LatestRow
     | ConnectorRow
     | RouteStateRow
+    | RouteHealthRow
+    | ChargerHealthRow
     | IdentifierRow
     | AlarmRow
 )

@@ -77,7 +77,10 @@ class Alarm(models.Model):
 
 
 class ChargerSession(models.Model):
-    """Who owns the live session of a charger: ``runtime`` by name, fenced by ``epoch``."""
+    """Who owns the live session of a charger: ``runtime`` by name, fenced by ``epoch``.
+
+    ``waits_for``: what the charger waits for, in words, "" where it waits for nothing.
+    """
 
     charger = models.OneToOneField(
         "chargers.Charger", on_delete=models.CASCADE, primary_key=True, related_name="session"
@@ -89,6 +92,7 @@ class ChargerSession(models.Model):
     remote_address = models.CharField(max_length=64, blank=True, default="")
     connected_at = models.DateTimeField(null=True, blank=True)
     disconnected_at = models.DateTimeField(null=True, blank=True)
+    waits_for = models.CharField(max_length=255, blank=True, default="", db_default="")
 
     objects = ChargerRowQuerySet["ChargerSession"].as_manager()
 
@@ -101,13 +105,20 @@ class RouteStateQuerySet(OwnedQuerySet["RouteState"]):
 
 
 class RouteState(models.Model):
-    """Health of one route: state of its link, since when, last error in words."""
+    """Health of one route: state of its link, since when, last error in words.
+
+    ``waiting``: deliveries that it has not got yet, the ``oldest`` said by the charger at that time.
+    ``round_trip_ms``: how long its backoffice takes to answer, None before the first answer.
+    """
 
     route = models.OneToOneField(Route, on_delete=models.CASCADE, primary_key=True, related_name="state")
     state = models.CharField(max_length=16)
     since = models.DateTimeField()
     last_error = models.CharField(max_length=255, blank=True)
     registration = models.CharField(max_length=16, blank=True)
+    waiting = models.IntegerField(default=0, db_default=0)
+    oldest = models.DateTimeField(null=True, blank=True)
+    round_trip_ms = models.FloatField(null=True, blank=True)
 
     objects = RouteStateQuerySet.as_manager()
 
@@ -116,10 +127,14 @@ class RouteState(models.Model):
 
 
 class RuntimeProcess(models.Model):
-    """A process that runs sessions, and when it last proved that it lives."""
+    """A process that runs sessions, and when it last proved that it lives.
+
+    ``report``: what it says of itself, names and numbers.
+    """
 
     id = models.CharField(max_length=64, primary_key=True)
     beat_at = models.DateTimeField()
+    report = models.JSONField(default=dict, blank=True)
 
     objects = UnownedQuerySet["RuntimeProcess"].as_manager()
 

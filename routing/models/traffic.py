@@ -142,7 +142,10 @@ class Message(models.Model):
 
 
 class Delivery(models.Model):
-    """What a route still has to receive: the outbox (fields as routing.core.rows.DeliveryRow)."""
+    """What a route still has to receive: the outbox (fields as routing.core.rows.DeliveryRow).
+
+    ``dead``: given up at ``died_at``, a dead letter; a person decides what becomes of it.
+    """
 
     charger = models.ForeignKey("chargers.Charger", on_delete=models.CASCADE, related_name="deliveries")
     route = models.ForeignKey(Route, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
@@ -156,6 +159,7 @@ class Delivery(models.Model):
     attempts = models.IntegerField(default=0)
     error = models.CharField(max_length=255, blank=True, default="")
     dead = models.BooleanField(default=False)
+    died_at = models.DateTimeField(null=True, blank=True)
 
     objects = ChargerRowQuerySet["Delivery"].as_manager()
 

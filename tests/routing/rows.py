@@ -17,6 +17,7 @@ from routing.core.rows import (
     DeliveryRow,
     LatestRow,
     MessageRow,
+    RouteHealthRow,
     RouteStateRow,
     RouteTransactionRow,
     TransactionRow,
@@ -71,6 +72,8 @@ CONNECTOR = ConnectorRow(
 ROUTE_STATE = RouteStateRow(
     charger=1, route=1, state="connected", since=AT, last_error="", registration="Accepted"
 )
+
+ROUTE_HEALTH = RouteHealthRow(charger=1, route=1, waiting=1, oldest=AT, round_trip_ms=12.5)
 
 
 def message(charger: int = 1, **values: Any) -> MessageRow:
@@ -127,3 +130,7 @@ def fleet(chargers: int = 2, backoffices: int = 2) -> None:
         for office in offices:
             number += 1
             Route.objects.create(pk=number, charger=made, backoffice=office, role="control")
+
+
+def route_health(route: int = 1, **values: Any) -> RouteHealthRow:
+    return replace(ROUTE_HEALTH, route=route, **values)

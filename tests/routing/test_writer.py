@@ -16,11 +16,22 @@ import psycopg
 import pytest
 
 from routing import writer as writer_module
+from routing.core.rows import ChargerHealthRow
 from routing.models import ChargerSession, Delivery, Message, Route, Transaction
 from routing.tables import coalesce
 from routing.writer import Writer, WriterStopped
 from tests.routing.conftest import Database
-from tests.routing.rows import AT, delivery, done, fleet, latest, message, transaction
+from tests.routing.rows import (
+    AT,
+    delivery,
+    done,
+    fleet,
+    latest,
+    message,
+    route_health,
+    route_state,
+    transaction,
+)
 
 NEVER = 3600.0
 
@@ -245,6 +256,26 @@ async def test_a_value_of_the_wrong_kind_costs_only_its_row(fleet_of_two: Databa
         assert writer.counts()["dropped"] == 1
     assert fleet_of_two.query("SELECT message_id FROM routing_message") == [("right",)]
     assert "a MessageRow" in caplog.text
+
+
+async def test_health_is_added_to_what_is_known(fleet_of_two: Database):
+    async with running() as writer:
+        writer.put(1, 1, [route_health(waiting=3)])  # nothing is known of the route yet: left out
+        await writer.flush()
+        assert fleet_of_two.query("SELECT count(*) FROM routing_routestate") == [(0,)]
+        writer.put(
+            1,
+            1,
+            [route_health(waiting=2), route_state(), ChargerHealthRow(charger=1, waits_for="its backoffice")],
+        )
+        await writer.flush()
+        writer.put(1, 1, [route_state(state="closed")])
+        await writer.flush()
+    stored = fleet_of_two.query("SELECT state, waiting, round_trip_ms FROM routing_routestate")
+    assert stored == [("closed", 2, 12.5)]
+    assert fleet_of_two.query("SELECT waits_for FROM routing_chargersession WHERE charger_id = 1") == [
+        ("its backoffice",)
+    ]
 
 
 async def test_a_delivery_that_is_there_already_stays(fleet_of_two: Database):
