@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks import core
 from benchmarks.__main__ import SHORT, options_from
 from benchmarks.conductor import Options, run
 from benchmarks.frames import METER, METER_SIZE, REGISTER, TRANSACTION
@@ -25,6 +26,14 @@ def test_meter_values_have_the_size_and_the_numbers_that_are_read() -> None:
     assert transaction is not None
     assert register is not None
     assert (transaction[1], register[1]) == (b"17", b"5")
+
+
+def test_the_core_alone_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    assert core.main(["--repetitions", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    figures = [float(line.rpartition(": ")[2].removesuffix(" us")) for line in lines]
+    assert len(figures) == 4
+    assert all(figure > 0 for figure in figures)
 
 
 @pytest.mark.parametrize(
