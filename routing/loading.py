@@ -317,7 +317,7 @@ _OWNER = prepared.Query(
 _TAKE = prepared.Update(
     lambda charger, owner, epoch, runtime, next_epoch: (
         _mine(charger, owner, epoch),
-        {"runtime": runtime, "epoch": next_epoch},
+        {"runtime": runtime, "epoch": next_epoch, "waits_for": ""},
     ),
     *(int, str, int, str, int),
 )

@@ -21,6 +21,7 @@ from routing.core.rows import (
     DeliveryRow,
     IdentifierRow,
     LatestRow,
+    RouteHealthRow,
     RouteTransactionRow,
     RouteTransactionState,
     TransactionRow,
@@ -49,6 +50,7 @@ def load_memory(charger: int) -> Memory:
     """What the database knows of a charger, in a fixed number of queries."""
     transactions = _transactions(charger)
     deliveries, more = _waiting(charger)
+    states = _STATES(charger)
     return Memory(
         latest=_latest(charger),
         transactions=transactions,
@@ -60,16 +62,26 @@ def load_memory(charger: int) -> Memory:
         last_proxy_transaction_id=_last_proxy_transaction_id(charger),
         identifiers=_identifiers(charger),
         alarms=_alarms(charger),
-        registrations=dict(_REGISTRATIONS(charger)),
+        registrations={route: registration for route, registration, *_ in states},
+        health={route: _health(charger, route, *rest) for route, _, *rest in states},
     )
 
 
-_REGISTRATIONS = prepared.Query(
+_STATES = prepared.Query(
     lambda charger: RouteState.objects.filter(route__charger_id=charger).values_list(
-        "route_id", "registration"
+        "route_id", "registration", "waiting", "oldest", "round_trip_ms"
     ),
     int,
 )
+
+
+def _health(
+    charger: int, route: int, waiting: int, oldest: datetime | None, round_trip_ms: float | None
+) -> RouteHealthRow:
+    return RouteHealthRow(
+        charger=charger, route=route, waiting=waiting, oldest=oldest, round_trip_ms=round_trip_ms
+    )
+
 
 _LATEST = prepared.Query(
     lambda charger: (

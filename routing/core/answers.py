@@ -9,6 +9,7 @@ from routing.core import (
     authorizing,
     clocks,
     frames,
+    health,
     late_rejects,
     ownership,
     registration,
@@ -135,7 +136,9 @@ def _answered_item(state: State, turn: Turn, line: Line, frame: CallResult | Cal
             turn.touched.add(line.key)
             audit.copy(state, turn, line, item, frame.text, "answered", rule="a repeat of what was answered")
             return None
-        if frame.message_id != item.message_ids[-1]:
+        if frame.message_id == item.message_ids[-1]:
+            health.answered(line, item, turn.now)
+        else:
             line.outstanding = item.repeat()  # one CALL at a time, also where an earlier try was answered
         return item
     boot = line.late_boot

@@ -9,6 +9,7 @@ from routing.core.rows import (
     DeliveryRow,
     IdentifierRow,
     LatestRow,
+    RouteHealthRow,
     RouteTransactionRow,
     Row,
     TransactionRow,
@@ -133,6 +134,7 @@ class Memory(msgspec.Struct, kw_only=True):
     ``waiting``: of the routes in ``more`` how many wait in all, and the characters of their payloads.
     ``registrations``: per route what its backoffice last answered to a boot. ``identifiers``: open ones
     and those closed as long ago as they are remembered, oldest first. ``alarms``: those that last.
+    ``health``: what is stored of each route's.
     """
 
     latest: list[LatestRow] = []
@@ -146,6 +148,7 @@ class Memory(msgspec.Struct, kw_only=True):
     waiting: dict[int, tuple[int, int]] = {}
     identifiers: list[IdentifierRow] = []
     alarms: list[AlarmRow] = []
+    health: dict[int, RouteHealthRow] = {}
 
 
 DELIVERY_WINDOW = 64

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from routing.core.decisions import DELIVERY_WINDOW
-from routing.core.rows import DeliveryRow, LinkState
+from routing.core.rows import DeliveryRow, LinkState, RouteHealthRow
 from routing.core.snapshot import RouteSnapshot
 
 NEVER = float("inf")
@@ -142,6 +142,7 @@ class Line:
 
     ``waiting`` and ``waiting_bytes``: deliveries here and in the database, and the length of their
     payloads; ``thin_from``: from how many on they may be thinned, None while they are being.
+    ``round_trip``: a smoothed time to an answer, 0 before the first; ``told``: what was stored of it.
     ``held``: this backoffice has accepted the charger, but Billing makes it wait.
 
     Order of sending: the boot; then CALLs that somebody waits for; then statuses and deliveries in
@@ -172,11 +173,13 @@ class Line:
         "phase",
         "registration",
         "retry_boot_at",
+        "round_trip",
         "route",
         "statuses",
         "taken_up_to",
         "thin_from",
         "timeouts",
+        "told",
         "unsupported",
         "urgent",
         "waiting",
@@ -216,6 +219,8 @@ class Line:
         self.metering: Any = None  # routing.core.metering.Rhythm, where this route has one of its own
         self.heartbeat_interval = 0.0
         self.last_sent = 0.0
+        self.round_trip = 0.0
+        self.told: RouteHealthRow | None = None
         self.unsupported: frozenset[str] = frozenset()
 
     @property

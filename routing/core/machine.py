@@ -17,6 +17,7 @@ from routing.core import (
     dispatch,
     down,
     frames,
+    health,
     hooks,
     impostors,
     losses,
@@ -49,7 +50,7 @@ from routing.core.frames import (
     Send,
 )
 from routing.core.lines import NEVER, Item, Line, Phase
-from routing.core.rows import DeliveryRow, LinkState
+from routing.core.rows import DeliveryRow, LinkState, Row
 from routing.core.snapshot import ChargerSnapshot
 from routing.core.state import State
 from routing.core.turn import Turn
@@ -82,6 +83,7 @@ class Machine:
             line.loaded([Item.of(d, replayed=True) for d in waiting], route.key in memory.more)
             here = len(waiting), sum(len(d.payload) for d in waiting)
             line.waiting, line.waiting_bytes = memory.waiting.get(route.key, here)
+            health.restore(line, memory.health.get(route.key))
 
     # -- the charger -----------------------------------------------------------------------------
 
@@ -351,9 +353,15 @@ class Machine:
         state, turn = self._state, Turn(now, utc)
         calls.charger_lost(state, turn, reason)
         self._close_links(turn, 1000 if code == 1008 else 1001, reason)
+        for row in health.at_the_end(state):
+            turn.store(row)
         if state.online:
             turn.emit(CloseCharger(code, reason))
         return self._end(turn)
+
+    def health(self, now: float, utc: datetime) -> list[Row]:
+        """What has changed of how the charger and its routes are, to be stored: a look, not a turn."""
+        return health.changed(self._state, now, utc)
 
     @property
     def next_deadline(self) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from routing.core import dispatch, guard, losses
+from routing.core import dispatch, guard, health, losses
 from routing.core.decisions import DELIVERY_WINDOW, CloseLink, Load
 from routing.core.lines import Line
 from routing.core.snapshot import RouteSnapshot
@@ -29,3 +29,5 @@ def switch_off(state: State, turn: Turn, line: Line) -> None:
     line.wanted = False
     losses.lost(state, turn, line, "the route was switched off")
     dispatch.set_link(state, turn, line, "closed")
+    if (row := health.of_line(state, line)) is not None:
+        turn.store(row)

@@ -87,7 +87,8 @@ class State:
     belongs to an old socket is never written to a new one. ``used_answers``: whose answers the charger
     got last (2.1), by its own message id the route and that one's message id. ``waits_for_billing``:
     Billing has told the charger to wait, so that it sends nothing to anybody. ``last_reading``: the newest
-    MeterValues, and the generation in which they came."""
+    MeterValues, and the generation in which they came. ``gate_seen``: the oldest gate at the last looks, and
+    when it was seen first; ``told_waits_for``: what was stored of what the charger waits for."""
 
     __slots__ = (
         "address",
@@ -98,6 +99,7 @@ class State:
         "booted_at",
         "garbage",
         "gate",
+        "gate_seen",
         "gates",
         "generation",
         "identifiers",
@@ -122,6 +124,7 @@ class State:
         "sharing",
         "snapshot",
         "timers",
+        "told_waits_for",
         "transactions",
         "used_answers",
         "version",
@@ -161,6 +164,8 @@ class State:
         self.gate = Gate()
         self.gates: dict[int, list[str]] = {}
         self.last_gate = 0
+        self.gate_seen = (0, 0.0)
+        self.told_waits_for = ""
         self.last_seq = memory.last_seq
         self.latest: dict[tuple[str, str], LatestRow] = {(r.kind, r.key): r for r in memory.latest}
         reading = self.latest.get((READING, ""))

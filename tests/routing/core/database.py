@@ -10,12 +10,14 @@ import msgspec
 from routing.core.decisions import Memory
 from routing.core.rows import (
     AlarmRow,
+    ChargerHealthRow,
     DeliveryDone,
     DeliveryFailed,
     DeliveryRow,
     IdentifierRow,
     LatestRow,
     MessageRow,
+    RouteHealthRow,
     RouteStateRow,
     RouteTransactionRow,
     Row,
@@ -37,6 +39,8 @@ class Database:
         self.route_states: dict[int, RouteStateRow] = {}
         self.identifiers: dict[tuple[str, str, int], IdentifierRow] = {}
         self.alarms: dict[tuple[str, str], AlarmRow] = {}
+        self.health: dict[int, RouteHealthRow] = {}
+        self.waits_for = ""
 
     def write(self, rows: Iterable[Row]) -> None:
         """Apply rows in order."""
@@ -67,6 +71,10 @@ class Database:
                     self.identifiers[row.kind, row.charger_identifier, row.route] = row
                 case AlarmRow():
                     self.alarms[row.kind, row.key] = row
+                case RouteHealthRow():
+                    self.health[row.route] = row
+                case ChargerHealthRow():
+                    self.waits_for = row.waits_for
 
     def waiting(self, route_: int, after: int = 0) -> list[DeliveryRow]:
         """Deliveries of a route, in order."""
@@ -97,4 +105,5 @@ class Database:
             identifiers=sorted(self.identifiers.values(), key=lambda row: row.created),
             alarms=[row for row in self.alarms.values() if row.cleared is None],
             registrations={r: s.registration for r, s in self.route_states.items()},
+            health=dict(self.health),
         )
