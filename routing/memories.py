@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any, cast
 from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Window
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, TextField, Value, When, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from routing import prepared
-from routing.core import identifiers
+from routing.core import identifiers, recalling
 from routing.core.actions import Kind
-from routing.core.decisions import DELIVERY_WINDOW, Memory
+from routing.core.decisions import DELIVERY_WINDOW, Load, Loaded, Memory, Said
 from routing.core.payloads import INT32_MAX
 from routing.core.rows import (
     AlarmRow,
@@ -43,27 +44,41 @@ FORGOTTEN_KEPT = timedelta(days=1)
 """How long the row of a value stays that there is not any more."""
 
 RECENT_MESSAGES = 200
-"""How many of the newest messages are looked at for the highest seq."""
+"""How many of the newest messages are looked at for the highest seq, and for what the charger said."""
+
+MARGIN = timedelta(hours=1)
+"""Sessions are read again so long before a live session may forget them: clocks differ."""
+
+SAID_KEPT = 16
+"""So many of the charger's newest messages may come again; it has one outstanding, and one connection."""
 
 
 def load_memory(charger: int) -> Memory:
     """What the database knows of a charger, in a fixed number of queries."""
-    transactions = _transactions(charger)
     deliveries, more = _waiting(charger)
+    transactions = _transactions(charger)
+    transactions = _long_ended(chain.from_iterable(deliveries.values()), transactions) + transactions
     states = _STATES(charger)
+    last_seq, said = _recent(charger)
     return Memory(
         latest=_latest(charger),
         transactions=transactions,
-        route_transactions=_route_transactions(charger, [row.id for row in transactions]),
+        route_transactions=_route_transactions(charger, transactions),
         deliveries=deliveries,
         more=more,
         waiting=count_waiting(more) if more else {},
-        last_seq=_last_seq(charger),
+        last_seq=last_seq,
+        said=said,
         last_proxy_transaction_id=_last_proxy_transaction_id(charger),
         identifiers=_identifiers(charger),
         alarms=_alarms(charger),
         registrations={route: registration for route, registration, *_ in states},
-        health={route: _health(charger, route, *rest) for route, _, *rest in states},
+        health={
+            route: RouteHealthRow(
+                charger=charger, route=route, waiting=waiting, oldest=oldest, round_trip_ms=round_trip_ms
+            )
+            for route, _, waiting, oldest, round_trip_ms in states
+        },
     )
 
 
@@ -73,14 +88,6 @@ _STATES = prepared.Query(
     ),
     int,
 )
-
-
-def _health(
-    charger: int, route: int, waiting: int, oldest: datetime | None, round_trip_ms: float | None
-) -> RouteHealthRow:
-    return RouteHealthRow(
-        charger=charger, route=route, waiting=waiting, oldest=oldest, round_trip_ms=round_trip_ms
-    )
 
 
 _LATEST = prepared.Query(
@@ -158,14 +165,31 @@ def _alarms(charger: int) -> list[AlarmRow]:
     ]
 
 
-def load_deliveries(route: int, after: int, limit: int) -> tuple[list[DeliveryRow], bool]:
-    """Up to ``limit`` waiting deliveries of a route with a seq above ``after``; whether there are more."""
-    rows = list(
-        _of_deliveries(Delivery.objects.filter(route_id=route, seq__gt=after, dead=False)).order_by("seq")[
-            : limit + 1
-        ]
+def load_deliveries(load: Load) -> Loaded:
+    """What was asked for, with the sessions that ended so long ago that they may be forgotten."""
+    of_route = Delivery.objects.filter(route_id=load.route)
+    waiting = _of_deliveries(of_route.filter(seq__gt=load.after, dead=False)).order_by("seq")
+    rows = [_delivery_row(row) for row in waiting[: load.limit + 1]]
+    transactions = _long_ended(rows[: load.limit])
+    return Loaded(
+        rows=rows[: load.limit],
+        more=len(rows) > load.limit,
+        transactions=transactions,
+        route_transactions=_route_transactions(rows[0].charger, transactions) if transactions else [],
+        dead=load.letters and of_route.filter(dead=True).exists(),
     )
-    return [_delivery_row(row) for row in rows[:limit]], len(rows) > limit
+
+
+def _long_ended(
+    deliveries: Iterable[DeliveryRow], known: Iterable[TransactionRow] = ()
+) -> list[TransactionRow]:
+    """The sessions of these deliveries that ended long ago, oldest first, without the ``known`` ones."""
+    wanted = {row.transaction for row in deliveries if row.transaction is not None}
+    wanted -= {row.id for row in known}
+    if not wanted:
+        return []
+    ended = Transaction.objects.filter(pk__in=wanted, closed__lt=timezone.now() - REMEMBERED + MARGIN)
+    return _as_transactions(ended.order_by("created", "pk").values_list(*TransactionRow.__struct_fields__))
 
 
 _TRANSACTIONS = prepared.Query(
@@ -180,14 +204,15 @@ _TRANSACTIONS = prepared.Query(
 
 
 def _transactions(charger: int) -> list[TransactionRow]:
-    return [
-        TransactionRow(**dict(zip(TransactionRow.__struct_fields__, row, strict=True)))
-        for row in _TRANSACTIONS(charger, timezone.now() - REMEMBERED)
-    ]
+    return _as_transactions(_TRANSACTIONS(charger, timezone.now() - REMEMBERED))
 
 
-def _route_transactions(charger: int, transactions: Iterable[UUID]) -> list[RouteTransactionRow]:
-    ids = list(transactions)
+def _as_transactions(rows: Iterable[Iterable[Any]]) -> list[TransactionRow]:
+    return [TransactionRow(**dict(zip(TransactionRow.__struct_fields__, row, strict=True))) for row in rows]
+
+
+def _route_transactions(charger: int, transactions: Iterable[TransactionRow]) -> list[RouteTransactionRow]:
+    ids = [row.id for row in transactions]
     if not ids:
         return []
     rows = RouteTransaction.objects.filter(transaction_id__in=ids).order_by("pk")
@@ -234,12 +259,22 @@ def _delivery_row(row: Iterable[Any]) -> DeliveryRow:
     return DeliveryRow(**dict(zip(_OF_DELIVERY, row, strict=True)))
 
 
+_IS_SAID = Q(route=None, direction="up", action__in=sorted(recalling.SAID))
+
 _RECENT = prepared.Query(
     lambda charger: (
-        Message.objects.filter(charger_id=charger).order_by("-pk").values_list("exchange")[:RECENT_MESSAGES]
+        Message.objects.filter(charger_id=charger)
+        .order_by("-pk")
+        .values_list("exchange", "at", _of_said("text"), _of_said("answer"))[:RECENT_MESSAGES]
     ),
     int,
 )
+
+
+def _of_said(field: str) -> Case:
+    """A text of the audit log where it is of a message that the charger may say again; else ""."""
+    return Case(When(_IS_SAID, then=F(field)), default=Value(""), output_field=TextField())
+
 
 _HIGHEST_WAITING = prepared.Query(
     lambda charger: Delivery.objects.filter(charger_id=charger).order_by("-seq").values_list("seq")[:1],
@@ -247,10 +282,14 @@ _HIGHEST_WAITING = prepared.Query(
 )
 
 
-def _last_seq(charger: int) -> int:
-    """The highest seq of a delivery or of a recent message: numbers go on from here if a clock went back."""
-    found = [*_HIGHEST_WAITING(charger), *_RECENT(charger)]
-    return max((seq for (seq,) in found), default=0)
+def _recent(charger: int) -> tuple[int, list[Said]]:
+    """What the newest messages say: the highest seq (of deliveries too: numbers go on from here if a clock
+    went back), and what the charger has said last, oldest first.
+    """
+    rows = _RECENT(charger)
+    highest = max((row[0] for row in [*_HIGHEST_WAITING(charger), *rows]), default=0)
+    said = [Said(text, answer, at) for _, at, text, answer in rows if text]
+    return highest, said[:SAID_KEPT][::-1]
 
 
 def _numbers_of_the_proxy(charger: int) -> QuerySet[Transaction, tuple[str | None]]:

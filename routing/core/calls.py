@@ -377,10 +377,9 @@ def _end_outstanding(
 
 def _withhold(state: State, call: DownCall) -> None:
     """What still waits for the store when its time is over is never sent: another CALL is next."""
+    frame = frames.call(call.message_id, call.action, call.payload)
     for waiting in state.gates.values():
-        frame = frames.call(call.message_id, call.action, call.payload)
-        if frame in waiting:
-            waiting.remove(frame)
+        waiting[:] = [gated for gated in waiting if gated.frame != frame]
 
 
 def _end(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 from routing.core.rows import (
@@ -39,12 +41,29 @@ class Store(msgspec.Struct, frozen=True, gc=False):
 class Load(msgspec.Struct, frozen=True, gc=False):
     """Read up to ``limit`` waiting deliveries of ``route`` with a seq above ``after``.
 
-    Everything stored so far is committed first. Answer with ``deliveries_loaded``.
+    Everything stored so far is committed first. Answer with ``deliveries_loaded``. ``letters``: say also
+    whether the route has dead letters.
     """
 
     route: int
     after: int
     limit: int
+    letters: bool = False
+
+
+class Loaded(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What a ``Load`` has found: deliveries in order, and whether there are more.
+
+    ``transactions`` and ``route_transactions``: the sessions of these deliveries that a session may have
+    forgotten, since they ended long ago, oldest first. ``dead``: whether there are dead letters of the
+    route, where that was asked.
+    """
+
+    rows: list[DeliveryRow] = []
+    more: bool = False
+    transactions: list[TransactionRow] = []
+    route_transactions: list[RouteTransactionRow] = []
+    dead: bool = False
 
 
 class Thin(msgspec.Struct, frozen=True, gc=False):
@@ -56,6 +75,23 @@ class Thin(msgspec.Struct, frozen=True, gc=False):
 
     route: int
     after: int
+
+
+class AskSlot(msgspec.Struct, frozen=True, gc=False):
+    """Grant ``route`` a slot when it is its turn: ``at_once`` of them are out at most for a ``backoffice``.
+
+    Answer with ``slot_granted``, until ``FreeSlot`` takes the wish back.
+    """
+
+    route: int
+    backoffice: str
+    at_once: int
+
+
+class FreeSlot(msgspec.Struct, frozen=True, gc=False):
+    """The slot that ``route`` has, or has asked for, is for others."""
+
+    route: int
 
 
 class OpenLink(msgspec.Struct, frozen=True, gc=False):
@@ -115,6 +151,8 @@ Decision = (
     | Store
     | Load
     | Thin
+    | AskSlot
+    | FreeSlot
     | OpenLink
     | CloseLink
     | CloseCharger
@@ -124,17 +162,27 @@ Decision = (
 )
 
 
+class Said(msgspec.Struct, frozen=True, gc=False):
+    """A CALL of the charger as the audit log has it: its frame, that of the answer, "" for none, and when."""
+
+    text: str
+    answer: str
+    at: datetime
+
+
 class Memory(msgspec.Struct, kw_only=True):
     """What the database knows of a charger when its session begins.
 
-    ``transactions``: all open ones and those closed in the last 24 hours, oldest first.
+    ``transactions``: all open ones, those closed in the last 24 hours and those of ``deliveries``,
+    oldest first.
     ``deliveries``: per route the first waiting ones in order, at most ``DELIVERY_WINDOW``;
     ``more``: the routes that have further ones. ``last_seq``: the highest seq of any delivery or
     message. ``last_proxy_transaction_id``: the highest number that the proxy itself gave (1.6).
     ``waiting``: of the routes in ``more`` how many wait in all, and the characters of their payloads.
     ``registrations``: per route what its backoffice last answered to a boot. ``identifiers``: open ones
     and those closed as long ago as they are remembered, oldest first. ``alarms``: those that last.
-    ``health``: what is stored of each route's.
+    ``health``: what is stored of each route's. ``said``: what the charger has said last of what is stored
+    before it is answered, oldest first.
     """
 
     latest: list[LatestRow] = []
@@ -149,6 +197,7 @@ class Memory(msgspec.Struct, kw_only=True):
     identifiers: list[IdentifierRow] = []
     alarms: list[AlarmRow] = []
     health: dict[int, RouteHealthRow] = {}
+    said: list[Said] = []
 
 
 DELIVERY_WINDOW = 64

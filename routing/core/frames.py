@@ -149,6 +149,12 @@ def call_result(raw_id: str, payload: str) -> str:
     return f"[3,{raw_id},{payload}]"
 
 
+def to_other(frame: str, raw_id: str, other: str) -> str:
+    """The answer ``frame`` to the CALL with this token, as the answer to another CALL."""
+    kind = frame[:3]  # [3, or [4,
+    return f"{kind}{other}{frame[len(kind) + len(raw_id) :]}"
+
+
 def call_error(raw_id: str, code: str, description: str, details: str = "{}") -> str:
     """A CALLERROR to the CALL whose id has this JSON token; ``details`` is raw JSON text.
 

@@ -13,8 +13,8 @@ from routing.core import (
     local_list,
     meter_triggers,
     migration,
-    readings,
     remote_starts,
+    retention,
     revoking,
 )
 from routing.core.charging_profiles import events as profile_events
@@ -36,6 +36,7 @@ CONNECTED: tuple[Hook, ...] = (
     profile_events.connected,
     late_rejects.connected,
     local_list.connected,
+    retention.look,
 )
 """The charger has connected."""
 
@@ -45,7 +46,7 @@ BOOTED: tuple[Hook, ...] = (migration.booted,)
 ACCEPTED: tuple[Hook, ...] = (profile_events.accepted, local_list.booted, present.accepted)
 """The charger has been told that its boot is accepted."""
 
-GONE: tuple[Hook, ...] = (migration.gone, readings.gone)
+GONE: tuple[Hook, ...] = (migration.gone,)
 """The charger's socket is closed."""
 
 CONFIGURED: tuple[Hook, ...] = (

@@ -20,16 +20,21 @@ from routing.core import (
     health,
     hooks,
     impostors,
+    letters,
     losses,
     migration,
     odd_frames,
     passwords,
+    recalling,
     reconfiguring,
     registration,
     repairs,
+    retention,
     revoking,
+    slots,
     thinning,
     timing,
+    unstored,
     up,
     versions,
 )
@@ -37,9 +42,9 @@ from routing.core.decisions import (
     CloseCharger,
     CloseLink,
     Decision,
+    Loaded,
     Memory,
     OpenLink,
-    ToCharger,
 )
 from routing.core.frames import (
     Call,
@@ -50,7 +55,7 @@ from routing.core.frames import (
     Send,
 )
 from routing.core.lines import NEVER, Item, Line, Phase
-from routing.core.rows import DeliveryRow, LinkState, Row
+from routing.core.rows import LinkState, Row
 from routing.core.snapshot import ChargerSnapshot
 from routing.core.state import State
 from routing.core.turn import Turn
@@ -110,6 +115,7 @@ class Machine:
             state.note_quirk(quirk, "its handshake", turn)
         if state.version != ocpp_version:
             self._change_version(turn, ocpp_version)
+        recalling.new_socket(state, turn)
         for line in state.lines.values():
             registration.adopt_running(state, turn, line)
             registration.want(state, turn, line)
@@ -127,8 +133,7 @@ class Machine:
             if state.backlog_only and line.phase is Phase.READY:
                 registration.replay_statuses(state, turn, line)
         state.online, state.backlog_only, state.offline_since = True, False, NEVER
-        state.gates.clear()
-        state.answered.clear()
+        unstored.new_socket(state)
         state.used_answers.clear()
         state.garbage.clear()
         state.seen_at = turn.now
@@ -249,17 +254,18 @@ class Machine:
 
     def committed(self, gate: int, now: float, utc: datetime) -> list[Decision]:
         """What a ``Store`` with this gate held is safe: the answers that waited for it go out."""
-        waiting = self._state.gates.pop(gate, [])
-        return [ToCharger(frame) for frame in waiting] if self._state.online else []
+        return unstored.release(self._state, gate, now)
 
     def deliveries_loaded(
-        self, route: int, rows: list[DeliveryRow], more: bool, now: float, utc: datetime
+        self, route: int, found: Loaded, now: float, utc: datetime
     ) -> list[Decision]:
         """Deliveries that were asked for with ``Load``."""
-        turn = Turn(now, utc)
-        line = self._state.lines.get(route)
+        state, turn = self._state, Turn(now, utc)
+        line = state.lines.get(route)
         if line is not None:
-            line.loaded([Item.of(row, replayed=True) for row in rows], more)
+            reconfiguring.take(state, turn, line, found)
+            letters.found(state, turn, line, left=found.dead)
+            retention.give_up_old(state, turn, line)
             turn.touched.add(route)
         return self._end(turn)
 
@@ -269,6 +275,12 @@ class Machine:
         line = self._state.lines.get(route)
         if line is not None:
             thinning.done(self._state, turn, line, dropped, size)
+        return self._end(turn)
+
+    def slot_granted(self, route: int, now: float, utc: datetime) -> list[Decision]:
+        """The slot that was asked for with ``AskSlot``: a message that has waited may be sent."""
+        turn = Turn(now, utc)
+        slots.granted(turn, self._state.lines.get(route))
         return self._end(turn)
 
     # -- configuration and time ------------------------------------------------------------------
@@ -282,6 +294,7 @@ class Machine:
             if key not in state.lines:
                 reconfiguring.switch_off(state, turn, line)
         state.clear_alarms_of_gone_routes(turn)
+        letters.configured(state, turn)
         if state.billing is None:
             registration.release(state, turn)
         for line in state.lines.values():
@@ -341,6 +354,7 @@ class Machine:
         if not state.online and state.offline_since == NEVER:
             state.version = state.version or ocpp_version
             state.backlog_only = True
+            retention.look(state, turn)
             for line in state.lines.values():
                 if line.backlog:
                     registration.want(state, turn, line)
@@ -393,8 +407,4 @@ class Machine:
         if state.gate.queue:
             revoking.overrides_end(state, turn)
         calls.pump(state, turn)
-        if not turn.gated:
-            return turn.finish(None)
-        state.last_gate += 1
-        state.gates[state.last_gate] = turn.gated
-        return turn.finish(state.last_gate)
+        return turn.finish(unstored.hold(state, turn) if turn.gated else None)

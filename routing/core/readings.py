@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from routing.core.state import READING, State
-from routing.core.turn import Turn
+from routing.core.frames import Call
+from routing.core.state import State
+
+BEFORE = 0
+"""The generation of what was said before the sockets of this session."""
 
 
 def is_repeated(state: State, payload: str) -> bool:
@@ -13,15 +16,16 @@ def is_repeated(state: State, payload: str) -> bool:
     On one connection equal values are a reading of their own, as of a charger whose clock stands still.
     """
     last, generation = state.last_reading
-    if last == payload and generation != state.generation:
-        return True
     state.last_reading = (payload, state.generation)
-    return False
+    return last == payload and generation != state.generation
 
 
-def gone(state: State, turn: Turn) -> None:
-    """Keep the newest values: the charger may say them again to the next process."""
-    payload, _ = state.last_reading
-    known = state.latest.get((READING, ""))
-    if payload and (known is None or known.payload != payload):
-        state.remember(READING, "", payload, turn)
+def recall(state: State, payload: str) -> None:
+    """These were the newest ones when the process before this one ended."""
+    state.last_reading = (payload, BEFORE)
+
+
+def answered_late(state: State, call: Call) -> None:
+    """An answer has waited so long that the charger may have given up, and say the same values again."""
+    if state.last_reading[0] == call.payload and call.action == "MeterValues":
+        state.last_reading = (call.payload, BEFORE)

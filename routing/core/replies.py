@@ -30,7 +30,7 @@ def reply_error(state: State, turn: Turn, received: Received, code: str, descrip
 def _finish(state: State, turn: Turn, received: Received, frame: str, rule: str, code: str = "") -> None:
     call = received.call
     audit.charger_call(state, turn, received, frame, rule, outcome="error" if code else "answered", code=code)
-    turn.answer(frame, gated=received.row.queue in STORED)
+    turn.answer(frame, gated=received.row.queue in STORED, call=call)
     state.answered.pop(call.message_id, None)
     state.answered[call.message_id] = (call.text, frame, turn.now)
     if len(state.answered) > ANSWERS_REMEMBERED:

@@ -63,6 +63,7 @@ def start(state: State, turn: Turn, received: Received) -> Begun:
         return Begun(known, True, _answer_to_start(state, turn, known))
     token = ownership.presented(msgspec.UNSET, head.idTag)
     owner = ownership.owner_for(state, token, received.connector_id, turn)
+    state.forget_old_sessions(turn.utc)
     transaction = state.transactions.start(head, received.call.payload, owner.key, turn.utc)
     _note_wish(state, turn, transaction, owner, token.card)
     return Begun(transaction)
@@ -182,6 +183,13 @@ def remember_answer(transaction: Transaction, call: Call, answer: str) -> None:
         del transaction.answers[next(iter(transaction.answers))]
 
 
+def recall_event(transaction: Transaction, call: Call, head: EventHead, answer: str) -> None:
+    """An event that was taken before this process began, and what it was answered, "" for nothing."""
+    _mark(transaction, event_mark(head))
+    if answer:
+        remember_answer(transaction, call, answer)
+
+
 def _mark(transaction: Transaction, mark: EventMark) -> None:
     transaction.seen.add(mark)
     if len(transaction.seen) > EVENTS_REMEMBERED:
@@ -193,6 +201,7 @@ def _begin(
 ) -> Transaction:
     evse = head.evse if isinstance(head.evse, Evse) else Evse()
     owner = _owner(state, turn, head, integer(evse.id))
+    state.forget_old_sessions(turn.utc)
     transaction = state.transactions.begin(
         TransactionRow(
             id=state.transactions.new_key(),

@@ -18,16 +18,13 @@ from routing.core.identifiers import Identifiers
 from routing.core.lines import GARBAGE, GARBAGE_WINDOW, NEVER, Line
 from routing.core.lists import KIND as LOCAL_LIST
 from routing.core.lists import LocalLists
-from routing.core.rows import AlarmRow, LatestRow
+from routing.core.rows import DEAD_LETTERS, AlarmRow, LatestRow
 from routing.core.snapshot import ChargerSnapshot
 from routing.core.transactions import ASKED_FOR, Transaction, Transactions
-from routing.core.turn import Turn
+from routing.core.turn import Gated, Turn
 
 ANSWERS_REMEMBERED = 8
 """Answers kept for repeated CALLs; chargers have one CALL outstanding, so few suffice."""
-
-READING = "reading"
-"""Kind of what is remembered of the newest MeterValues, once the charger has gone."""
 
 REPEAT_WINDOW = 600.0
 """Seconds in which an equal CALL with the same id is a repeat (ocpp-semantics 1.7)."""
@@ -87,8 +84,9 @@ class State:
     belongs to an old socket is never written to a new one. ``used_answers``: whose answers the charger
     got last (2.1), by its own message id the route and that one's message id. ``waits_for_billing``:
     Billing has told the charger to wait, so that it sends nothing to anybody. ``last_reading``: the newest
-    MeterValues, and the generation in which they came. ``gate_seen``: the oldest gate at the last looks, and
-    when it was seen first; ``told_waits_for``: what was stored of what the charger waits for."""
+    MeterValues, and the generation in which they came. ``said``: what the database knows of what the charger
+    has said last, until that is taken over (``recalling``). ``gate_seen``: the oldest gate at the last
+    looks, and when it was seen first; ``told_waits_for``: what was stored of what the charger waits for."""
 
     __slots__ = (
         "address",
@@ -119,6 +117,7 @@ class State:
         "online",
         "remote_starts",
         "replacements",
+        "said",
         "seen_at",
         "settle_at",
         "sharing",
@@ -162,14 +161,14 @@ class State:
         self.remote_starts: list[RemoteStart] = []
         self.sharing: dict[str, list[Asked]] = {}
         self.gate = Gate()
-        self.gates: dict[int, list[str]] = {}
+        self.gates: dict[int, list[Gated]] = {}
         self.last_gate = 0
         self.gate_seen = (0, 0.0)
         self.told_waits_for = ""
         self.last_seq = memory.last_seq
         self.latest: dict[tuple[str, str], LatestRow] = {(r.kind, r.key): r for r in memory.latest}
-        reading = self.latest.get((READING, ""))
-        self.last_reading = ("" if reading is None else reading.payload, 0)
+        self.last_reading = ("", 0)
+        self.said = memory.said
         self.transactions = Transactions(snapshot.key, new_uuid, memory.last_proxy_transaction_id)
         self.transactions.restore(memory.transactions, memory.route_transactions)
         self.transactions.restore_wishes(self.all_remembered(ASKED_FOR))
@@ -189,6 +188,11 @@ class State:
         """A number above every earlier one of this charger, also over restarts."""
         self.last_seq = max(self.last_seq + 1, int(utc.timestamp() * 1_000_000))
         return self.last_seq
+
+    def forget_old_sessions(self, utc: datetime) -> None:
+        """Drop sessions that ended long ago; not those of which a message in memory is to be sent yet."""
+        owed = {item.transaction for line in self.lines.values() for item in line.unanswered}
+        self.transactions.forget_old(utc, owed)
 
     def call_at(self, name: str, when: float, timer: Timer) -> None:
         """Have ``timer`` called at this monotonic time, in place of an earlier one of the same name.
@@ -275,9 +279,12 @@ class State:
             turn.store(msgspec.structs.replace(alarm, cleared=turn.utc))
 
     def clear_alarms_of_gone_routes(self, turn: Turn) -> None:
-        """A route that is switched off or gone troubles nobody; the keys of alarms are those of routes."""
+        """A route that is switched off or gone troubles nobody, but for what it was never given.
+
+        The keys of alarms are those of routes.
+        """
         for kind, key in list(self.alarms):
-            if key and key not in map(str, self.lines):
+            if key and kind != DEAD_LETTERS and key not in map(str, self.lines):
                 self.clear_alarm(kind, turn, key)
 
     def note_quirk(self, name: str, example: str, turn: Turn) -> None:

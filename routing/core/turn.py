@@ -5,7 +5,24 @@ from __future__ import annotations
 from datetime import datetime
 
 from routing.core.decisions import Decision, Store, ToBackoffice, ToCharger
+from routing.core.frames import Call
 from routing.core.rows import Row
+
+
+class Gated:
+    """A frame for the charger that waits until rows are safe.
+
+    ``call``: the charger's CALL that it answers, None for a CALL of the proxy. ``since``: when that was
+    decided. ``generation``: on which of the charger's sockets it goes out.
+    """
+
+    __slots__ = ("call", "frame", "generation", "since")
+
+    def __init__(self, frame: str, call: Call | None, since: float) -> None:
+        self.frame = frame
+        self.call = call
+        self.since = since
+        self.generation = 0
 
 
 class Turn:
@@ -22,7 +39,7 @@ class Turn:
         self.utc = utc
         self.decisions: list[Decision] = []
         self.rows: list[Row] = []
-        self.gated: list[str] = []
+        self.gated: list[Gated] = []
         self.touched: set[int] = set()
 
     def emit(self, decision: Decision) -> None:
@@ -37,10 +54,10 @@ class Turn:
         """Store this row with the others of the turn."""
         self.rows.append(row)
 
-    def answer(self, frame: str, *, gated: bool) -> None:
-        """Answer the charger, ``gated``: only when the rows of this turn are safe."""
+    def answer(self, frame: str, *, gated: bool, call: Call | None = None) -> None:
+        """Answer the charger's ``call``, ``gated``: only when the rows of this turn are safe."""
         if gated:
-            self.gated.append(frame)
+            self.gated.append(Gated(frame, call, self.now))
         else:
             self.decisions.append(ToCharger(frame))
 

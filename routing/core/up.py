@@ -21,6 +21,7 @@ from routing.core import (
     sessions,
     streams,
     triggers,
+    unstored,
 )
 from routing.core.actions import Answer
 from routing.core.copies import fan_out
@@ -115,13 +116,13 @@ def _repeats(state: State, turn: Turn, call: Call) -> bool:
     for waiting in state.waiting.values():
         if waiting.generation == state.generation and waiting.received.call.text == call.text:
             return True
+    if state.gates and unstored.says_again(state, turn, call):
+        return True
     text_, frame, at = state.answered.get(call.message_id, ("", "", 0.0))
     if text_ != call.text or turn.now - at >= REPEAT_WINDOW:
         if text_ and text_ != call.text:
             state.note_quirk("repeated_message_ids", f"{call.raw_id[:60]} for {call.action[:50]}", turn)
         return False
-    if any(frame in waiting for waiting in state.gates.values()):
-        return True  # its answer waits for the store, and is for both
     audit.stray(
         state,
         turn,

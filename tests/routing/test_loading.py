@@ -24,7 +24,7 @@ from routing.loading import (
     last_config_change,
     load_charger,
 )
-from routing.memories import RECENT_MESSAGES, load_deliveries, load_memory
+from routing.memories import RECENT_MESSAGES, SAID_KEPT, load_deliveries, load_memory
 from routing.models import (
     ChargerSession,
     ConfigChange,
@@ -381,3 +381,17 @@ def test_identifiers_that_were_closed_long_ago_are_dropped() -> None:
         )
     assert [row.charger_identifier for row in load_memory(1).identifiers] == ["1", "2", "4"]
     assert Identifier.objects.count() == 3
+
+
+def test_what_the_charger_said_last_is_known():
+    said = [("MeterValues", n) for n in range(SAID_KEPT + 5)]
+    others = [
+        make.message(action="MeterValues", route=1, text="[2,x]"),
+        make.message(action="Heartbeat", text="[2,y]"),
+        make.message(action="MeterValues", direction="down", text="[2,z]"),
+    ]
+    for action, number in said:
+        store([make.message(action=action, text=f"[2,{number}]", answer=f"[3,{number}]"), *others])
+    assert [(one.text, one.answer) for one in load_memory(1).said] == [
+        (f"[2,{number}]", f"[3,{number}]") for number in range(5, SAID_KEPT + 5)
+    ]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
 
-from routing.core.decisions import Memory
+from routing.core import recalling
+from routing.core.decisions import Load, Loaded, Memory, Said
 from routing.core.rows import (
     AlarmRow,
     ChargerHealthRow,
@@ -24,6 +26,7 @@ from routing.core.rows import (
     TransactionRow,
 )
 from routing.core.thinning import Thinner
+from routing.core.transactions import REMEMBERED
 
 
 class Database:
@@ -33,6 +36,7 @@ class Database:
         self.messages: list[MessageRow] = []
         self.deliveries: dict[tuple[int, int], DeliveryRow] = {}
         self.dead: list[tuple[int, str]] = []
+        self.letters: dict[tuple[int, int], DeliveryRow] = {}
         self.transactions: dict[UUID, TransactionRow] = {}
         self.route_transactions: dict[tuple[UUID, int], RouteTransactionRow] = {}
         self.latest: dict[tuple[str, str], LatestRow] = {}
@@ -53,7 +57,8 @@ class Database:
                 case DeliveryDone():
                     self.deliveries.pop((row.route, row.seq), None)
                 case DeliveryFailed(dead=True):
-                    self.dead.append((row.route, self.deliveries.pop((row.route, row.seq)).action))
+                    letter = self.letters[row.route, row.seq] = self.deliveries.pop((row.route, row.seq))
+                    self.dead.append((row.route, letter.action))
                 case DeliveryFailed():
                     waiting = self.deliveries[row.route, row.seq]
                     self.deliveries[row.route, row.seq] = msgspec.structs.replace(
@@ -80,12 +85,48 @@ class Database:
         """Deliveries of a route, in order."""
         return [d for (key, seq), d in sorted(self.deliveries.items()) if key == route_ and seq > after]
 
+    def load(self, load: Load, utc: datetime) -> Loaded:
+        """As ``routing.memories`` reads it."""
+        found = self.waiting(load.route, load.after)
+        rows = found[: load.limit]
+        wanted = {row.transaction for row in rows}
+        ended = [
+            t for t in self.transactions.values()
+            if t.id in wanted and t.closed is not None and utc - t.closed > REMEMBERED - timedelta(hours=1)
+        ]  # fmt: skip
+        known = {t.id for t in ended}
+        return Loaded(
+            rows=rows,
+            more=len(found) > load.limit,
+            transactions=ended,
+            route_transactions=[r for r in self.route_transactions.values() if r.transaction in known],
+            dead=load.letters and any(key == load.route for key, _ in self.letters),
+        )
+
+    def retry(self, utc: datetime) -> None:
+        """A person has everything sent again that was given up, as ``routing.letters`` does it."""
+        seq = max([s for _, s in (*self.deliveries, *self.letters)], default=0)
+        seq = max(seq, int(utc.timestamp() * 1_000_000)) + 3_600_000_000
+        for at, ((key, _), letter) in enumerate(sorted(self.letters.items(), key=lambda one: one[0][1])):
+            again = msgspec.structs.replace(letter, seq=seq + at, at=utc, attempts=0)
+            self.deliveries[key, seq + at] = again
+        self.letters.clear()
+
+    def newest(self, route_: int) -> int:
+        """The highest number of any delivery of a route."""
+        return max((s for key, s in (*self.deliveries, *self.letters) if key == route_), default=0)
+
     def thin(self, route_: int, after: int) -> tuple[int, int]:
         """As ``routing.thinning`` does it."""
         thinner = Thinner()
         found = [thinner.take(r.seq, r.transaction, r.action, r.payload) for r in self.waiting(route_, after)]
         gone = [self.deliveries.pop((route_, seq)) for seq in found if seq is not None]
         return len(gone), sum(len(row.payload) for row in gone)
+
+    def said(self) -> list[Said]:
+        """The newest messages of the charger, as ``routing.memories`` reads them."""
+        heard = [m for m in self.messages[-200:] if m.route is None and m.direction == "up"]
+        return [Said(m.text, m.answer, m.at) for m in heard if m.action in recalling.SAID][-16:]
 
     def memory(self, window: int = 64) -> Memory:
         """What a new session would be given."""
@@ -106,4 +147,5 @@ class Database:
             alarms=[row for row in self.alarms.values() if row.cleared is None],
             registrations={r: s.registration for r, s in self.route_states.items()},
             health=dict(self.health),
+            said=self.said(),
         )

@@ -1,0 +1,65 @@
+"""Answers that wait for the store, and chargers that cannot wait as long (ocpp-semantics 1.5, 1.7).
+
+A charger has one CALL outstanding. When its answer does not come it gives up after 10 to 30 s, or connects
+anew, and says the same again, under the same message id or another one. What it has said is on its way to
+the disk already: so nothing is stored a second time, however long the database is away, and the answer
+goes to the id under which it was said last, on the socket on which that was.
+"""
+
+from __future__ import annotations
+
+from routing.core import frames
+from routing.core.decisions import Decision, ToCharger
+from routing.core.frames import Call
+from routing.core.readings import answered_late
+from routing.core.state import State
+from routing.core.turn import Gated, Turn
+
+GIVES_UP = 2.0
+"""Seconds before which no charger says a thing again on one connection; sooner, it is another thing."""
+
+
+def says_again(state: State, turn: Turn, call: Call) -> bool:
+    """Whether this CALL is one whose answer waits for the store; it gets that answer now."""
+    for waiting in state.gates.values():
+        for answer in waiting:
+            if answer.call is not None and _is_again(state, turn, answer, answer.call, call):
+                answer.frame = frames.to_other(answer.frame, answer.call.raw_id, call.raw_id)
+                answer.call = call
+                answer.generation = state.generation
+                state.answered[call.message_id] = (call.text, answer.frame, turn.now)
+                return True
+    return False
+
+
+def _is_again(state: State, turn: Turn, answer: Gated, said: Call, call: Call) -> bool:
+    if said.action != call.action or said.payload != call.payload:
+        return False
+    is_another_socket = answer.generation != state.generation
+    return is_another_socket or said.raw_id == call.raw_id or turn.now >= answer.since + GIVES_UP
+
+
+def hold(state: State, turn: Turn) -> int:
+    """Keep the gated answers of a turn until its rows are safe; the number of their gate."""
+    for answer in turn.gated:
+        answer.generation = state.generation
+    state.last_gate += 1
+    state.gates[state.last_gate] = turn.gated
+    return state.last_gate
+
+
+def release(state: State, gate: int, now: float) -> list[Decision]:
+    """The rows behind a gate are safe: who still waits is answered."""
+    released: list[Decision] = []
+    for answer in state.gates.pop(gate, ()):
+        if answer.call is not None and now >= answer.since + GIVES_UP:
+            answered_late(state, answer.call)
+        if state.online and answer.generation == state.generation:
+            released.append(ToCharger(answer.frame))
+    return released
+
+
+def new_socket(state: State) -> None:
+    """Answers are for the socket that has asked; the proxy's own CALLs were for the one before."""
+    for waiting in state.gates.values():
+        waiting[:] = [answer for answer in waiting if answer.call is not None]

@@ -1,0 +1,95 @@
+"""A database that is away for long, and chargers that say again what is not answered (ocpp-semantics 1.7)."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+from tests.routing.core.harness import BILLING, ENERGY, World, event, meter, start, stop
+
+SECURITY = {"type": "InvalidMessages", "timestamp": "2026-01-01T00:00:00Z"}
+SAID: list[tuple[str, str, Any]] = [
+    ("1.6", "MeterValues", meter(None)),
+    ("1.6", "StartTransaction", start()),
+    ("1.6", "StopTransaction", stop(77)),
+    ("1.6", "SecurityEventNotification", SECURITY),
+    ("2.0.1", "TransactionEvent", event("Started", 0, "T", "CARD")),
+    ("2.0.1", "TransactionEvent", event("Updated", 0, "T", None)),
+    ("2.0.1", "MeterValues", {"evseId": 1, "meterValue": meter(None)["meterValue"]}),
+    ("2.1", "NotifyPriorityCharging", {"transactionId": "T", "activated": True}),
+]
+NAMES = [f"{version} {action} {number}" for number, (version, action, _) in enumerate(SAID)]
+
+
+def world_without_store(version: str) -> World:
+    world = World(BILLING, ENERGY, version=version)
+    world.boot()
+    world.commit_at_once = False
+    return world
+
+
+@pytest.mark.parametrize(("version", "action", "payload"), SAID, ids=NAMES)
+@pytest.mark.parametrize("reconnects", [False, True], ids=["gives up", "connects anew"])
+def test_what_is_said_again_is_stored_once_and_answered_under_the_newest_id(
+    version: str, action: str, payload: Any, reconnects: bool
+) -> None:
+    world = world_without_store(version)
+    ids = [f"m{number}" for number in range(50)]
+    world.call(action, payload, ids[0])
+    world.wait(9)  # who is asked has answered by now
+    for message_id in ids[1:]:
+        world.wait(30)
+        if reconnects:
+            world.disconnect()
+            world.connect()
+        held = len(world.stored)
+        world.call(action, payload, message_id)
+        assert len(world.stored) == held
+    world.commit()
+    assert [message_id for message_id in ids if world.answer_to(message_id)] == ids[-1:]
+    world.wait(60)
+    assert len(world["billing"].payloads(action)) == 1
+
+
+def test_after_it_was_answered_late_it_may_be_said_once_more() -> None:
+    world = world_without_store("1.6")
+    world.call("MeterValues", meter(None), "one")
+    world.wait(30)
+    world.commit()
+    world.commit_at_once = True
+    assert world.call("MeterValues", meter(None), "two")[2] == {}  # it was sent before the answer came
+    assert len(world["energy"].payloads("MeterValues")) == 1
+    assert world.call("MeterValues", meter(None), "three")[2] == {}  # a charger whose clock stands still
+    assert len(world["energy"].payloads("MeterValues")) == 2
+
+
+def test_equal_values_that_come_in_a_row_are_readings_of_their_own() -> None:
+    world = world_without_store("1.6")
+    for message_id in ("one", "two"):
+        world.call("MeterValues", meter(None), message_id)
+        world.wait(0.5)
+    world.commit()
+    assert [world.answer_to(message_id)[2] for message_id in ("one", "two")] == [{}, {}]
+    assert len(world["energy"].payloads("MeterValues")) == 2
+
+
+def test_another_message_is_not_taken_for_a_repeat() -> None:
+    world = world_without_store("1.6")
+    world.call("MeterValues", meter(None, value="1"), "one")
+    world.wait(30)
+    world.call("MeterValues", meter(None, value="2"), "two")
+    world.commit()
+    assert [world.answer_to(message_id)[2] for message_id in ("one", "two")] == [{}, {}]
+    assert len(world["energy"].payloads("MeterValues")) == 2
+
+
+def test_a_number_as_message_id_is_answered_as_a_number() -> None:
+    world = world_without_store("1.6")
+    payload = '{"connectorId":1,"meterValue":[]}'
+    for number in itertools.islice(itertools.count(7), 3):
+        world.frame(f'[2,{number},"MeterValues",{payload}]')
+        world.wait(30)
+    world.commit()
+    assert world.to_charger == ["[3,9,{}]"]
