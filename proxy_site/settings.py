@@ -42,6 +42,8 @@ PROXY_UNKNOWN_CHARGERS = env.str("PROXY_UNKNOWN_CHARGERS", default="refuse")
 PROXY_ALLOW_PRIVATE_UPSTREAMS = env.bool("PROXY_ALLOW_PRIVATE_UPSTREAMS", default=PROXY_EMBEDDED)
 PROXY_REQUIRE_TLS = env.bool("PROXY_REQUIRE_TLS", default=False)
 PROXY_ADMIN_PASSWORD = env.str("PROXY_ADMIN_PASSWORD", default="")
+#: How much of the audit log may wait on disk, in PROXY_DATA_DIR/spool, while the database is away.
+PROXY_SPOOL_BYTES = env.int("PROXY_SPOOL_BYTES", default=64 * 2**20)
 PROXY_LOG_LEVEL = env.str("PROXY_LOG_LEVEL", default="INFO").upper()
 
 # Applications

@@ -4,6 +4,7 @@ The edges know nothing of each other; what the one needs of the other is handed 
 """
 
 import asyncio
+import hashlib
 import os
 import secrets
 import socket
@@ -15,10 +16,14 @@ from backoffices.links import Dialler
 from backoffices.runtime import Runtime
 from chargers import attempts
 from routing import bus
+from routing.spool import Spool
 from routing.writer import Writer
 
 #: How long closing links may take to say goodbye, in seconds.
 GOODBYE_SECONDS = 1.0
+
+#: How long the stop waits for a database that commits nothing, in seconds.
+COMMIT_SECONDS = 1.0
 
 
 def runtime_name() -> str:
@@ -26,12 +31,23 @@ def runtime_name() -> str:
     return f"{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
+def spool() -> Spool:
+    """Where the audit log waits while the database is away; a file of one database never gets into another."""
+    database = settings.DATABASES["default"]
+    place = "\n".join(str(database.get(part, "")) for part in ("ENGINE", "HOST", "PORT", "NAME"))
+    return Spool(
+        settings.PROXY_DATA_DIR / "spool",
+        settings.PROXY_SPOOL_BYTES,
+        database=hashlib.sha256(place.encode()).hexdigest()[:12],
+    )
+
+
 class Proxy:
     """What lets chargers talk to backoffices, on one loop; the web server stands before it."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.dialler = Dialler()
-        self.writer = Writer(loop)
+        self.writer = Writer(loop, spool=spool())
         self.runtime = Runtime(loop, self.dialler, self.writer, runtime_name())
 
     async def start(self) -> None:
@@ -45,7 +61,7 @@ class Proxy:
         bus.install(None)
         await asyncio.gather(self.runtime.stop(), attempts.close())
         await self.dialler.settled(GOODBYE_SECONDS)
-        await self.writer.stop()
+        await self.writer.stop(COMMIT_SECONDS)
 
 
 def for_worker(loop: asyncio.AbstractEventLoop) -> Proxy:

@@ -1,8 +1,12 @@
 """Group commit: everything the sessions of this process want stored goes through one Writer.
 
 The loop's side only appends to a list. A batch is handed to one thread with a database connection
-of its own, one at a time; while it is being committed, the next one grows. What was put with a
-``done`` callback is safe on disk when that is called.
+of its own (``routing.committer``), one at a time; while it is being committed, the next one grows. What
+was put with a ``done`` callback is safe on disk when that is called.
+
+While the database is away, memory stays bounded: of each charger one put waits, with the newest of what
+replaces itself, and rows of the audit log go to a spool on disk. What nobody was answered for is neither
+dropped nor stored in part.
 
 What is stored is stored at least once: when the connection breaks in the very moment of COMMIT, the
 batch is written again. All rows but those of the audit log replace themselves.
@@ -11,73 +15,52 @@ batch is written again. All rows but those of the audit log replace themselves.
 from __future__ import annotations
 
 import asyncio
-import copy
 import logging
-import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
-from queue import SimpleQueue
-from typing import Any
 
-import msgspec
-import psycopg
-from django.apps import apps
-from django.db import DataError, IntegrityError, connections, transaction
-from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.utils import load_backend
-
+from routing.committer import Committer
 from routing.core.rows import MessageRow, Row
-from routing.tables import Statement, coalesce, statements
+from routing.spool import Spool
+from routing.store import Put, Stored
+from routing.tables import coalesce
 
 log = logging.getLogger(__name__)
 
 LOG_SECONDS = 0.05
 """How long rows of the audit log gather that come alone: nobody waits for them."""
 
-LARGEST_BATCH = 5000
+LARGEST_BATCH = 2000
 """Rows in one transaction at most: after an outage the backlog is stored in pieces."""
 
-RETRY_S = (0.05, 5.0)
-"""First and longest pause before a batch is tried again."""
+CROWDED_ROWS = 10_000
+"""From so many waiting rows on, new ones of the audit log go to the spool, and puts are merged."""
 
-ROW_AT_FAULT = (IntegrityError, DataError, TypeError, ValueError, OverflowError)
-"""What the database (or its driver) says of a row it will never take; anything else may pass."""
+ROOM = 64
+"""Rows of one charger that may gather before they are coalesced."""
+
+CALLBACKS_S = 0.0005
+"""How long callbacks after a commit may keep the loop at a time."""
+
+WATCH_S = 5.0
+PATIENCE_S = 30.0
+"""A statement that takes longer than this is on a connection that is dead; looked at every ``WATCH_S``."""
 
 
 class WriterStopped(RuntimeError):
     """Something was put after ``Writer.stop``: it would never be stored."""
 
 
-class Put(msgspec.Struct, frozen=True, gc=False):
-    """What one call of ``Writer.put`` brought. Without rows it only waits for those before it."""
-
-    charger: int
-    epoch: int
-    rows: Sequence[Row]
-    done: Callable[[], None] | None
-
-
-class Stored(msgspec.Struct, frozen=True):
-    """What became of a batch.
-
-    ``written`` and ``dropped`` count rows; ``fenced`` are the puts of sessions that are not ours any
-    more, ``lost`` their chargers.
-    """
-
-    written: int
-    dropped: int
-    fenced: Sequence[Put]
-    lost: Sequence[int]
-
-
 class Writer:
     """Stores rows of all sessions of one process in batches. Its methods are called on ``loop``.
 
     ``lost`` is called with a charger whose session another runtime has taken: its rows were not
-    written, their ``done`` is never called. Waiting rows are kept in memory without a bound while
-    the database is away; ``counts()["waiting"]`` tells how many.
+    written, their ``done`` is never called. Without a ``spool`` rows of the audit log are dropped
+    where they would go there.
     """
 
     def __init__(
@@ -87,47 +70,102 @@ class Writer:
         batch_rows: int = 1000,
         batch_seconds: float = 0.005,
         using: str = "default",
+        spool: Spool | None = None,
+        crowded_rows: int = CROWDED_ROWS,
     ) -> None:
         self.lost: Callable[[int], None] = _log_lost
         self._loop = loop
         self._batch_rows = batch_rows
         self._batch_seconds = batch_seconds
+        self._crowded_rows = crowded_rows
         self._puts: list[Put] = []
+        self._merging: dict[int, Put] = {}
         self._rows = 0
+        self._in_flight: list[Put] = []
         self._rows_in_flight = 0
-        self._in_flight = False
         self._due = False
         self._hurried = False
         self._timer: asyncio.TimerHandle | None = None
-        self._worker = _Worker(loop, self._stored, using)
+        self._watch: asyncio.TimerHandle | None = None
+        self._callbacks: deque[tuple[Callable[[], object], str, int]] = deque()
+        self._spool = spool or Spool(None, 0)
+        self._committer = Committer(loop, self._stored, using, self._spool)
         self._stopped = False
-        self._counts = {"written": 0, "dropped": 0, "fenced": 0, "batches": 0}
+        self._counts = {"written": 0, "refused": 0, "fenced": 0, "batches": 0}
 
     def start(self) -> None:
-        """Start the thread. What was put before is stored too."""
-        self._worker.start()
+        """Start the thread. What was put before is stored too, and what processes before have spooled."""
+        self._committer.start()
+        self._look_after()
 
-    async def stop(self) -> None:
-        """Commit everything, however long the database takes, and end the thread."""
-        while self._puts or self._in_flight:
-            await self.flush()
+    async def stop(self, patience_s: float = 10.0) -> None:
+        """Commit everything and end the thread.
+
+        Where nothing is committed for ``patience_s``, rows of the audit log go to the spool, and the
+        others are given up: whoever waits for them was not answered, and will say it again.
+        """
+        self._committer.hurry()
+        while self._committer.started and (self._puts or self._in_flight or self._callbacks):
+            batches = self._counts["batches"]
+            flushed = self._loop.create_task(self.flush())
+            await asyncio.wait([flushed], timeout=patience_s)
+            if not flushed.done() and batches == self._counts["batches"]:
+                flushed.cancel()
+                break
         self._stopped = True
-        await self._worker.end()
+        await self._end()
 
     def put(
         self, charger: int, epoch: int, rows: Sequence[Row], done: Callable[[], None] | None = None
     ) -> None:
         """Store ``rows`` of this charger's session, after all that was put before.
 
-        ``done`` runs on the loop after the commit. Raises WriterStopped after ``stop``.
+        ``done`` runs on the loop after the commit; rows of the audit log may then still be on their way.
+        Raises WriterStopped after ``stop``.
         """
         if self._stopped:
             raise WriterStopped(f"{len(rows)} rows of charger {charger} came after the writer was stopped")
-        self._puts.append(Put(charger, epoch, rows, done))
+        if self._rows >= self._crowded_rows and charger:
+            return self._put_in_crowd(charger, epoch, rows, done)
+        if self._merging:
+            self._merging.pop(
+                charger, None
+            )  # its order: what comes later is not merged into what came before
+        self._puts.append(Put(charger, epoch, rows, None if done is None else [done]))
         self._rows += len(rows)
         if not self._hurried:
             self._set_timer(hurry=done is not None or len(rows) != 1 or type(rows[0]) is not MessageRow)
         if self._rows >= self._batch_rows and not self._in_flight:
+            self._hand_over()
+
+    def _put_in_crowd(
+        self, charger: int, epoch: int, rows: Sequence[Row], done: Callable[[], None] | None
+    ) -> None:
+        """Where too much waits: spool the log, and merge the rest into what waits of this charger.
+
+        What is merged is committed as one. Nobody can see a newer value without what came before it.
+        """
+        if logged := [row for row in rows if type(row) is MessageRow]:
+            self._spool.add(logged)
+            rows = [row for row in rows if type(row) is not MessageRow]
+            if not rows and done is None:
+                return
+        waiting = self._merging.get(charger)
+        if waiting is None or waiting.epoch != epoch:
+            self._merging[charger] = waiting = Put(charger, epoch, (), room=ROOM)
+            self._puts.append(waiting)
+        before = len(waiting.rows)
+        merged: list[Row] = [*waiting.rows, *rows]
+        if len(merged) > waiting.room:
+            merged = list(chain.from_iterable(coalesce(merged).values()))
+            waiting.room = 2 * len(merged) + ROOM
+        waiting.rows = merged
+        if done is not None:
+            if waiting.dones is None:
+                waiting.dones = []
+            waiting.dones.append(done)
+        self._rows += len(merged) - before
+        if not self._in_flight:
             self._hand_over()
 
     def _set_timer(self, *, hurry: bool) -> None:
@@ -140,16 +178,38 @@ class Writer:
         self._timer = self._loop.call_later(seconds, self._hand_over)
 
     async def flush(self) -> None:
-        """Return when everything put so far is committed."""
+        """Return when everything put so far is committed, but for rows of the audit log in the spool."""
         committed = self._loop.create_future()
         self.put(0, 0, (), partial(_resolve, committed))
         self._hand_over()
         await committed
 
     def counts(self) -> dict[str, int]:
-        """Rows written, dropped (refused by the database), fenced (lost sessions), waiting."""
-        waiting = self._rows + self._rows_in_flight
-        return {**self._counts, "waiting": waiting, "retries": self._worker.retries}
+        """What became of rows, in numbers since the start, and how things are now.
+
+        Since the start: ``written``; ``refused`` by the database, for good; ``fenced``, of sessions that
+        others own; ``spooled``, rows of the audit log that went to the spool; ``dropped``, rows of the
+        audit log that were not kept; ``batches``; ``retries`` of batches.
+        Now: ``waiting`` in memory; ``in_spool``; ``away_s``, for how many seconds the database has taken
+        nothing (0 while it does).
+        """
+        away = self.away_since
+        return {
+            **self._counts,
+            "written": self._counts["written"] + self._committer.read_back,
+            "refused": self._counts["refused"] + self._committer.refused,
+            "spooled": self._spool.written,
+            "dropped": self._spool.dropped,
+            "retries": self._committer.retries,
+            "waiting": self._rows + self._rows_in_flight,
+            "in_spool": self._spool.waiting,
+            "away_s": 0 if away is None else int((datetime.now(UTC) - away).total_seconds()),
+        }
+
+    @property
+    def away_since(self) -> datetime | None:
+        """Since when the database takes nothing or does not answer; None while it does."""
+        return self._committer.away_since
 
     def _hand_over(self) -> None:
         """Give the thread what has gathered, or leave word that it is due when the thread is free."""
@@ -160,38 +220,106 @@ class Writer:
             self._timer.cancel()
             self._timer, self._hurried = None, False
         if batch := self._take():
-            self._in_flight = True
+            self._in_flight = batch
             self._due = bool(self._puts)
-            self._worker.take(batch)
+            self._committer.take(batch)
 
     def _take(self) -> list[Put]:
         """The oldest puts, up to LARGEST_BATCH rows but at least one."""
         batch, rows = self._puts, self._rows
         if rows > LARGEST_BATCH:
-            rows, count = 0, 0
-            while count < len(batch) and (count == 0 or rows + len(batch[count].rows) <= LARGEST_BATCH):
+            rows = count = 0
+            while count < min(len(batch), LARGEST_BATCH):
+                if count and rows + len(batch[count].rows) > LARGEST_BATCH:
+                    break
                 rows, count = rows + len(batch[count].rows), count + 1
             batch, self._puts = batch[:count], batch[count:]
         else:
             self._puts = []
+        if self._merging:
+            for put in batch:
+                if self._merging.get(put.charger) is put:
+                    del self._merging[put.charger]
         self._rows, self._rows_in_flight = self._rows - rows, rows
         return batch
 
-    def _stored(self, batch: list[Put], stored: Stored) -> None:
-        """On the loop, after the commit of ``batch``."""
-        self._in_flight, self._rows_in_flight = False, 0
+    def _stored(self, batch: list[Put], stored: Stored | None) -> None:
+        """On the loop, after the commit of ``batch``, or when it was given up."""
+        self._in_flight, rows, self._rows_in_flight = [], self._rows_in_flight, 0
+        if stored is None:
+            self._puts[:0] = batch
+            self._rows += rows
+            return
         self._counts["batches"] += 1
         self._counts["written"] += stored.written
-        self._counts["dropped"] += stored.dropped
+        self._counts["refused"] += stored.refused
         self._counts["fenced"] += sum(len(put.rows) for put in stored.fenced)
         if self._due or self._rows >= self._batch_rows:
             self._hand_over()
         fenced = {id(put) for put in stored.fenced}
-        for put in batch:
-            if put.done is not None and id(put) not in fenced:
-                _call(put.done, f"charger {put.charger}: after commit")
-        for charger in stored.lost:
-            _call(partial(self.lost, charger), f"charger {charger}: session lost")
+        calls: list[tuple[Callable[[], object], str, int]] = [
+            (done, "after commit", put.charger)
+            for put in batch
+            if put.dones is not None and id(put) not in fenced
+            for done in put.dones
+        ]
+        calls += [(partial(self.lost, charger), "session lost", charger) for charger in stored.lost]
+        idle = not self._callbacks
+        self._callbacks.extend(calls)
+        if idle:
+            self._call_back()
+
+    def _call_back(self) -> None:
+        """In order, a few at a time: each may be a turn of a session, and others want the loop too."""
+        until = time.perf_counter() + CALLBACKS_S
+        while self._callbacks:
+            callback, what, charger = self._callbacks[0]
+            _call(callback, what, charger)
+            self._callbacks.popleft()
+            if self._callbacks and time.perf_counter() >= until:
+                self._loop.call_soon(self._call_back)
+                return
+
+    def _look_after(self) -> None:
+        """A connection that nobody answers on is broken from here: its thread can't."""
+        self._watch = self._loop.call_later(WATCH_S, self._look_after)
+        if self._committer.busy_s > PATIENCE_S:
+            self._committer.interrupt()
+
+    # -- the end -------------------------------------------------------------------------------------
+
+    async def _end(self) -> None:
+        for timer in (self._timer, self._watch):
+            if timer is not None:
+                timer.cancel()
+        if self._committer.started:
+            await self._end_thread()
+        left = [*self._in_flight, *self._puts]  # in flight: the thread hangs, and may even succeed yet
+        if left:
+            self._give_up(left)
+        if not await self._loop.run_in_executor(None, self._spool.close, 1.0):
+            log.error("the disk of the spool does not answer; what was on its way there is lost")
+
+    async def _end_thread(self) -> None:
+        if self._puts or self._in_flight:
+            self._committer.give_up()
+        self._committer.end()
+        try:
+            async with asyncio.timeout(1.0 if self._committer.busy_s or self._in_flight else None):
+                await self._committer.ended.wait()
+        except TimeoutError:
+            log.error("the database does not answer; its connection is abandoned")
+
+    def _give_up(self, puts: Sequence[Put]) -> None:
+        rows = list(chain.from_iterable(put.rows for put in puts))
+        logged = [row for row in rows if type(row) is MessageRow]
+        self._spool.add(logged, last=True)
+        self._puts, self._in_flight, self._rows, self._rows_in_flight = [], [], 0, 0
+        log.error(
+            "stopped while the database was away: %d rows of the audit log are in the spool; %d others of %d "
+            "chargers are given up, nobody was answered for them",
+            len(logged), len(rows) - len(logged), len({put.charger for put in puts if put.charger}),
+        )  # fmt: skip
 
 
 def _resolve(future: asyncio.Future[None]) -> None:
@@ -203,208 +331,8 @@ def _log_lost(charger: int) -> None:
     log.warning("charger %d: another runtime owns its session; rows of ours were not stored", charger)
 
 
-def _call(callback: Callable[[], object], what: str) -> None:
+def _call(callback: Callable[[], object], what: str, charger: int) -> None:
     try:
         callback()
     except Exception:  # one session's mistake must not cost the others of the batch their commit
-        log.exception("%s: the callback failed", what)
-
-
-class _Worker:
-    """The thread: stores one batch after the other, and can't die of a database."""
-
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, stored: Callable[[list[Put], Stored], None], using: str
-    ) -> None:
-        self.retries = 0
-        self._loop = loop
-        self._report = stored
-        self._store = _Store(using)
-        self._batches: SimpleQueue[list[Put] | None] = SimpleQueue()
-        self._ended = asyncio.Event()
-        # A daemon: a process that must end is not held up by a database that is away.
-        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def take(self, batch: list[Put]) -> None:
-        self._batches.put(batch)
-
-    async def end(self) -> None:
-        if self._thread.ident is None:
-            return
-        self._batches.put(None)
-        await self._ended.wait()
-
-    def _run(self) -> None:
-        while (batch := self._batches.get()) is not None:
-            stored = self._persist(batch)
-            if not self._on_loop(self._report, batch, stored):
-                break
-        self._store.close()
-        self._on_loop(self._ended.set)
-
-    def _on_loop(self, callback: Callable[..., None], *args: Any) -> bool:
-        try:
-            self._loop.call_soon_threadsafe(callback, *args)
-        except RuntimeError:  # the loop was closed without stop(): nobody is left to be told
-            return False
-        return True
-
-    def _persist(self, batch: list[Put]) -> Stored:
-        """Store the batch, however often it takes."""
-        one_by_one = False
-        pause, longest = RETRY_S
-        while True:
-            try:
-                return self._store.store(batch, one_by_one=one_by_one)
-            except Exception as error:  # noqa: BLE001 -- a batch may not be lost, whatever is wrong
-                if isinstance(error, ROW_AT_FAULT) and not one_by_one:
-                    log.warning(
-                        "the database refused a batch; its rows are stored one by one: %s", _said(error)
-                    )
-                    one_by_one = True
-                    continue
-                self._store.close()
-                self.retries += 1
-                log.error(
-                    "%d rows are not stored yet, next try in %.2f s: %s",
-                    sum(len(put.rows) for put in batch), pause, _said(error),
-                )  # fmt: skip
-            time.sleep(pause)
-            pause = min(pause * 2, longest)
-
-
-def _said(error: BaseException) -> str:
-    """The first line of an error: the others may quote rows, and with them cards."""
-    lines = str(error).splitlines()
-    return f"{type(error).__name__}: {lines[0] if lines else ''}"
-
-
-class _Store:
-    """The database as the writer's thread uses it: one connection outside any pool, opened when needed."""
-
-    def __init__(self, using: str) -> None:
-        self._using = using
-        self._connection: BaseDatabaseWrapper | None = None
-        self._statements: Mapping[type[Row], Statement] = {}
-        self._epochs = ""
-
-    def store(self, batch: Sequence[Put], *, one_by_one: bool) -> Stored:
-        """Store a batch in one transaction. Raises what Django says of databases, or ROW_AT_FAULT."""
-        connection = self._connection or self._open()
-        with connection.wrap_database_errors, transaction.atomic(self._using):
-            cursor = _cursor(connection)
-            epochs = self._epochs_of(cursor, {put.charger for put in batch if put.rows})
-            ours: list[Put] = []
-            fenced: list[Put] = []
-            for put in batch:
-                (ours if not put.rows or epochs.get(put.charger) == put.epoch else fenced).append(put)
-            rows = list(chain.from_iterable(put.rows for put in ours))
-            kinds = coalesce(rows)
-            if one_by_one:
-                dropped = self._write_one_by_one(connection, cursor, kinds)
-            else:
-                dropped = self._write(cursor, kinds)
-        lost = {put.charger for put in fenced} - {put.charger for put in ours}
-        return Stored(written=len(rows) - dropped, dropped=dropped, fenced=fenced, lost=sorted(lost))
-
-    def _write(self, cursor: Any, kinds: Mapping[type[Row], Sequence[Row]]) -> int:
-        for kind, statement in self._statements.items():
-            if kind in kinds:
-                statement.run(cursor, kinds[kind])
-        return 0
-
-    def _write_one_by_one(
-        self, connection: BaseDatabaseWrapper, cursor: Any, kinds: Mapping[type[Row], Sequence[Row]]
-    ) -> int:
-        """Store all rows that the database takes; returns how many it did not."""
-        if connection.vendor == "postgresql":
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        dropped = 0
-        for kind, statement in self._statements.items():
-            for row in kinds.get(kind, ()):
-                dropped += not self._write_one(connection, cursor, statement, row)
-        return dropped
-
-    def _write_one(
-        self, connection: BaseDatabaseWrapper, cursor: Any, statement: Statement, row: Row
-    ) -> bool:
-        """Store one row of a batch that the database refused; False when this is one that it refuses."""
-        try:
-            with connection.wrap_database_errors, transaction.atomic(self._using):
-                statement.run_one(cursor, _with_parents(cursor, statement, row))
-        except ROW_AT_FAULT as error:
-            key = ", ".join(f"{name} {getattr(row, name)}" for name in statement.shape.table.key)
-            log.error(
-                "charger %d: a %s (%s) can't be stored and is dropped: %s",
-                row.charger, type(row).__name__, key, _said(error),
-            )  # fmt: skip
-            return False
-        return True
-
-    def close(self) -> None:
-        """Let go of the connection, which may be broken already."""
-        if self._connection is not None:
-            try:
-                self._connection.close()
-            except Exception as error:  # noqa: BLE001 -- it is broken: closing is only good manners
-                log.debug("closing the writer's connection: %s", error)
-            self._connection = None
-
-    def _open(self) -> BaseDatabaseWrapper:
-        config = copy.deepcopy(connections.settings[self._using])
-        config["OPTIONS"].pop("pool", None)
-        connection: BaseDatabaseWrapper = load_backend(config["ENGINE"]).DatabaseWrapper(config, self._using)
-        connections[self._using] = connection  # of this thread alone: what transaction.atomic() will use
-        connection.ensure_connection()
-        if not self._statements:
-            self._statements = statements(connection)
-            self._epochs = _epochs_query(connection)
-        self._connection = connection
-        return connection
-
-    def _epochs_of(self, cursor: Any, chargers: Iterable[int]) -> dict[int, int]:
-        keys = sorted(chargers)
-        if not keys:
-            return {}
-        listed = keys if isinstance(cursor, psycopg.Cursor) else msgspec.json.encode(keys).decode()
-        cursor.execute(self._epochs, [listed])
-        return dict(cursor.fetchall())
-
-
-def _cursor(connection: BaseDatabaseWrapper) -> Any:
-    """The driver's own cursor: Django's rewrites every statement and, under DEBUG, keeps it."""
-    if connection.vendor == "postgresql":
-        return psycopg.Cursor(connection.connection)
-    return connection.connection.cursor()
-
-
-def _epochs_query(connection: BaseDatabaseWrapper) -> str:
-    """Epochs by charger. On PostgreSQL they are held until the commit: nobody takes a session in between."""
-    table = connection.ops.quote_name(apps.get_model("routing", "ChargerSession")._meta.db_table)
-    if connection.vendor == "postgresql":
-        return (
-            f"SELECT charger_id, epoch FROM {table} WHERE charger_id = ANY(%s::bigint[]) "
-            "ORDER BY charger_id FOR SHARE"
-        )
-    return f"SELECT charger_id, epoch FROM {table} WHERE charger_id IN (SELECT value FROM json_each(?))"
-
-
-def _with_parents(cursor: Any, statement: Statement, row: Row) -> Row:
-    """``row`` without references to rows that were deleted meanwhile. Raises ValueError where it needs one.
-
-    Asked for beforehand, because SQLite checks references at the commit only, for all rows at once.
-    """
-    for reference in statement.shape.references:
-        value = getattr(row, reference.attribute)
-        if value is None:
-            continue
-        stored = reference.convert([value])[0] if reference.convert else value
-        if cursor.execute(reference.query, [stored]).fetchone():
-            continue
-        if not reference.nullable:
-            raise ValueError(f"{reference.attribute} {value} does not exist any more")
-        row = msgspec.structs.replace(row, **{reference.attribute: None})
-    return row
+        log.exception("charger %d: %s: the callback failed", charger, what)
