@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 from weakref import WeakValueDictionary
@@ -17,30 +17,42 @@ from weakref import WeakValueDictionary
 from django.db import DatabaseError
 
 from backoffices import current, records
+from backoffices.lag import Lag
+from backoffices.life import Life, moment
 from backoffices.live import Held, Links, Live, Pace, SessionWriter
 from backoffices.presence import Presence, PresenceBook
 from routing import loading, memories
 from routing.bus import Attach, Attachment, BusUnavailable, ChargerSocket
-from routing.core.decisions import Memory
+from routing.core.decisions import Load, Loaded, Memory
 from routing.core.snapshot import ChargerSnapshot
 from routing.links import DialTarget
 from routing.session import Session
 from routing.thinning import thin_deliveries
 from routing.threads import DatabaseThreads
+from routing.traffic import Traffic
 
 logger = logging.getLogger(__name__)
 
 RESTART = "service restart"
 
 
+LOST = ("dropped", "refused")
+"""What the writer calls rows that will never be stored."""
+
 STOP_BATCH = 200
 REFRESHED_AT_ONCE = 20
+ASKED_AT_ONCE = 50
+"""Sessions that say how their routes are before others have their turn of the loop: half a millisecond."""
+
 CHECKED_AT_ONCE = 200
 """Sessions whose routes one call of ``maintain_links`` compares with the database."""
 
 
 class Runtime:
-    """Sessions by charger (primary key). All methods are called on ``loop``."""
+    """Sessions by charger (primary key). All methods are called on ``loop``.
+
+    ``about``: what else the process says of itself in its ``report``.
+    """
 
     def __init__(
         self,
@@ -50,6 +62,7 @@ class Runtime:
         runtime_id: str,
         *,
         pace: Pace | None = None,
+        about: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
         self.loop = loop
         self.id = runtime_id
@@ -58,6 +71,10 @@ class Runtime:
         self._pace = pace or Pace()
         self._threads = DatabaseThreads(name="runtime-db")
         self._presence = PresenceBook(runtime_id, self._threads)
+        self.life = Life(runtime_id, self._threads)
+        self.lag = Lag()
+        self.traffic = Traffic()
+        self._about = about
         self._live: dict[int, Live] = {}
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._chores: set[asyncio.Task[None]] = set()
@@ -73,12 +90,13 @@ class Runtime:
         """Prove life and follow the configuration. Raises DatabaseError where there is none."""
         self._writer.lost = self._session_lost
         self._last_change = await self._threads.run(loading.last_config_change)
-        await self._threads.run(records.beat, self.id)
+        await self._prove_life()
         self._every(self._pace.beat, self._prove_life)
         self._every(self._pace.poll, self._follow_configuration)
         self._every(self._pace.poll, self._refresh_stale)
         self._every(self._pace.sweep, self._drop_idle)
         self._every(self._pace.mourn, self._record_the_dead)
+        self._every(self._pace.health, self._tell_health)
         current.use(self)
 
     async def stop(self, code: int = 1012) -> None:
@@ -98,7 +116,7 @@ class Runtime:
         try:
             async with asyncio.timeout(self._pace.stop):
                 await self._writer.flush()
-                await self._threads.run(records.release_all, self.id)
+                await self._threads.run(records.release_all, self.id, self._last_words())
         except (TimeoutError, DatabaseError) as error:
             logger.error("The sessions of %s could not be released: %r", self.id, error)
         await self._threads.close()
@@ -174,6 +192,7 @@ class Runtime:
             load_deliveries=self._load_deliveries,
             set_password=self._set_password,
             thin_deliveries=lambda route, after: self._threads.run(thin_deliveries, route, after),
+            traffic=self.traffic,
         )
         live = self._live[charger] = Live(session, targets)
         return live
@@ -187,8 +206,8 @@ class Runtime:
             return epoch, None, Memory()
         return epoch, loaded, memories.load_memory(charger)
 
-    async def _load_deliveries(self, route: int, after: int, limit: int) -> Any:
-        return await self._threads.run(memories.load_deliveries, route, after, limit)
+    async def _load_deliveries(self, load: Load) -> Loaded:
+        return await self._threads.run(memories.load_deliveries, load)
 
     async def _set_password(self, route: int, password: bytes) -> None:
         await self._threads.run(loading.set_password, route, password)
@@ -346,6 +365,36 @@ class Runtime:
             "open_links": sum(link.open for link in links),
         }
 
+    def report(self) -> dict[str, Any]:
+        """What this process says of itself, as ``RuntimeProcess.report`` keeps it.
+
+        ``about``, ``counts``, and by name: ``frames`` (Traffic), ``writer`` (Writer.counts), ``database``
+        (Life.database).
+        """
+        return {
+            **self._about(),
+            **self.counts(),
+            "frames": self.traffic.counts(),
+            "writer": dict(self._writer.counts()),
+            "database": self.life.database(),
+        }
+
+    def _last_words(self) -> dict[str, Any] | None:
+        """The report that stays when this is gone; None where nothing was lost."""
+        report = self.report()
+        lost = any(report["writer"].get(name) for name in LOST)
+        return {**report, "stopped_at": moment().utc.isoformat()} if lost else None
+
+    async def _tell_health(self) -> None:
+        """Have stored how routes are; not asked again before it is, so that nothing heaps up."""
+        anything = False
+        for number, live in enumerate(tuple(self._live.values()), 1):
+            anything |= live.session.tell_health()
+            if number % ASKED_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        if anything:
+            await self._writer.flush()
+
     # -- chores ------------------------------------------------------------------------------------
 
     def _every(self, seconds: float, chore: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -355,7 +404,9 @@ class Runtime:
 
     async def _repeat(self, seconds: float, chore: Callable[[], Coroutine[Any, Any, None]]) -> None:
         while True:
+            due = self.loop.time() + seconds
             await asyncio.sleep(seconds)
+            self.lag.note(self.loop.time() - due)
             try:
                 await chore()
             except DatabaseError as error:
@@ -364,7 +415,8 @@ class Runtime:
                 logger.exception("%s failed", chore.__name__)
 
     async def _prove_life(self) -> None:
-        await self._threads.run(records.beat, self.id)
+        report = {**self.report(), "loop_lag_ms": round(self.lag.take_worst_s() * 1000, 1)}
+        await self.life.prove(report)
 
     async def _record_the_dead(self) -> None:
         await self._threads.run(records.mark_offline_what_died)

@@ -69,7 +69,7 @@ def load_charger(charger: int) -> tuple[ChargerSnapshot, dict[int, DialTarget]] 
         return None
     row = apps.get_model("chargers", "Charger")(**dict(zip(_OF_CHARGER, found[0], strict=True)))
     routes = [_route(row, values) for values in _ROUTES(charger)]
-    snapshots = tuple(_route_snapshot(route, row.identity, until) for route, until in routes)
+    snapshots = tuple(_route_snapshot(route, row.identity, until, newest) for route, until, newest in routes)
     snapshot = ChargerSnapshot(
         key=row.pk,
         identity=row.identity,
@@ -78,7 +78,7 @@ def load_charger(charger: int) -> tuple[ChargerSnapshot, dict[int, DialTarget]] 
         cards=cards.cards_of(row.organisation_id),
     )
     _warn_of_unknown_names(snapshot)
-    targets = {route.pk: _target(route, known) for (route, _), known in zip(routes, snapshots, strict=True)}
+    targets = {route.pk: _target(route, known) for (route, *_), known in zip(routes, snapshots, strict=True)}
     return snapshot, targets
 
 
@@ -109,14 +109,17 @@ _ROUTES = prepared.Query(
             Subquery(
                 GuardOverride.objects.filter(route=OuterRef("pk")).order_by("-until").values("until")[:1]
             ),
+            Subquery(Delivery.objects.filter(route=OuterRef("pk")).order_by("-seq").values("seq")[:1]),
         )
     ),
     int,
 )
 
 
-def _route(charger: Any, row: Iterable[Any]) -> tuple[Route, datetime | None]:
-    """A route with what a snapshot needs of its backoffice and preset, and until when it is overridden."""
+def _route(charger: Any, row: Iterable[Any]) -> tuple[Route, datetime | None, int]:
+    """A route with what a snapshot needs of its backoffice and preset, until when it is overridden, and the
+    highest number of its deliveries.
+    """
     values = iter(row)
     route = Route(charger=charger, **dict(zip(_OF_ROUTE, values, strict=False)))
     route.backoffice = apps.get_model("backoffices", "Backoffice")(
@@ -127,7 +130,7 @@ def _route(charger: Any, row: Iterable[Any]) -> tuple[Route, datetime | None]:
     if preset.pk is not None:
         preset.organisation = organisation
         route.preset = preset
-    return route, next(values)
+    return route, next(values), next(values) or 0
 
 
 def _warn_of_unknown_names(snapshot: ChargerSnapshot) -> None:
@@ -143,7 +146,9 @@ def _warn_of_unknown_names(snapshot: ChargerSnapshot) -> None:
             )  # fmt: skip
 
 
-def _route_snapshot(route: Route, identity: str, override_until: datetime | None) -> RouteSnapshot:
+def _route_snapshot(
+    route: Route, identity: str, override_until: datetime | None, newest: int
+) -> RouteSnapshot:
     backoffice: Any = route.backoffice
     whose = f"route {backoffice.name} of {identity}"
     return RouteSnapshot(
@@ -154,6 +159,7 @@ def _route_snapshot(route: Route, identity: str, override_until: datetime | None
         override_until=override_until,
         options=_readable(route.options, route_options, whose),
         alias_key=_alias_key(backoffice.pk),
+        newest=newest,
     )
 
 

@@ -24,6 +24,7 @@ from routing.core.decisions import (
     CloseLink,
     Decision,
     Load,
+    Loaded,
     Memory,
     OpenLink,
     Report,
@@ -34,9 +35,10 @@ from routing.core.decisions import (
     ToCharger,
 )
 from routing.core.machine import Machine
-from routing.core.rows import DeliveryRow, LinkState, Row
+from routing.core.rows import LinkState, Row
 from routing.core.snapshot import ChargerSnapshot
 from routing.links import Dial, DialTarget, Link
+from routing.traffic import Traffic
 
 logger = logging.getLogger(__name__)
 
@@ -71,8 +73,8 @@ class RowWriter(Protocol):
         """Return when everything put so far is committed."""
 
 
-LoadDeliveries = Callable[[int, int, int], Awaitable[tuple[list[DeliveryRow], bool]]]
-"""``(route, after, limit)``: waiting deliveries in order, and whether there are more."""
+LoadDeliveries = Callable[[Load], Awaitable[Loaded]]
+"""Reads waiting deliveries, and what goes with them."""
 
 
 ThinDeliveries = Callable[[int, int], Awaitable[tuple[int, int]]]
@@ -117,6 +119,7 @@ class Session:
         load_deliveries: LoadDeliveries,
         set_password: SetPassword,
         thin_deliveries: ThinDeliveries,
+        traffic: Traffic | None = None,
     ) -> None:
         self.charger = snapshot.key
         self.identity = snapshot.identity
@@ -129,6 +132,7 @@ class Session:
         self._load_deliveries = load_deliveries
         self._set_password = set_password
         self._thin_deliveries = thin_deliveries
+        self._traffic = traffic or Traffic()
         self._new_passwords: dict[int, bytes] = {}
         self._held: dict[int, list[str]] = {}
         self._links: dict[int, Link] = {}
@@ -165,6 +169,7 @@ class Session:
     def charger_frame(self, attachment: ChargerAttachment, text: str) -> None:
         """A frame from a socket; one that was replaced is not listened to any more."""
         if attachment is self._attachment:
+            self._traffic.charger_received += 1
             self._carry_out(self._machine.charger_frame(text, now(), utcnow()))
 
     def charger_gone(self, attachment: ChargerAttachment, code: int) -> None:
@@ -191,6 +196,7 @@ class Session:
 
     def link_frame(self, route: int, text: str) -> None:
         """A frame of a backoffice."""
+        self._traffic.backoffice_received += 1
         self._carry_out(self._machine.link_frame(route, text, now(), utcnow()))
 
     def link_closed(self, route: int, error: str) -> None:
@@ -208,6 +214,13 @@ class Session:
         self._carry_out(self._machine.configure(snapshot, now(), utcnow()))
         for route in moved:
             self._carry_out(self._machine.redial(route, now(), utcnow()))
+
+    def tell_health(self) -> bool:
+        """Have stored what has changed of how the charger and its routes are; whether anything has."""
+        rows = [] if self._stopped else self._machine.health(now(), utcnow())
+        if rows:
+            self._writer.put(self.charger, self.epoch, rows)
+        return bool(rows)
 
     def deliver_backlog(self, ocpp_version: str) -> None:
         """Deliver what backoffices still wait for, without the charger."""
@@ -268,9 +281,11 @@ class Session:
                     self._held[decision.route].append(decision.text)
                 case ToBackoffice():
                     if (link := self._links.get(decision.route)) is not None:
+                        self._traffic.backoffice_sent += 1
                         link.send(decision.text)
                 case ToCharger():
                     if self._attachment is not None:
+                        self._traffic.charger_sent += 1
                         self._attachment.socket.send(decision.text)
                 case Load():
                     self._load(decision)
@@ -343,6 +358,7 @@ class Session:
                 del self._new_passwords[route]
         held = self._held.pop(route, [])
         if (link := self._links.get(route)) is not None:
+            self._traffic.backoffice_sent += len(held)
             for text in held:
                 link.send(text)
 
@@ -359,12 +375,12 @@ class Session:
         while True:
             try:
                 await self._writer.flush()
-                rows, more = await self._load_deliveries(load.route, load.after, load.limit)
+                found = await self._load_deliveries(load)
                 break
             except DatabaseError as error:
                 logger.warning("%s: cannot read deliveries, trying again: %s", self.identity, error)
                 await asyncio.sleep(1)
-        self._carry_out(self._machine.deliveries_loaded(load.route, rows, more, now(), utcnow()))
+        self._carry_out(self._machine.deliveries_loaded(load.route, found, now(), utcnow()))
 
     # -- time --------------------------------------------------------------------------------------
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from routing.core import actions, audit, frames, repairs, thinning
+from routing.core import actions, audit, frames, letters, repairs, slots, thinning
 from routing.core.binding import bind
-from routing.core.decisions import DELIVERY_WINDOW, Load, Report
-from routing.core.lines import NEVER, Item, Kind, Line, Phase
+from routing.core.decisions import Report
+from routing.core.lines import NEVER, Item, Kind, Line, Phase, Slot
 from routing.core.rows import DeliveryDone, DeliveryFailed, LinkState, Outcome, RouteStateRow
 from routing.core.state import State
 from routing.core.transactions import same_family
@@ -17,10 +17,11 @@ COPIES = frozenset({Kind.RELAY, Kind.DELIVERY, Kind.STATUS})
 
 def pump(state: State, turn: Turn, line: Line) -> None:
     """Send the next CALL of a line, if one may go."""
-    while (item := line.next_item(turn.now)) is not None:
-        if item.kind is Kind.DELIVERY and item.replayed and (foreign := _of_another_version(state, item)):
+    deliveries = not line.catching_up or slots.may_send(state, turn, line)
+    while (item := line.next_item(turn.now, deliveries=deliveries)) is not None:
+        if item.kind is Kind.DELIVERY and item.replayed and (why := _why_never(state, turn, line, item)):
             line.outstanding = item
-            failed(state, turn, line, item, "", "dropped", foreign, for_good=True)
+            failed(state, turn, line, item, "", "dropped", why, for_good=True)
             continue
         payload = bind(state, line, item)
         if payload is not None:
@@ -29,8 +30,10 @@ def pump(state: State, turn: Turn, line: Line) -> None:
             _send(state, turn, line, item, payload)
             break
         _not_for_this_route(state, turn, line, item)
-    if line.needs_load():
-        turn.emit(Load(line.key, line.load(), DELIVERY_WINDOW))
+    if line.catching_up or line.slot is not Slot.NONE:
+        slots.settle(state, turn, line)
+    if line.may_load:
+        letters.load(turn, line)
     state.wake_at(line.deadline(heartbeats=state.shows_life(turn.now)))
 
 
@@ -48,6 +51,18 @@ def _send(state: State, turn: Turn, line: Line, item: Item, payload: str) -> Non
     line.outstanding = item
     line.overdue = False
     turn.send(line.key, frame)
+
+
+def _why_never(state: State, turn: Turn, line: Line, item: Item) -> str:
+    """Why a stored message is not to be sent any more, in words; "" when it is."""
+    if letters.is_too_old(turn, line, item):
+        return kept_too_long(line)
+    return _of_another_version(state, item)
+
+
+def kept_too_long(line: Line) -> str:
+    """What is said of a message that has waited for too long."""
+    return f"it has waited longer than {line.route.options.keep_for / 86400:g} days (option keep_for)"
 
 
 def _of_another_version(state: State, item: Item) -> str:
@@ -133,7 +148,16 @@ def failed(
         return
     item.attempts += 1
     options = line.route.options
-    dead = for_good or item.attempts >= options.retry_attempts
+    if not for_good and item.attempts < options.retry_attempts:
+        _store_failure(state, turn, line, item, error, dead=False)
+        item.not_before = turn.now + options.retry_interval * item.attempts
+        line.give_back(item)
+        return
+    bury(state, turn, line, item, error)
+    mourn(state, turn, line, f"gave up {item.action} after {item.attempts} tries: {error}")
+
+
+def _store_failure(state: State, turn: Turn, line: Line, item: Item, error: str, *, dead: bool) -> None:
     turn.store(
         DeliveryFailed(
             charger=state.snapshot.key,
@@ -145,14 +169,19 @@ def failed(
             died_at=turn.utc if dead else None,
         )
     )
-    if not dead:
-        item.not_before = turn.now + options.retry_interval * item.attempts
-        line.give_back(item)
-        return
-    line.settled(item)
-    words = f"gave up {item.action} after {item.attempts} tries: {error}"
+
+
+def mourn(state: State, turn: Turn, line: Line, words: str) -> None:
+    """Say that a line has new dead letters, or one."""
     set_link(state, turn, line, line.link, words)
     turn.emit(Report("dead_letter", f"{line.route.backoffice}: {words}"))
+    letters.died(state, turn, line, words)
+
+
+def bury(state: State, turn: Turn, line: Line, item: Item, error: str) -> None:
+    """Make a dead letter of a delivery: it waits for a person, what is behind it goes on."""
+    _store_failure(state, turn, line, item, error, dead=True)
+    line.settled(item)
     transaction = state.transactions.get(item.transaction)
     if item.action == "StartTransaction" and transaction is not None and line.key in transaction.routes:
         transaction.routes[line.key].state = "failed"
@@ -188,6 +217,7 @@ def down(state: State, turn: Turn, line: Line) -> None:
             item.replayed = True
             line.give_back(item)
     for waiting in line.fifo:
-        waiting.replayed = True
+        waiting.replayed = line.catching_up = True
+    slots.free(turn, line)
     line.urgent.clear()
     line.forget_statuses()

@@ -52,6 +52,15 @@ class Phase(Enum):
     READY = auto()
 
 
+class Slot(Enum):
+    """How far a line is with its right to send what has waited (routing.core.slots)."""
+
+    NONE = auto()
+    ASKED = auto()
+    GRANTED = auto()
+    USED = auto()
+
+
 class Item:
     """A CALL on its way to one backoffice. ``payload`` is the charger's own text.
 
@@ -144,6 +153,10 @@ class Line:
     payloads; ``thin_from``: from how many on they may be thinned, None while they are being.
     ``round_trip``: a smoothed time to an answer, 0 before the first; ``told``: what was stored of it.
     ``held``: this backoffice has accepted the charger, but Billing makes it wait.
+    ``deaths``: deliveries given up since the database was last asked for dead letters
+    (routing.core.letters): ``asks_for_letters`` it is to be, ``asked_for_letters`` it was. ``put_back``:
+    above the first number and up to the second are deliveries that a person has put back.
+    ``catching_up``: its deliveries have waited, or stand behind such; they are sent with a ``slot``.
 
     Order of sending: the boot; then CALLs that somebody waits for; then statuses and deliveries in
     the charger's order, statuses first while deliveries have piled up (they are not
@@ -151,8 +164,12 @@ class Line:
     """
 
     __slots__ = (
+        "asked_for_letters",
+        "asks_for_letters",
         "boot_due",
         "boot_sent_at",
+        "catching_up",
+        "deaths",
         "error",
         "failed",
         "fifo",
@@ -171,10 +188,12 @@ class Line:
         "outstanding",
         "overdue",
         "phase",
+        "put_back",
         "registration",
         "retry_boot_at",
         "round_trip",
         "route",
+        "slot",
         "statuses",
         "taken_up_to",
         "thin_from",
@@ -213,8 +232,13 @@ class Line:
         self.waiting_bytes = 0
         self.thin_from: int | None = 0
         self.load_mark = 0
+        self.deaths = 0
+        self.put_back = 0, 0
+        self.asks_for_letters = self.asked_for_letters = False
         self.outstanding: Item | None = None
         self.overdue = False
+        self.catching_up = False
+        self.slot = Slot.NONE
         self.timeouts = 0
         self.metering: Any = None  # routing.core.metering.Rhythm, where this route has one of its own
         self.heartbeat_interval = 0.0
@@ -264,16 +288,22 @@ class Line:
             or (self.outstanding is not None and self.outstanding.kind is Kind.DELIVERY)
         )
 
+    @property
+    def unanswered(self) -> list[Item]:
+        """The deliveries in memory, and whatever else is on its way."""
+        return self.fifo if self.outstanding is None else [self.outstanding, *self.fifo]
+
     def owes(self, transaction: UUID, payload: str) -> bool:
         """Whether this backoffice still has to answer a message of this session."""
-        waiting = self.fifo if self.outstanding is None else [self.outstanding, *self.fifo]
-        return any(i.transaction == transaction and i.payload == payload for i in waiting)
+        return any(i.transaction == transaction and i.payload == payload for i in self.unanswered)
 
     def deliver(self, item: Item) -> None:
         """Queue a stored delivery; beyond the window it waits in the database alone."""
         self.newest = item.seq
         self.waiting += 1
         self.waiting_bytes += len(item.payload)
+        if item.replayed:
+            self.catching_up = True
         if self.more or len(self.fifo) >= DELIVERY_WINDOW:
             self.more = True
         else:
@@ -291,13 +321,24 @@ class Line:
         self.load_mark = self.newest
         return self.taken_up_to
 
+    @property
+    def may_load(self) -> bool:
+        """Whether the database is to be asked now: for deliveries, or for dead letters."""
+        return self.needs_load() or (self.asks_for_letters and not self.loading)
+
     def loaded(self, items: list[Item], more: bool) -> None:
         """Take deliveries that were read from the database, in order: those behind what is here."""
         self.loading = False
         # What was stored while the database was being read may have been missed.
         self.more = more or self.newest > self.load_mark
         self.fifo.extend(items)
+        above, up_to = self.put_back
+        for item in items if up_to else ():
+            if above < item.seq <= up_to:
+                self.waiting += 1
+                self.waiting_bytes += len(item.payload)
         if items:
+            self.catching_up = True
             self.taken_up_to = items[-1].seq
             self.newest = max(self.newest, self.taken_up_to)
 
@@ -305,8 +346,13 @@ class Line:
         """Whether the database holds deliveries that there is room for now."""
         return self.more and not self.loading and len(self.fifo) <= DELIVERY_WINDOW // 4
 
-    def next_item(self, now: float) -> Item | None:
-        """Take the CALL to send now, None when nothing may be sent."""
+    def head_is_due(self, now: float) -> bool:
+        """Whether the first delivery could be sent now, but for a slot."""
+        free = self.outstanding is None and self.phase is Phase.READY
+        return free and bool(self.fifo) and self.fifo[0].not_before <= now
+
+    def next_item(self, now: float, *, deliveries: bool = True) -> Item | None:
+        """Take the CALL to send now, None when nothing may be sent; ``deliveries``: whether they may."""
         if self.outstanding is not None or self.phase is Phase.DOWN:
             return None
         if self.boot_due is not None:
@@ -316,14 +362,15 @@ class Line:
             return None
         if self.urgent:
             return self.urgent.pop(0)
-        return self._next_in_order(now)
+        return self._next_in_order(now, deliveries)
 
-    def _next_in_order(self, now: float) -> Item | None:
+    def _next_in_order(self, now: float, deliveries: bool) -> Item | None:
         head = self.fifo[0] if self.fifo else None
         if self.statuses:
             key, status = next(iter(self.statuses.items()))
             if (
                 head is None
+                or not deliveries
                 or status.seq < head.seq
                 or head.not_before > now
                 or len(self.fifo) > 1
@@ -331,7 +378,7 @@ class Line:
             ):
                 del self.statuses[key]
                 return status
-        if head is not None and head.not_before <= now:
+        if head is not None and deliveries and head.not_before <= now:
             return self.fifo.pop(0)
         return None
 
@@ -359,6 +406,7 @@ class Line:
     def give_back(self, item: Item) -> None:
         """Put a delivery that was not answered back to the head of its queue."""
         self.fifo.insert(0, item)
+        self.catching_up = True
 
     def deadline(self, *, heartbeats: bool) -> float:
         """When this line has to be looked at again, ``NEVER`` if only events matter.
@@ -370,7 +418,7 @@ class Line:
             return min(self.retry_boot_at, self.outstanding.sent_at + patience)
         when = self.retry_boot_at
         if self.phase is Phase.READY:
-            if self.fifo and self.fifo[0].not_before:
+            if self.fifo and self.fifo[0].not_before and self.slot is not Slot.ASKED:
                 when = min(when, self.fifo[0].not_before)
             if heartbeats and self.heartbeat_interval:
                 when = min(when, self.last_sent + self.heartbeat_interval)

@@ -256,9 +256,7 @@ class Machine:
         """What a ``Store`` with this gate held is safe: the answers that waited for it go out."""
         return unstored.release(self._state, gate, now)
 
-    def deliveries_loaded(
-        self, route: int, found: Loaded, now: float, utc: datetime
-    ) -> list[Decision]:
+    def deliveries_loaded(self, route: int, found: Loaded, now: float, utc: datetime) -> list[Decision]:
         """Deliveries that were asked for with ``Load``."""
         state, turn = self._state, Turn(now, utc)
         line = state.lines.get(route)

@@ -137,6 +137,7 @@ class RouteOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     None for one that is made of the card. ``hide_cost``: cost and tariff of sessions of others stay hidden.
     ``retry_attempts`` and ``retry_interval``: how often and how long apart a delivery is repeated
     (the interval is multiplied by the number of attempts made) before it is a dead letter.
+    ``keep_for``: how long a delivery may wait before it is one too.
     ``queue_limit`` and ``queue_bytes``: how many deliveries, and characters of them, may wait before every
     second periodic meter value is left out.
     ``strict``: members that are null are left out of what this backoffice is sent.
@@ -156,6 +157,7 @@ class RouteOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     ping: float = 30
     retry_attempts: int = 3
     retry_interval: float = 60
+    keep_for: Annotated[float, msgspec.Meta(gt=0)] = 2_592_000
     queue_limit: int = 10_000
     queue_bytes: int = 67_108_864
     strict: bool = False

@@ -176,6 +176,10 @@ class IdentifierRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     closed: datetime | None = None
 
 
+DEAD_LETTERS = "dead letters"
+"""Kind of the alarm that a route has dead letters: it lasts as long as there are any."""
+
+
 class AlarmRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Something a person has to look at (upsert by charger, kind, key).
 

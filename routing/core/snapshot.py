@@ -40,8 +40,10 @@ class RouteSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     backoffice; ``permissions`` the route's own changes to its preset, and ``preset`` those of the
     organisation's preset to the role's, by action (or action and qualifier, routing.core.policy);
     ``preset_name`` is how people know that one.
+    ``catch_up``: how many messages that have waited its backoffice is sent at once, of all chargers.
     ``override_until``: until when this backoffice may change how the charger connects, None for not.
     ``alias_key`` is the secret with which card tags are replaced under ``foreign_tx: alias``.
+    ``newest``: the highest ``seq`` of its deliveries in the database, 0 for none.
     """
 
     key: int
@@ -51,9 +53,11 @@ class RouteSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     permissions: Mapping[str, Verdict] = {}
     preset: Mapping[str, Verdict] = {}
     preset_name: str = ""
+    catch_up: int = 20
     override_until: datetime | None = None
     options: RouteOptions = RouteOptions()
     alias_key: bytes = b""
+    newest: int = 0
 
 
 class CardRule(msgspec.Struct, frozen=True, gc=False):

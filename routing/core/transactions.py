@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -139,10 +139,18 @@ class Transactions:
         """The running ones that a charger of this version may speak of, oldest first."""
         return [t for t in self._by_key.values() if t.is_open and same_family(t.row.ocpp_version, version)]
 
-    def forget_old(self, utc: datetime) -> None:
-        """Drop what was closed long enough ago."""
+    def restore_old(self, rows: Iterable[TransactionRow], routes: Iterable[RouteTransactionRow]) -> None:
+        """Take over sessions that ended long ago, since messages of theirs still wait for a backoffice."""
+        recent, self._by_key = self._by_key, {}
+        self.restore((row for row in rows if row.id not in recent), routes)
+        self._by_key.update(recent)  # the newest stay last
+
+    def forget_old(self, utc: datetime, owed: Container[UUID | None] = ()) -> None:
+        """Drop what was closed long enough ago, and is not ``owed`` to any backoffice."""
         old = [k for k, t in self._by_key.items() if t.row.closed and utc - t.row.closed > REMEMBERED]
         for key in old:
+            if key in owed:
+                continue
             del self._by_key[key]
 
     # -- OCPP 1.6 --------------------------------------------------------------------------------
@@ -164,7 +172,6 @@ class Transactions:
 
     def start(self, head: StartHead, payload: str, owner: int | None, utc: datetime) -> Transaction:
         """Open a transaction for a StartTransaction."""
-        self.forget_old(utc)
         return self._add(
             TransactionRow(
                 id=self._new_uuid(),
@@ -232,7 +239,6 @@ class Transactions:
 
     def begin(self, row: TransactionRow) -> Transaction:
         """Take a 2.x transaction as its first event describes it."""
-        self.forget_old(row.created)
         return self._add(row)
 
     def new_key(self) -> UUID:

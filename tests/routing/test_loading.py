@@ -13,7 +13,7 @@ from django.utils import timezone
 from backoffices.models import Backoffice
 from chargers.models import Charger
 from routing import loading
-from routing.core.decisions import DELIVERY_WINDOW, Memory
+from routing.core.decisions import DELIVERY_WINDOW, Load, Loaded, Memory
 from routing.core.options import ChargerOptions, RouteOptions
 from routing.core.rows import Row
 from routing.core.snapshot import Role, Verdict
@@ -245,14 +245,39 @@ def test_the_first_deliveries_of_each_route():
     assert memory.deliveries == {1: rows[1], 2: rows[2][:DELIVERY_WINDOW]}
     assert memory.more == {2}
     assert memory.last_seq == DELIVERY_WINDOW + 20
-    assert load_deliveries(2, DELIVERY_WINDOW, 20) == (rows[2][DELIVERY_WINDOW:], False)
-    assert load_deliveries(2, DELIVERY_WINDOW, 19) == (rows[2][DELIVERY_WINDOW:-1], True)
-    assert load_deliveries(2, DELIVERY_WINDOW + 20, 5) == ([], False)
+    assert load_deliveries(Load(2, DELIVERY_WINDOW, 20)) == Loaded(rows=rows[2][DELIVERY_WINDOW:])
+    assert load_deliveries(Load(2, DELIVERY_WINDOW, 19)) == Loaded(
+        rows=rows[2][DELIVERY_WINDOW:-1], more=True
+    )
+    assert load_deliveries(Load(2, DELIVERY_WINDOW + 20, 5)) == Loaded()
 
 
 def test_dead_letters_are_not_loaded():
     store([make.delivery(1, 1), make.delivery(1, 2), make.failed(1, 1, dead=True)])
-    assert load_deliveries(1, 0, 10) == ([make.delivery(1, 2)], False)
+    assert load_deliveries(Load(1, 0, 10)) == Loaded(rows=[make.delivery(1, 2)])
+    assert load_deliveries(Load(1, 0, 10, letters=True)) == Loaded(rows=[make.delivery(1, 2)], dead=True)
+    assert load_deliveries(Load(2, 0, 10, letters=True)) == Loaded()
+
+
+def test_the_highest_number_of_a_route_is_told_of_dead_letters_too():
+    store([make.delivery(1, 1), make.delivery(1, 7), make.failed(1, 7, dead=True)])
+    snapshot, _ = load_charger(1)
+    assert {route.key: route.newest for route in snapshot.routes} == {1: 7, 2: 0}
+
+
+def test_deliveries_come_with_the_sessions_that_ended_long_ago():
+    now = timezone.now()
+    ended = make.transaction(OLD, created=now - timedelta(days=9), closed=now - timedelta(days=8))
+    recent = make.transaction(CLOSED, created=now - timedelta(days=1), closed=now - timedelta(hours=22))
+    known = make.route_transaction(OLD, 1, route_transaction_id="7", state="known")
+    waiting = [make.delivery(1, 1, transaction=OLD), make.delivery(1, 2, transaction=CLOSED)]
+    store([ended, recent, make.transaction(OPEN, created=now), known, *waiting])
+    assert load_deliveries(Load(1, 0, 10)) == Loaded(
+        rows=waiting, transactions=[ended], route_transactions=[known]
+    )
+    memory = load_memory(1)
+    assert [row.id for row in memory.transactions] == [OLD, CLOSED, OPEN]
+    assert memory.route_transactions == [known]
 
 
 def test_the_highest_seq_is_among_the_newest_messages():

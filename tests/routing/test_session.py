@@ -7,7 +7,7 @@ import pytest
 from django.db import DatabaseError
 
 from routing.bus import Attach
-from routing.core.decisions import Memory
+from routing.core.decisions import Loaded, Memory
 from routing.core.snapshot import ChargerSnapshot
 from routing.links import DialTarget, LinkListener
 from routing.session import Session
@@ -76,8 +76,8 @@ class Store:
 
 
 def session_with(store):
-    async def no_deliveries(route, after, limit):
-        return [], False
+    async def no_deliveries(load):
+        return Loaded()
 
     async def no_thinning(route, after):
         return 0, 0

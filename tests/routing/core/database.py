@@ -35,6 +35,7 @@ class Database:
     def __init__(self) -> None:
         self.messages: list[MessageRow] = []
         self.deliveries: dict[tuple[int, int], DeliveryRow] = {}
+        self.done: list[DeliveryRow] = []
         self.dead: list[tuple[int, str]] = []
         self.letters: dict[tuple[int, int], DeliveryRow] = {}
         self.transactions: dict[UUID, TransactionRow] = {}
@@ -55,7 +56,8 @@ class Database:
                 case DeliveryRow():
                     self.deliveries[row.route, row.seq] = row
                 case DeliveryDone():
-                    self.deliveries.pop((row.route, row.seq), None)
+                    if (delivered := self.deliveries.pop((row.route, row.seq), None)) is not None:
+                        self.done.append(delivered)
                 case DeliveryFailed(dead=True):
                     letter = self.letters[row.route, row.seq] = self.deliveries.pop((row.route, row.seq))
                     self.dead.append((row.route, letter.action))

@@ -13,12 +13,17 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from routing.core.decisions import (
+    AskSlot,
     ChangePassword,
     CloseCharger,
     CloseLink,
     Decision,
+    FreeSlot,
     Load,
+    Loaded,
     OpenLink,
     Report,
     SetPing,
@@ -29,7 +34,6 @@ from routing.core.decisions import (
 )
 from routing.core.machine import Machine
 from routing.core.options import ChargerOptions, RouteOptions
-from routing.core.rows import DeliveryRow
 from routing.core.snapshot import CardRule, ChargerSnapshot, Role, RouteSnapshot, Verdict
 from tests.routing.core.database import Database
 
@@ -180,7 +184,7 @@ class World:
     """The machine with its charger, its backoffices, its clock and its database.
 
     ``commit_at_once``: gates open as soon as they are stored; else with ``commit``.
-    ``loads_at_once``: the same for what is read, with ``load``.
+    ``loads_at_once``: the same for what is read, with ``load``. ``grants_at_once``: for slots, with ``grant``.
     """
 
     def __init__(
@@ -210,6 +214,9 @@ class World:
         self.closed_links: list[tuple[int, int, str]] = []
         self.commit_at_once = True
         self.loads_at_once = True
+        self.grants_at_once = True
+        self.slots_asked: list[AskSlot] = []
+        self.slots_out: set[int] = set()
         self.loads: list[Load] = []
         self.arrivals: list[Callable[[], list[Decision]]] = []
         self.stored: list[Store] = []
@@ -285,6 +292,17 @@ class World:
                 self.commit()
                 dropped, size = self.database.thin(key, after)
                 self.queue.append(lambda: self.machine.thinned(key, dropped, size, *self.time))
+            case AskSlot():
+                assert decision.route not in self.slots_out, f"{decision.route} has a slot"
+                assert decision.route not in [asked.route for asked in self.slots_asked]
+                self.slots_asked.append(decision)
+                if self.grants_at_once:
+                    self.grant()
+            case FreeSlot(key):
+                wished = [asked for asked in self.slots_asked if asked.route == key]
+                assert wished or key in self.slots_out, f"{key} gives back what it has not got"
+                self.slots_asked = [asked for asked in self.slots_asked if asked.route != key]
+                self.slots_out.discard(key)
             case OpenLink(key, version):
                 self._open(self.backoffices[key], version)
             case CloseLink(key, code, reason):
@@ -313,17 +331,28 @@ class World:
         self.queue.extend(arrivals)
         self.run()
 
+    def grant(self, count: int = 100) -> None:
+        """So many of those who have asked for a slot get one."""
+        for _ in range(min(count, len(self.slots_asked))):
+            self.queue.append(self._granted)
+        self.run()
+
+    def _granted(self) -> list[Decision]:
+        if not self.slots_asked:
+            return []
+        key = self.slots_asked.pop(0).route
+        self.slots_out.add(key)
+        return self.machine.slot_granted(key, *self.time)
+
     def read(self) -> None:
         """What was asked of the database is read, after all stored so far; it arrives with ``load``."""
         self.commit()
         loads, self.loads = self.loads, []
         for load in loads:
-            found = self.database.waiting(load.route, load.after)
-            more = len(found) > load.limit
-            self.arrivals.append(partial(self._loaded, load.route, found[: load.limit], more))
+            self.arrivals.append(partial(self._loaded, load.route, self.database.load(load, self.utc)))
 
-    def _loaded(self, key: int, rows: list[DeliveryRow], more: bool) -> list[Decision]:
-        return self.machine.deliveries_loaded(key, rows, more, *self.time)
+    def _loaded(self, key: int, found: Loaded) -> list[Decision]:
+        return self.machine.deliveries_loaded(key, found, *self.time)
 
     def commit(self) -> None:
         """Everything stored so far is safe."""
@@ -426,13 +455,15 @@ class World:
         self.stored.clear()
         self.loads.clear()
         self.arrivals.clear()
+        self.slots_asked.clear()
+        self.slots_out.clear()
         for backoffice in self.backoffices.values():
             backoffice.drop()
         self.machine = self._machine()
 
     def configure(self, *routes: RouteSnapshot) -> None:
         """Change the routes."""
-        self.routes = routes
+        self.routes = tuple(replace(one, newest=self.database.newest(one.key)) for one in routes)
         for one in routes:
             self.backoffices.setdefault(one.key, Backoffice(self, one.key, 10_000 * one.key))
         self.do(self.machine.configure(self.snapshot(), *self.time))

@@ -218,7 +218,7 @@ def test_what_waited_in_another_version_becomes_a_dead_letter(old: str, new: str
     world.call("BootNotification", json.loads(BOOT if new == "1.6" else BOOT_2))
     assert world["energy"].of(*SESSION) == []
     assert [a for r, a in world.database.dead] == waiting
-    assert {r.kind for r in world.reports} == {"dead_letter"}
+    assert {r.kind for r in world.reports} == {"dead_letter", "alarm"}
     assert "1.6" in world.reports[0].text
     if new == "1.6":
         assert world.call("StartTransaction", start())[2]["transactionId"] == 100

@@ -51,7 +51,7 @@ def test_a_message_is_tried_so_often_and_then_a_dead_letter(code: str, attempts:
         5 * n * (n - 1) for n in range(1, attempts + 1)
     ]
     assert world.database.dead == [(2, "MeterValues")]
-    assert [r.kind for r in world.reports] == ["dead_letter"]
+    assert [r.kind for r in world.reports] == ["dead_letter", "alarm"]
     assert [a for a, _ in energy.got][-1] == "StopTransaction"
     assert len(world["billing"].payloads("MeterValues")) == 1
 
