@@ -54,6 +54,8 @@ class Peer(Backoffice):
         self.actions: dict[str, str] = {}
         self.mode = "answer"
         self.behave = Peer.act
+        self._recorded: set[str] = set()
+        self._read = 0
 
     def take(self, text: str) -> None:
         frame = json.loads(text)
@@ -61,10 +63,22 @@ class Peer(Backoffice):
             young = [m for m, at in self.unanswered.items() if self.world.now < at + T_UP]
             assert young == [], f"{frame} while {young} are outstanding"
             self.unanswered[frame[1]] = self.world.now
+            if frame[2] in SESSION:
+                mark = mark_of((frame[2], frame[3]))
+                assert mark not in self.recorded(), f"{mark} came again after it was recorded as answered"
         elif frame[1] in self.asked:
             self.asked[frame[1]] += 1
         judge(self.world.version, text, self.actions.get(frame[1], "") if frame[0] == 3 else "")
         super().take(text)
+
+    def recorded(self) -> set[str]:
+        """The marks of what the database knows that this one has answered: it comes no more."""
+        done = self.world.database.done
+        for row in done[self._read :]:
+            if row.route == self.key and row.action in SESSION:
+                self._recorded.add(mark_of((row.action, json.loads(row.payload))))
+        self._read = len(done)
+        return self._recorded
 
     def ask(self, message_id: str, action: str, payload: Any) -> None:
         """Send a CALL and count its answers."""
@@ -218,6 +232,10 @@ class Traffic(RuleBasedStateMachine):
         self.world.wait(seconds)
         self.hear()
 
+    def go_on(self, connector: int) -> None:
+        """Send a message of a session that is running."""
+        raise NotImplementedError
+
     @property
     def free(self) -> bool:
         """Whether the charger may send a CALL."""
@@ -233,6 +251,23 @@ class Traffic(RuleBasedStateMachine):
     @rule()
     def wait_for_the_answer(self) -> None:
         self.patience()
+
+    @precondition(lambda self: self.waiting is not None and self.connected and self.waiting[3])
+    @rule()
+    def give_up(self) -> None:
+        """The answer does not come: the charger says the same again, under another id."""
+        self.pass_time(31)
+        if self.waiting is not None:
+            self.say(*self.waiting[1:])
+
+    @precondition(lambda self: self.free and self.running)
+    @rule(data=st.data(), boots=st.booleans())
+    def kill_before_the_answer(self, data: st.DataObject, boots: bool) -> None:
+        """What was said is safe, but the charger does not know that: it says it to the next process."""
+        self.disk(False)
+        self.go_on(data.draw(st.sampled_from(sorted(self.running))))
+        self.world.restart(committed=True)
+        self.reconnect(boots=boots)
 
     @rule(name=names)
     def break_link(self, name: str) -> None:
@@ -269,6 +304,12 @@ class Traffic(RuleBasedStateMachine):
     def disk(self, at_once: bool) -> None:
         self.world.commit_at_once = self.world.loads_at_once = at_once
         self.world.load()
+        self.hear()
+
+    @rule(at_once=st.booleans(), count=st.integers(0, 3))
+    def slots(self, at_once: bool, count: int) -> None:
+        self.world.grants_at_once = at_once
+        self.world.grant(100 if at_once else count)
         self.hear()
 
     @rule()
@@ -359,10 +400,16 @@ class Traffic(RuleBasedStateMachine):
                         assert number in NUMBERS[name], f"{name} got {number} in {action}"
                         assert self.peer(name).given[number] == session_of(action, payload)
 
+    @invariant()
+    def slots_are_out_only_for_what_is_unanswered(self) -> None:
+        for key in self.world.slots_out if hasattr(self, "world") else ():
+            assert self.peer(NAMES[key - 1]).unanswered, f"{NAMES[key - 1]} keeps a slot for nothing"
+
     def teardown(self) -> None:
         if not hasattr(self, "world"):
             return
         world = self.world
+        self.slots(True, 0)
         world.commit_at_once = world.loads_at_once = world.auto_open = self.obedient = True
         world.load()
         for name in NAMES:
@@ -380,6 +427,7 @@ class Traffic(RuleBasedStateMachine):
             assert set(self.peer(name).asked.values()) <= {1}, "a command was not answered"
         assert world.database.deliveries == {}
         assert world.database.dead == []
+        assert (world.slots_asked, world.slots_out) == ([], set())
         self.each_call_is_answered_at_most_once()
         self.nobody_sees_the_number_of_another()
 
@@ -421,7 +469,9 @@ class Traffic16(Traffic):
     @precondition(lambda self: self.free and self.running)
     @rule(data=st.data())
     def meter(self, data: st.DataObject) -> None:
-        connector = data.draw(st.sampled_from(sorted(self.running)))
+        self.go_on(data.draw(st.sampled_from(sorted(self.running))))
+
+    def go_on(self, connector: int) -> None:
         number, session = self.running[connector]
         mark = f"{session}/{next(self.marks)}"
         self.say("MeterValues", meter(number, connector, value=mark), mark)
@@ -458,6 +508,9 @@ class Traffic201(Traffic):
         evse = data.draw(st.sampled_from(sorted(self.running)))
         self.tell("Ended", evse, None)
         del self.running[evse]
+
+    def go_on(self, evse: int) -> None:
+        self.tell("Updated", evse, None)
 
     def tell(self, kind: str, evse: int, card: str | None) -> None:
         """Send the next event of the session on this EVSE."""
