@@ -32,6 +32,11 @@ def leave(runtime: Runtime) -> None:
         _current.clear()
 
 
+def get() -> Runtime | None:
+    """The one of this process. Its methods are called on its loop; ``call`` does that from elsewhere."""
+    return _current[0] if _current else None
+
+
 def exists() -> bool:
     """Whether this process has a Runtime."""
     return bool(_current)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Protocol
 
 import msgspec
@@ -15,15 +15,18 @@ from routing.session import RowWriter, Session
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
     """How often the runtime does what it does on its own, in seconds.
 
+    ``health``: how often sessions say how their routes are.
     ``backlog``: how long a session without a charger may try in vain to reach a backoffice.
-    ``stop``: the longest that a stop waits for the database.
+    ``answers``: the longest that a stop waits for answers, ``stop``: for the database.
     """
 
     beat: float = 2
     poll: float = 0.5
     sweep: float = 1
     mourn: float = 5
+    health: float = 5
     backlog: float = 60
+    answers: float = 1
     stop: float = 2
 
 
@@ -55,6 +58,9 @@ class SessionWriter(RowWriter, Protocol):
     """A writer that tells whose session was lost to another runtime."""
 
     lost: Callable[[int], None]
+
+    def counts(self) -> Mapping[str, float]:
+        """See ``routing.writer.Writer.counts``."""
 
 
 class Live:

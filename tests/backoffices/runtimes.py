@@ -18,7 +18,7 @@ from routing.models import ChargerSession, Route
 from routing.writer import Writer
 from tests.backoffices.peers import PATIENCE
 
-SELDOM = Pace(beat=3600, poll=3600, sweep=3600, mourn=3600)
+SELDOM = Pace(beat=3600, poll=3600, sweep=3600, mourn=3600, health=3600)
 """Nothing happens on its own: each test calls what it is about."""
 
 

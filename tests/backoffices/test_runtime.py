@@ -302,7 +302,7 @@ async def test_chores_are_repeated_even_when_one_fails(caplog, monkeypatch):
     async with runtime(pace=often):
         loop, seen, turns = asyncio.get_running_loop(), asyncio.Event(), []
 
-        def beat(runtime_id):
+        def beat(runtime_id, report):
             turns.append("beat")
             if len(turns) == 1:
                 raise DatabaseError("the disk is full")
@@ -414,3 +414,32 @@ async def test_maintain_links_repairs_what_polling_missed():
         here._live.clear()
         assert (await here.maintain_links())["closed"] == 1
         await there.until(lambda there: not there.connected)
+
+
+async def test_the_row_of_a_process_says_how_it_is():
+    async with backend() as there, runtime() as here:
+        key = await charger("CP-1", there.url)
+        attachment = await here.attach(request(key), Socket())
+        await links_open(here, 1)
+        attachment.up('[2,"1","Heartbeat",{}]')
+        await here._prove_life()
+
+        report = (await RuntimeProcess.objects.aget(pk="runtime-a")).report
+        assert report["sessions"] == report["online"] == report["links"] == report["open_links"] == 1
+        assert report["frames"]["charger_received"] == report["frames"]["charger_sent"] == 1
+        assert report["writer"]["dropped"] == 0
+        assert report["database"] == {"away_since": None, "last_outage": None}
+        assert report["loop_lag_ms"] >= 0
+
+
+async def test_a_process_that_lost_rows_can_be_read_after_its_end(monkeypatch):
+    async with runtime() as here:
+        counts = here._writer.counts
+        monkeypatch.setattr(here._writer, "counts", lambda: {**counts(), "dropped": 7})
+        await here.stop()
+
+        row = await RuntimeProcess.objects.aget(pk="runtime-a")
+        assert row.report["writer"]["dropped"] == 7
+        assert datetime.fromisoformat(row.report["stopped_at"]) <= timezone.now()
+        await ChargerSession.objects.acreate(charger_id=await charger("CP-1"), runtime="runtime-a", epoch=1)
+        assert not await ChargerSession.objects.filter(records.alive()).aexists()

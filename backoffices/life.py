@@ -1,0 +1,86 @@
+"""A runtime's proof of life, and what it tells about the database."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from django.db import Error
+
+from backoffices import records
+from routing.threads import DatabaseThreads
+
+logger = logging.getLogger(__name__)
+
+HANGS_S = 4.0
+"""A database that has not taken a proof of life after this long counts as away."""
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """A point in time: ``monotonic`` to count from (a wall clock may jump), ``utc`` to show."""
+
+    monotonic: float
+    utc: datetime
+
+
+def moment() -> Moment:
+    return Moment(time.monotonic(), datetime.now(UTC))
+
+
+class Life:
+    """Writes the row of a runtime and remembers since when that fails. Used on one loop."""
+
+    def __init__(self, runtime: str, threads: DatabaseThreads, now: Callable[[], Moment] = moment) -> None:
+        self._runtime = runtime
+        self._threads = threads
+        self._now = now
+        self._asked: Moment | None = None
+        self._failed: Moment | None = None
+        self._last_outage: tuple[datetime, datetime] | None = None
+
+    async def prove(self, report: Mapping[str, Any]) -> None:
+        """Write the row. Raises ``django.db.Error``; until the next success the database is away then."""
+        asked = self._asked = self._now()
+        try:
+            await self._threads.run(records.beat, self._runtime, report)
+        except Error:
+            self._failed = self._failed or asked
+            raise
+        else:
+            self._succeeded(asked)
+        finally:
+            self._asked = None
+
+    def _succeeded(self, asked: Moment) -> None:
+        now = self._now()
+        hung = now.monotonic - asked.monotonic > HANGS_S
+        began = self._failed or (asked if hung else None)
+        self._failed = None
+        if began is not None:
+            self._last_outage = (began.utc, now.utc)
+            logger.warning("The database is back; it was away for %.0f s", now.monotonic - began.monotonic)
+
+    def _began(self) -> Moment | None:
+        if self._failed is not None:
+            return self._failed
+        asked = self._asked
+        hangs = asked is not None and self._now().monotonic - asked.monotonic > HANGS_S
+        return asked if hangs else None
+
+    @property
+    def away_s(self) -> float | None:
+        """For how many seconds the database has been away, None while it is there."""
+        began = self._began()
+        return None if began is None else self._now().monotonic - began.monotonic
+
+    def database(self) -> dict[str, Any]:
+        """For the report: ``away_since``, ``last_outage`` (beginning and end), ISO 8601, None for none."""
+        began, outage = self._began(), self._last_outage
+        return {
+            "away_since": None if began is None else began.utc.isoformat(),
+            "last_outage": None if outage is None else [time.isoformat() for time in outage],
+        }
