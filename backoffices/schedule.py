@@ -18,4 +18,9 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 5.0,
         "options": {"expires": 5.0},
     },
+    "recount_waiting": {
+        "task": "backoffices.tasks.recount_waiting",
+        "schedule": 60.0,
+        "options": {"expires": 60.0},
+    },
 }

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from celery import shared_task
 
-from backoffices import current
+from backoffices import current, records
 from backoffices.models import Backoffice
 from backoffices.probe import probe, target_of
 from backoffices.runtime import Runtime
@@ -20,6 +20,7 @@ __all__ = [
     "drain",
     "maintain_links",
     "probe_backoffice",
+    "recount_waiting",
     "refresh_routes",
 ]
 
@@ -45,6 +46,12 @@ def refresh_routes(chargers: Sequence[int]) -> int:
 def deliver_backlog(limit: int = 50) -> int:
     """Connect to backoffices that still wait for deliveries of chargers that are away."""
     return _ask(lambda runtime: runtime.deliver_backlog(limit), 0)
+
+
+@shared_task(expires=60, ignore_result=True)
+def recount_waiting() -> int:
+    """Count what waits for backoffices where no session does, so that the lists are right."""
+    return records.recount_waiting()
 
 
 @shared_task(expires=30)
