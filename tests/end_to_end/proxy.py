@@ -32,6 +32,8 @@ class ProxyProcess:
     ``settings`` are environment variables. ``log`` is everything that all its lives have printed.
     """
 
+    program: tuple[str, ...] = ("manage.py", "runproxy")
+
     def __init__(self, data: Path, settings: Mapping[str, str] | None = None) -> None:
         self.data = data
         self.port = free_port()
@@ -67,15 +69,8 @@ class ProxyProcess:
 
     async def start(self) -> None:
         """Start, and return when it says that it is ready. Raises RuntimeError with what it printed."""
-        command = (sys.executable, "manage.py", "runproxy", "--host", "127.0.0.1", "--port", str(self.port))
         before = self.log.count(READY)
-        self._process = await asyncio.create_subprocess_exec(
-            *command,
-            cwd=ROOT,
-            env=self.environment,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
+        self._process = await self._spawn(*self.program, "--host", "127.0.0.1", "--port", str(self.port))
         self._reader = asyncio.create_task(self._read(self._process))
         async with asyncio.timeout(START_LIMIT_S):
             while self.log.count(READY) == before:
@@ -86,6 +81,18 @@ class ProxyProcess:
                     {asyncio.ensure_future(self._printed.wait()), self._reader},
                     return_when=asyncio.FIRST_COMPLETED,
                 )
+
+    async def _spawn(self, *arguments: str, **how: Any) -> asyncio.subprocess.Process:
+        """A program of ours, its output in one pipe; ``how`` as for ``create_subprocess_exec``."""
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            *arguments,
+            cwd=ROOT,
+            env=self.environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            **how,
+        )
 
     async def _read(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None  # it is a pipe
@@ -115,16 +122,7 @@ class ProxyProcess:
 
     async def manage(self, *arguments: str, given: str = "") -> tuple[int, str]:
         """Run a management command; returns its exit code and what it printed."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "manage.py",
-            *arguments,
-            cwd=ROOT,
-            env=self.environment,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
+        process = await self._spawn("manage.py", *arguments, stdin=asyncio.subprocess.PIPE)
         printed, _ = await process.communicate(given.encode())
         return process.returncode or 0, printed.decode(errors="replace")
 

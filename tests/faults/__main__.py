@@ -7,106 +7,120 @@ import asyncio
 import contextlib
 import json
 import shutil
+import signal
 import sys
 import tempfile
+import time
 import traceback
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from tests.faults.checker import Findings, check
-from tests.faults.plan import KINDS, POSTGRES, Plan, plan
-from tests.faults.postgres import Postgres, why_not
+from tests.faults.keeper import Keeper
+from tests.faults.plan import ALONE, CLOCK, KINDS, OF_TWO, Plan, plan
+from tests.faults.programs import no_faketime, no_postgres, no_redis
 from tests.faults.records import RunRecord
-from tests.faults.stage import Stage, template
-
-COLUMNS = ("messages", "lost", "out_of_order", "doubled_allowed", "doubled", "late", "other")
-HEADINGS = (
-    "Done to it", "Runs", "Messages", "Lost", "Out of order", "Doubled, allowed", "Doubled, not allowed",
-    "Answered late", "Anything else",
-)  # fmt: skip
+from tests.faults.stage import Stage, templates
+from tests.faults.table import Table
+from tests.faults.world import Templates
 
 
-async def one_run(chosen: Plan, room: Path, made: Path) -> tuple[RunRecord, Findings, str]:
+def why_not(chosen: Plan) -> str:
+    """Why a run can't be had on this machine, in words; "" when it can."""
+    if chosen.form == ALONE:
+        return ""
+    return no_postgres() or (no_redis() if chosen.form == OF_TWO else "")
+
+
+def left_out() -> dict[str, str]:
+    """Kinds that can't be had on this machine, and why."""
+    return {CLOCK: no_faketime()} if no_faketime() else {}
+
+
+async def one_run(
+    chosen: Plan, room: Path, made: Templates, keeper: Keeper
+) -> tuple[RunRecord, Findings, str]:
     """Carry out a plan in a directory and check it; also returns what the proxy has printed."""
-    postgres = Postgres() if chosen.postgres else None
-    if postgres is not None:
-        await asyncio.to_thread(postgres.start)
-    stage = Stage(chosen, room, made, postgres)
+    stage = Stage(chosen, room, made, keeper)
     try:
         record = await stage.run()
         found = check(record)
     except Exception:  # noqa: BLE001 -- whatever ends a run, the others go on, and this one has failed
-        record, found = stage.record, Findings(other=1, problems=[traceback.format_exc()])
-    finally:
-        if postgres is not None:
-            await asyncio.to_thread(postgres.close)
-    return record, found, stage.proxy.log
+        record, found = stage.world.record, Findings(other=1, problems=[traceback.format_exc()])
+    return record, found, stage.world.log
 
 
 def keep(failed: Path, record: RunRecord, found: Findings, log: str, chosen: Plan) -> None:
     """Write down all that is known of a run that failed."""
     failed.mkdir(parents=True, exist_ok=True)
     (failed / "proxy.log").write_text(log)
-    (failed / "problems.txt").write_text("\n".join([str(chosen), *found.problems, ""]))
+    (failed / "problems.txt").write_text("\n".join([str(chosen), *record.routes, *found.problems, ""]))
     whole = asdict(record)
     for charger in whole["chargers"]:
         charger["answers"] = [[*key, count] for key, count in charger["answers"].items()]
     (failed / "record.json").write_text(json.dumps(whole, indent=1))
 
 
-class Table:
-    """Counts by kind of fault; a run with several kinds counts in each of their lines, once in the last."""
-
-    def __init__(self) -> None:
-        self.lines = {kind: dict.fromkeys(("runs", *COLUMNS), 0) for kind in (*KINDS, POSTGRES, "all runs")}
-
-    def add(self, chosen: Plan, found: Findings) -> None:
-        """One run more."""
-        for kind in (*chosen.kinds, "all runs"):
-            line = self.lines[kind]
-            line["runs"] += 1
-            for name in COLUMNS:
-                line[name] += getattr(found, name)
-
-    def text(self) -> str:
-        """In Markdown."""
-        rows = ["| " + " | ".join(HEADINGS) + " |", "|---" + "|---:" * (len(HEADINGS) - 1) + "|"]
-        for kind, line in self.lines.items():
-            if line["runs"]:
-                rows.append(f"| {kind} | " + " | ".join(f"{n:,}" for n in line.values()) + " |")
-        return "\n".join(rows)
-
-
 class Runs:
     """Some runs at once, until all are done."""
 
-    def __init__(self, seeds: list[int], room: Path, kept: Path) -> None:
-        self.seeds = seeds
+    def __init__(self, plans: Sequence[Plan], room: Path, kept: Path, keeper: Keeper) -> None:
+        self.plans = list(plans)
         self.room = room
         self.kept = kept
+        self.keeper = keeper
         self.table = Table()
         self.failed: list[int] = []
 
     async def go(self, at_once: int) -> None:
-        """Do them all."""
-        made = await template(self.room / "template")
+        """Do them all. A signal to end cancels them, and what they have started ends."""
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        loop.add_signal_handler(signal.SIGTERM, task.cancel)
+        postgres = any(chosen.form != ALONE for chosen in self.plans)
+        made = await templates(self.room, self.keeper, postgres=postgres)
         async with asyncio.TaskGroup() as group:
             for _ in range(at_once):
                 group.create_task(self._worker(made))
 
-    async def _worker(self, made: Path) -> None:
-        while self.seeds:
-            chosen = plan(self.seeds.pop(0))
+    async def _worker(self, made: Templates) -> None:
+        while self.plans:
+            chosen = self.plans.pop(0)
             room = self.room / str(chosen.seed)
             room.mkdir()
-            record, found, log = await one_run(chosen, room, made)
+            began = time.monotonic()
+            record, found, log = await one_run(chosen, room, made, self.keeper)
             self.table.add(chosen, found)
             if not found.flawless:
                 self.failed.append(chosen.seed)
                 keep(self.kept / str(chosen.seed), record, found, log, chosen)
             shutil.rmtree(room, ignore_errors=True)
             verdict = "ok" if found.flawless else f"FAILED: {found.problems[0][-300:]}"
-            print(f"seed {chosen.seed}: {', '.join(chosen.kinds)}: {verdict}", file=sys.stderr, flush=True)
+            seconds = f"{time.monotonic() - began:.0f} s"
+            print(
+                f"seed {chosen.seed}: {', '.join(chosen.kinds)}: {verdict} ({seconds})",
+                file=sys.stderr,
+                flush=True,
+            )
+
+
+def plans(first: int, count: int, kinds: Collection[str]) -> list[Plan]:
+    """Those of ``count`` seeds, without what this machine can't do; what that is goes to standard error."""
+    chosen = [plan(seed, kinds).without(left_out()) for seed in range(first, first + count)]
+    for kind, reason in left_out().items():
+        print(f"Left out: {kind}: {reason}", file=sys.stderr)
+    for form, reason in {one.form: why_not(one) for one in chosen}.items():
+        if reason:
+            print(f"Left out: runs {form}: {reason}", file=sys.stderr)
+    return [one for one in chosen if one.faults and not why_not(one)]
+
+
+def _kinds(text: str) -> list[str]:
+    kinds = [kind.strip() for kind in text.split(",")]
+    if unknown := [kind for kind in kinds if kind not in KINDS]:
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of: {', '.join(KINDS)}")
+    return kinds
 
 
 def main(arguments: list[str]) -> int:
@@ -116,16 +130,18 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--seed", type=int, default=0, help="the seed of the first (0); the next has one more"
     )
+    parser.add_argument(
+        "--kinds", type=_kinds, default=KINDS, help="only these, with commas: " + ", ".join(KINDS)
+    )
     parser.add_argument("--at-once", type=int, default=2, help="runs at the same time (2)")
     parser.add_argument("--keep", type=Path, default=Path("data/faults"), help="where logs of failed runs go")
     given = parser.parse_args(arguments)
-    seeds = list(range(given.seed, given.seed + given.runs))
-    if reason := why_not():
-        print(f"No runs on PostgreSQL: {reason}", file=sys.stderr)
-        seeds = [seed for seed in seeds if not plan(seed).postgres]
-    with tempfile.TemporaryDirectory(prefix="faults-") as room:
-        runs = Runs(seeds, Path(room), given.keep)
-        with contextlib.suppress(KeyboardInterrupt):  # the table of what was done so far
+    with contextlib.closing(Keeper()) as keeper, tempfile.TemporaryDirectory(prefix="faults-") as room:
+        keeper.directory(Path(room))
+        runs = Runs(plans(given.seed, given.runs, given.kinds), Path(room), given.keep, keeper)
+        with contextlib.suppress(
+            KeyboardInterrupt, asyncio.CancelledError
+        ):  # the table of what was done so far
             asyncio.run(runs.go(given.at_once))
     print(runs.table.text())
     if runs.failed:

@@ -1,6 +1,7 @@
 """A backoffice of the harness, a process of its own: answers, misbehaves when told, writes down what it got.
 
-Standard input has one of ``MODES`` a line; standard output a JSON object a line: the port, then each CALL.
+Standard input has one of ``MODES`` a line; standard output a JSON object a line: the port, then each CALL as
+soon as it has come, and its row once more with what is different where it could not be answered.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class Recorder:
         self.mode = "good"
         self.open: set[ServerConnection] = set()
         self.tasks: set[asyncio.Task[None]] = set()
+        self.rows = itertools.count()
 
     def admit(self, connection: ServerConnection, request: Request) -> Response | None:
         """Refuse the handshake in mode "refuse"."""
@@ -65,12 +67,14 @@ class Recorder:
         message_id, action, payload = frame[1:4]
         fate = self.fate(action)
         answer = self.answer(action, payload)
+        row = next(self.rows)
+        got = {"identity": identity, "action": action, "payload": payload, "fate": fate, "at": at}
+        # Before it is answered: this process may be killed in between.
+        print(json.dumps({"row": row, **got, "number": answer.get("transactionId")}), flush=True)
         try:
             await self.do(connection, fate, message_id, json.dumps([3, message_id, answer]))
-        except ConnectionClosed:
-            fate = "closed"  # it has come, and its answer can't be given any more
-        row = {"identity": identity, "action": action, "payload": payload, "fate": fate, "at": at}
-        print(json.dumps({**row, "number": answer.get("transactionId")}), flush=True)
+        except ConnectionClosed:  # it has come, and its answer can't be given any more
+            print(json.dumps({"row": row, "fate": "closed"}), flush=True)
 
     async def do(self, connection: ServerConnection, fate: str, message_id: str, text: str) -> None:
         """Answer, or what comes in its place. Raises ConnectionClosed."""
@@ -138,16 +142,21 @@ class Recorder:
                 await asyncio.gather(*(one.close(1012) for one in list(self.open)))
 
 
-async def main(first: int, seed: int) -> None:
-    """Listen on any port, say which, and live until standard input ends."""
+async def main(first: int, seed: int, port: int) -> None:
+    """Listen on ``port`` (0: any), say on which, and live until standard input ends."""
     recorder = Recorder(first, seed)
     names = [Subprotocol("ocpp1.6"), Subprotocol("ocpp2.0.1")]
     async with serve(
-        recorder.talk, "127.0.0.1", 0, subprotocols=names, process_request=recorder.admit, close_timeout=0.5
+        recorder.talk,
+        "127.0.0.1",
+        port,
+        subprotocols=names,
+        process_request=recorder.admit,
+        close_timeout=0.5,
     ) as server:
         print(json.dumps({"port": next(iter(server.sockets)).getsockname()[1]}), flush=True)
         await recorder.obey()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(main(*map(int, sys.argv[1:])))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import random
 import time
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,16 +22,28 @@ REDIAL_S = 0.2
 PATIENCE_S = 30.0
 """How long a charger waits for an answer before it repeats the CALL (2.1's guideline for messageTimeout)."""
 
+SHORT_PATIENCE_S = 3.0
+"""How long one waits that can go elsewhere, or whose network is bad."""
+
 
 def _now() -> str:
     return datetime.now(UTC).isoformat()
 
 
 class FaultCharger:
-    """One charger. ``keeps_ids``: whether a CALL that it repeats on a new connection has its first id."""
+    """One charger. ``urls`` by the name of the proxy's process: one after the other is dialled.
 
-    def __init__(self, url: str, identity: str, version: str, seed: int) -> None:
-        self.url = f"{url}/{identity}"
+    ``patience`` in seconds: afterwards it says a CALL again, and where there is another process, to that one.
+    ``keeps_ids``: whether a CALL that it repeats on a new connection has its first id.
+    """
+
+    def __init__(
+        self, urls: Mapping[str, str], identity: str, version: str, seed: int, patience: float = PATIENCE_S
+    ) -> None:
+        self.urls = itertools.cycle([(name, f"{url}/{identity}") for name, url in urls.items()])
+        self.can_go_elsewhere = len(urls) > 1
+        self.process, self.url = next(self.urls)
+        self.patience = patience
         self.record = ChargerRecord(identity, version)
         self.random = random.Random(seed)
         self.keeps_ids = self.random.random() < 0.5
@@ -127,7 +141,7 @@ class FaultCharger:
                     self.url,
                     subprotocols=names,
                     proxy=None,
-                    open_timeout=5,
+                    open_timeout=min(5, self.patience),
                     ping_interval=None,
                     close_timeout=1,
                 ) as self.connection:
@@ -137,6 +151,7 @@ class FaultCharger:
             except (OSError, EOFError, ConnectionClosed, InvalidHandshake) as error:
                 self.record.refused.append(f"{time.monotonic():.2f} {error!r}"[:200])
             self.online.clear()
+            self.process, self.url = next(self.urls)
             await asyncio.sleep(REDIAL_S)
 
     async def _talk(self, connection: ClientConnection) -> None:
@@ -175,14 +190,16 @@ class FaultCharger:
         if said.action in ("MeterValues", "StopTransaction"):
             said.payload["transactionId"] = self.numbers.get(said.session, -1)
         message_id = self._id_for(said)
-        tried = Try(self.generation, message_id, time.monotonic())
+        tried = Try(self.generation, message_id, time.monotonic(), process=self.process)
         said.tries.append(tried)
         self._waiting[message_id] = answer = asyncio.get_running_loop().create_future()
         try:
             await connection.send(json.dumps([2, message_id, said.action, said.payload]))
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(self.patience):
                 payload = await answer
         except TimeoutError:
+            if self.can_go_elsewhere:
+                connection.transport.abort()
             return False
         finally:
             self._waiting.pop(message_id, None)

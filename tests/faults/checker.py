@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from tests.faults.records import MARKED, ChargerRecord, Got, RunRecord, Said, Span, Try, content, mark_of
 
@@ -15,8 +16,13 @@ AFTERWARDS_S = 6.0
 AWAKE_S = 1.0
 """Who was frozen reads what had come meanwhile when it wakes."""
 
-STOPS = ("proxy killed", "proxy stopped", "proxy frozen")
+KILLED = ("proxy killed", "one of two killed")
+STOPPED = ("proxy stopped", "one of two stopped")
+FROZEN = ("proxy frozen", "one of two frozen")
 STORES = ("database locked", "disk full", "PostgreSQL stopped")
+NETWORK = ("charger half open",)
+SILENT = ("backoffice killed", "backoffice frozen", "backoffice half open")
+"""What keeps the answers of one backoffice away."""
 
 
 @dataclass
@@ -26,7 +32,8 @@ class Findings:
     messages: int = 0
     lost: int = 0
     out_of_order: int = 0
-    doubled_allowed: int = 0
+    doubled_killed: int = 0
+    doubled_unanswered: int = 0
     doubled: int = 0
     late: int = 0
     other: int = 0
@@ -46,10 +53,21 @@ def check(run: RunRecord) -> Findings:
         _answers(run, charger, found)
         for name in run.bands:
             _delivered(run, charger, name, found)
+        _numbering(run, charger, found)
     if run.dead:
         found.other += run.dead
         found.problems.append(f"{run.dead} deliveries were given up")
+    found.other += len(run.unclean)
+    found.problems += run.unclean
     return found
+
+
+def _numbering(run: RunRecord, charger: ChargerRecord, found: Findings) -> None:
+    """The proxy's own numbers follow the charger's order, whatever its clock shows."""
+    first = list(dict.fromkeys(run.order.get(charger.identity, [])))
+    if first != sorted(first):
+        found.other += 1
+        found.problems.append(f"{charger.identity}: the proxy's numbers stand in the order {first}")
 
 
 # --- toward the charger ------------------------------------------------------------------------
@@ -70,18 +88,17 @@ def _answers(run: RunRecord, charger: ChargerRecord, found: Findings) -> None:
         if not said.tries or said.tries[-1].answered_at is None:
             found.late += 1
             found.problems.append(f"{charger.identity}: {said.action} {said.mark} was never answered")
-        for tried in said.tries:
-            waited = _waited(tried, run.done)
-            if waited > DEADLINE_S:
-                found.late += 1
-                found.problems.append(f"{charger.identity}: {said.action} {said.mark} waited {waited:.1f} s")
+        waited = sum(_waited(tried, run.done) for tried in said.tries)
+        if waited > DEADLINE_S:
+            found.late += 1
+            found.problems.append(f"{charger.identity}: {said.action} {said.mark} waited {waited:.1f} s")
 
 
 def _waited(tried: Try, done: list[Span]) -> float:
     """Seconds a CALL has waited while somebody could have answered it."""
     end = tried.ended_at if tried.ended_at is not None else tried.sent_at
     waited, at = 0.0, tried.sent_at
-    for span in sorted(_excuses(done), key=lambda span: span.begin):
+    for span in sorted(_excuses(done, tried.process), key=lambda span: span.begin):
         if span.end <= at or span.begin >= end:
             continue
         waited += max(0.0, span.begin - at)
@@ -89,9 +106,12 @@ def _waited(tried: Try, done: list[Span]) -> float:
     return waited + max(0.0, end - at)
 
 
-def _excuses(done: list[Span]) -> list[Span]:
+def _excuses(done: list[Span], process: str) -> list[Span]:
+    """When nobody could answer on a connection to this process."""
     stores = [Span(s.kind, s.begin, s.end + AFTERWARDS_S) for s in done if s.kind in STORES]
-    return [s for s in done if s.kind in STOPS] + stores
+    network = [s for s in done if s.kind in NETWORK]
+    ended = [s for s in done if s.kind in (*KILLED, *STOPPED, *FROZEN) and s.target == process]
+    return stores + network + ended
 
 
 # --- toward the backoffices --------------------------------------------------------------------
@@ -112,8 +132,8 @@ def _delivered(run: RunRecord, charger: ChargerRecord, name: str, found: Finding
             continue
         _same(said[one.mark], one, place, found)
         if one.mark in seen:
-            killed = _is_killed_between(run, first[one.mark], one.at)
-            _doubled(run, name, seen[one.mark], one, one.mark == newest, killed, place, found)
+            reason = _reason(run, name, first[one.mark], seen[one.mark], one, newest)
+            _doubled(reason, seen[one.mark], one, place, found)
         elif one.mark < newest:
             found.out_of_order += 1
             found.problems.append(f"{place}: {one.action} {one.mark} came after {newest}")
@@ -132,33 +152,36 @@ def _same(said: Said, got: Got, place: str, found: Findings) -> None:
         found.problems.append(f"{place}: {got.action} {got.mark} is not what was said: {got.payload}")
 
 
-def _is_killed_between(run: RunRecord, begin: float, end: float) -> bool:
-    return any(s.kind == "proxy killed" and begin <= s.end and s.begin <= end for s in run.done)
+class Reason(StrEnum):
+    """Why a message came again."""
+
+    KILLED = "the proxy was killed in between"
+    UNANSWERED = "its answer had not arrived"
+    NONE = "no reason is known"
 
 
-def _doubled(
-    run: RunRecord,
-    name: str,
-    before: Got,
-    again: Got,
-    at_once: bool,
-    killed: bool,
-    place: str,
-    found: Findings,
-) -> None:
-    """A message came again: it may after a kill, and where the backoffice had not answered it (2.5)."""
-    troubled = before.fate != "good" or any(
-        s.kind in ("proxy frozen", "backoffice frozen")
-        and s.target in ("", name)
+def _reason(run: RunRecord, name: str, first: float, before: Got, again: Got, newest: int) -> Reason:
+    """What allows ``again``, ``newest`` having come last; ``first`` is when the message came first."""
+    if any(s.kind in KILLED and first <= s.end and s.begin <= again.at for s in run.done):
+        return Reason.KILLED
+    silent = any(
+        (s.kind in FROZEN or (s.kind in SILENT and s.target == name))
         and s.begin <= again.at
         and before.at <= s.end + AWAKE_S
         for s in run.done
     )
-    if killed or (troubled and at_once):
-        found.doubled_allowed += 1
-        return
-    found.doubled += 1
-    found.problems.append(f"{place}: {again.action} {again.mark} came again, {before.fate} before")
+    # What was not answered comes again at once, before anything newer (ocpp-semantics 2.5).
+    return Reason.UNANSWERED if (before.fate != "good" or silent) and again.mark == newest else Reason.NONE
+
+
+def _doubled(reason: Reason, before: Got, again: Got, place: str, found: Findings) -> None:
+    if reason is Reason.KILLED:
+        found.doubled_killed += 1
+    elif reason is Reason.UNANSWERED:
+        found.doubled_unanswered += 1
+    else:
+        found.doubled += 1
+        found.problems.append(f"{place}: {again.action} {again.mark} came again, {before.fate} before")
 
 
 def _numbers(band: int, said: dict[int, Said], got: list[Got], place: str, found: Findings) -> None:

@@ -11,13 +11,17 @@ MARKED = ("StartTransaction", "StopTransaction", "MeterValues", "TransactionEven
 
 @dataclass
 class Try:
-    """One sending of a CALL on one connection; times in monotonic seconds, None for never."""
+    """One sending of a CALL on one connection; times in monotonic seconds, None for never.
+
+    ``process`` is the one of the proxy at the other end.
+    """
 
     connection: int
     message_id: str
     sent_at: float
     answered_at: float | None = None
     ended_at: float | None = None
+    process: str = "first"
 
 
 @dataclass
@@ -74,7 +78,7 @@ class Got:
 
 @dataclass(frozen=True)
 class Span:
-    """When something was done, in monotonic seconds. ``target`` is the name of a backoffice, or ""."""
+    """When something was done, in monotonic seconds. ``target``: which backoffice or process, or ""."""
 
     kind: str
     begin: float
@@ -84,13 +88,21 @@ class Span:
 
 @dataclass
 class RunRecord:
-    """One run. ``got`` by the name of the backoffice, ``band`` has the first number each one gives."""
+    """One run. ``got`` by the name of the backoffice, ``bands`` has the first number each one gives.
+
+    ``order`` has, by charger, the marks of what the proxy has written down, in the order of its numbers;
+    ``dead`` counts deliveries that were given up, ``unclean`` has words on processes that did not stop well,
+    ``routes`` what the proxy says of its routes at the end.
+    """
 
     chargers: list[ChargerRecord] = field(default_factory=list)
     got: dict[str, list[Got]] = field(default_factory=dict)
     bands: dict[str, int] = field(default_factory=dict)
     done: list[Span] = field(default_factory=list)
+    order: dict[str, list[int]] = field(default_factory=dict)
     dead: int = 0
+    unclean: list[str] = field(default_factory=list)
+    routes: list[str] = field(default_factory=list)
 
 
 def mark_of(action: str, payload: dict[str, Any]) -> int:

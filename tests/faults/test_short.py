@@ -1,42 +1,74 @@
-"""The short form of ``script/faults``: every kind of fault at least once (docs/reliability.md)."""
+"""The short form of ``script/faults``: every kind of fault once (docs/reliability.md)."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.faults.__main__ import one_run
-from tests.faults.checker import Findings
-from tests.faults.plan import plan
-from tests.faults.postgres import why_not
-from tests.faults.stage import template
+from tests.faults.__main__ import left_out, one_run, why_not
+from tests.faults.keeper import Keeper
+from tests.faults.plan import ALONE, CLOCK, FLEET, FORMS, OF_TWO, ON_POSTGRES, POSTGRES, Plan, with_all
+from tests.faults.stage import templates
+from tests.faults.world import Templates
 
-SEEDS = range(6)
-ON_POSTGRES = 12
+AT_ONCE = 3
+KINDS_OF_A_RUN = 3
+RUNS_ALONE = [
+    with_all(seed, ALONE, FORMS[ALONE][seed :: len(FORMS[ALONE]) // KINDS_OF_A_RUN])
+    for seed in range(len(FORMS[ALONE]) // KINDS_OF_A_RUN)
+]
+RUN_ON_POSTGRES = with_all(100, ON_POSTGRES, [POSTGRES])
+RUNS_OF_TWO = [with_all(200, OF_TWO, FLEET[:2]), with_all(201, OF_TWO, FLEET[2:])]
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What each proxy begins with."""
-    return asyncio.run(template(tmp_path_factory.mktemp("template")))
+def keeper() -> Iterator[Keeper]:
+    """Nothing outlives the tests."""
+    with contextlib.closing(Keeper()) as keeper:
+        yield keeper
 
 
-async def test_nothing_is_lost_whoever_fails(tmp_path: Path, made: Path) -> None:
-    async def run(seed: int) -> Findings:
-        room = tmp_path / str(seed)
-        room.mkdir()
-        _, found, log = await one_run(plan(seed), room, made)
-        assert found.flawless, "\n".join([f"seed {seed}: {plan(seed)}", *found.problems, log])
-        return found
-
-    half = len(SEEDS) // 2
-    found = [await asyncio.gather(*map(run, some)) for some in (SEEDS[:half], SEEDS[half:])]
-    assert all(one.messages > 0 for some in found for one in some)
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, keeper: Keeper) -> Templates:
+    """What each run begins with."""
+    room = tmp_path_factory.mktemp("templates")
+    return asyncio.run(templates(room, keeper, postgres=not why_not(RUN_ON_POSTGRES)))
 
 
-@pytest.mark.skipif(bool(why_not()), reason=why_not() or "it can")
-async def test_nothing_is_lost_when_postgresql_stops(tmp_path: Path, made: Path) -> None:
-    _, found, log = await one_run(plan(ON_POSTGRES), tmp_path, made)
-    assert found.flawless, "\n".join([*found.problems, log])
+async def all_hold(plans: Sequence[Plan], room: Path, made: Templates, keeper: Keeper) -> None:
+    """Carry out plans, some at once; none of them has a flaw."""
+    turn = asyncio.Semaphore(AT_ONCE)
+
+    async def holds(chosen: Plan) -> None:
+        async with turn:
+            place = room / str(chosen.seed)
+            place.mkdir()
+            record, found, log = await one_run(chosen, place, made, keeper)
+        assert found.flawless, "\n".join([str(chosen), *found.problems, *record.routes, log])
+        assert found.messages > 0
+        assert {span.kind for span in record.done} == set(chosen.kinds)
+
+    await asyncio.gather(*map(holds, plans))
+
+
+async def test_nothing_is_lost_whoever_fails(tmp_path: Path, made: Templates, keeper: Keeper) -> None:
+    await all_hold([chosen.without([CLOCK]) for chosen in RUNS_ALONE], tmp_path, made, keeper)
+
+
+@pytest.mark.skipif(CLOCK in left_out(), reason=left_out().get(CLOCK, "it can"))
+async def test_nothing_is_lost_when_the_clock_jumps(tmp_path: Path, made: Templates, keeper: Keeper) -> None:
+    await all_hold([with_all(300, ALONE, [CLOCK, "proxy killed"])], tmp_path, made, keeper)
+
+
+@pytest.mark.skipif(bool(why_not(RUN_ON_POSTGRES)), reason=why_not(RUN_ON_POSTGRES) or "it can")
+async def test_nothing_is_lost_when_postgresql_stops(tmp_path: Path, made: Templates, keeper: Keeper) -> None:
+    await all_hold([RUN_ON_POSTGRES], tmp_path, made, keeper)
+
+
+@pytest.mark.skipif(bool(why_not(RUNS_OF_TWO[0])), reason=why_not(RUNS_OF_TWO[0]) or "it can")
+async def test_nothing_is_lost_when_one_of_two_fails(tmp_path: Path, made: Templates, keeper: Keeper) -> None:
+    await all_hold(RUNS_OF_TWO, tmp_path, made, keeper)
