@@ -21,6 +21,8 @@ import pytest
 from django.core.management import call_command
 from django.db import connections
 
+from tests.routing.rows import fleet
+
 T = TypeVar("T")
 
 
@@ -144,6 +146,13 @@ def database(request, tmp_path, django_db_blocker) -> Iterator[Database]:
         _empty(url)
     with django_db_blocker.unblock(), default_database(url) as settings:
         yield Database(url, settings)
+
+
+@pytest.fixture
+def fleet_of_two(database: Database) -> Database:
+    """Two chargers with two routes each: tests.routing.rows.fleet."""
+    fleet()
+    return database
 
 
 def _empty(url: str) -> None:

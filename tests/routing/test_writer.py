@@ -1,21 +1,15 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
-import sqlite3
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
-from routing import committer as committer_module
 from routing import store as store_module
 from routing import writer as writer_module
 from routing.core.rows import ChargerHealthRow
@@ -23,59 +17,17 @@ from routing.models import ChargerSession, Delivery, Message, Route, Transaction
 from routing.tables import coalesce
 from routing.writer import Writer, WriterStopped
 from tests.routing.conftest import Database
+from tests.routing.outages import NEVER, away, logged, running
 from tests.routing.rows import (
     AT,
     delivery,
     done,
-    fleet,
     latest,
     message,
     route_health,
     route_state,
     transaction,
 )
-
-NEVER = 3600.0
-
-
-@asynccontextmanager
-async def running(**options: Any) -> AsyncIterator[Writer]:
-    writer = Writer(asyncio.get_running_loop(), **options)
-    writer.start()
-    try:
-        yield writer
-    finally:
-        await writer.stop()
-
-
-class Logged(logging.Handler):
-    """Lets a test await what the writer's thread logs."""
-
-    def __init__(self, words: str) -> None:
-        super().__init__()
-        self.words = words
-        self.seen = asyncio.Event()
-        self.loop = asyncio.get_running_loop()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if self.words in record.getMessage():
-            self.loop.call_soon_threadsafe(self.seen.set)
-
-
-@contextmanager
-def logged(words: str) -> Iterator[asyncio.Event]:
-    handler = Logged(words)
-    committer_module.log.addHandler(handler)
-    try:
-        yield handler.seen
-    finally:
-        committer_module.log.removeHandler(handler)
-
-
-@pytest.fixture
-def fleet_of_two(database: Database) -> Database:
-    fleet()
-    return database
 
 
 async def test_done_comes_after_the_commit(fleet_of_two: Database):
@@ -288,28 +240,6 @@ async def test_a_delivery_that_is_there_already_stays(fleet_of_two: Database):
         await writer.flush()
         assert writer.counts()["refused"] == 0
     assert fleet_of_two.query("SELECT seq FROM routing_delivery ORDER BY seq") == [(10,), (11,)]
-
-
-@contextmanager
-def away(database: Database) -> Iterator[None]:
-    """The database can't be written to."""
-    if database.vendor == "sqlite":
-        other = sqlite3.connect(database.path, isolation_level=None)
-        other.execute("BEGIN EXCLUSIVE")
-        try:
-            yield
-        finally:
-            other.execute("ROLLBACK")
-            other.close()
-        return
-    server, _, name = database.url.rpartition("/")
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as admin:
-        admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false".encode())
-        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
-        try:
-            yield
-        finally:
-            admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true".encode())
 
 
 async def test_a_database_that_is_away_delays_everything_and_loses_nothing(fleet_of_two: Database, caplog):
