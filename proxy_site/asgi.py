@@ -7,7 +7,7 @@ from channels.routing import ProtocolTypeRouter
 from django.core.asgi import get_asgi_application
 
 from proxy_site import health
-from proxy_site.health import Receive, Scope, Send
+from proxy_site.plain import Receive, Scope, Send
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proxy_site.settings")
 django_application = get_asgi_application()
@@ -32,7 +32,7 @@ def is_chargers(raw_path: bytes) -> bool:
 
 async def http(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["path"] in health.PATHS:
-        await health.answer(scope["path"], send)
+        await health.answer(scope, send)
     else:
         await django_application(scope, receive, send)
 

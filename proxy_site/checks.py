@@ -14,6 +14,7 @@ UNKNOWN_CHARGERS = ("refuse", "adopt")
 BOOLEANS = ("DEBUG", "PROXY_ALLOW_PRIVATE_UPSTREAMS", "PROXY_REQUIRE_TLS")
 TRUE = ("true", "on", "ok", "y", "yes", "1")
 FALSE = ("false", "off", "n", "no", "0")
+TOKEN_LENGTH = 16
 
 
 @register()
@@ -116,5 +117,20 @@ def private_upstreams(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]
             "PROXY_ALLOW_PRIVATE_UPSTREAMS is true: a backoffice's URL may point into your own network.",
             hint="Set it to false unless your backoffices have private addresses.",
             id="proxy.W004",
+        )
+    ]
+
+
+@register(Tags.security)
+def metrics_token(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """A token can be tried as often as somebody likes. The message does not show it."""
+    token = settings.PROXY_METRICS_TOKEN
+    if not token or len(token) >= TOKEN_LENGTH:
+        return []
+    return [
+        Warning(
+            f"PROXY_METRICS_TOKEN has {len(token)} characters, expected {TOKEN_LENGTH} or more.",
+            hint="Make one with: python -c 'import secrets; print(secrets.token_urlsafe(24))'",
+            id="proxy.W005",
         )
     ]

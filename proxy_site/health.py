@@ -1,75 +1,47 @@
-"""``/livez`` (the process answers) and ``/readyz`` (it can take chargers).
+"""``/livez`` (the process answers), ``/readyz`` (it may be sent chargers) and ``/metrics``.
 
 They stand before Django: a request through Django waits for the one thread that all synchronous code
-of a process shares, and a database that hangs would make a process look dead that is only not ready.
+of a process shares, and a database that hangs would make a process look dead that is only cut off.
 """
 
-import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
 
-from django.db import DatabaseError, connection
-
+from backoffices import current
+from proxy_site.metrics.page import page
+from proxy_site.plain import Answer, Scope, Send, send_answer
 from routing import bus
 
-logger = logging.getLogger(__name__)
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[Mapping[str, Any]], Awaitable[None]]
-Answer = tuple[int, str]
-
-DATABASE_SECONDS = 2.0
-_probe = ThreadPoolExecutor(max_workers=1, thread_name_prefix="readyz")
-
-
-def _ask_database() -> None:
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    finally:
-        connection.close()
-
-
-async def _database_problem(seconds: float) -> str:
-    """Why the database can't be used, "" if it can.
-
-    The questions queue on one thread, so that a database that hangs costs no more than that.
-    """
-    loop = asyncio.get_running_loop()
-    try:
-        await asyncio.wait_for(loop.run_in_executor(_probe, _ask_database), seconds)
-    except TimeoutError:
-        return f"the database did not answer within {seconds:g} s"
-    except DatabaseError as error:
-        logger.warning("The database can't be used: %s", error)
-        return "the database can't be used, the log says why"
-    return ""
-
-
-async def livez() -> Answer:
+async def livez(scope: Scope) -> Answer:
     """The process is alive: its loop runs."""
-    return 200, "ok"
+    return Answer(200, "ok\n")
 
 
-async def readyz(seconds: float = DATABASE_SECONDS) -> Answer:
-    """Chargers can be served: sessions are running and the database answers within ``seconds``."""
+async def readyz(scope: Scope) -> Answer:
+    """Sessions are running, which the database had to allow at the start; the process is not about to stop.
+
+    A database that went away later is told, and no reason to be taken out of service: it is away for the
+    other processes too, so that a load balancer would cut off every charger and gain nothing. Nothing is
+    asked here, the runtime's proof of life knows.
+    """
     try:
         bus.current()
     except bus.BusUnavailable as reason:
-        return 503, str(reason)
-    problem = await _database_problem(seconds)
-    return (503, problem) if problem else (200, "ok")
+        return Answer(503, f"{reason}\n")
+    runtime = current.get()
+    away_s = None if runtime is None else runtime.life.away_s
+    if away_s is None:
+        return Answer(200, "ok\n")
+    return Answer(200, f"ok, but no new charger can be let in: no database for {away_s:.0f} s\n")
 
 
-PATHS: Mapping[str, Callable[[], Awaitable[Answer]]] = {"/livez": livez, "/readyz": readyz}
+PATHS: Mapping[str, Callable[[Scope], Awaitable[Answer]]] = {
+    "/livez": livez,
+    "/readyz": readyz,
+    "/metrics": page.answer,
+}
 
 
-async def answer(path: str, send: Send) -> None:
-    """Answer the request for ``path``, one of ``PATHS``, as plain text."""
-    status, text = await PATHS[path]()
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": f"{text}\n".encode()})
+async def answer(scope: Scope, send: Send) -> None:
+    """Answer a request for one of ``PATHS``."""
+    await send_answer(await PATHS[scope["path"]](scope), send)

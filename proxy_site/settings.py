@@ -44,6 +44,8 @@ PROXY_REQUIRE_TLS = env.bool("PROXY_REQUIRE_TLS", default=False)
 PROXY_ADMIN_PASSWORD = env.str("PROXY_ADMIN_PASSWORD", default="")
 #: How much of the audit log may wait on disk, in PROXY_DATA_DIR/spool, while the database is away.
 PROXY_SPOOL_BYTES = env.int("PROXY_SPOOL_BYTES", default=64 * 2**20)
+#: Whoever knows it sees /metrics in full; without one nobody does.
+PROXY_METRICS_TOKEN = env.str("PROXY_METRICS_TOKEN", default="")
 PROXY_LOG_LEVEL = env.str("PROXY_LOG_LEVEL", default="INFO").upper()
 
 # Applications

@@ -72,3 +72,13 @@ def test_without_hosts_nobody_reaches_the_admin(settings, allowed, debug, found)
 def test_private_upstreams_are_for_a_bench(settings, embedded, private, found):
     settings.PROXY_EMBEDDED, settings.PROXY_ALLOW_PRIVATE_UPSTREAMS = embedded, private
     assert ids(checks.private_upstreams(None)) == found
+
+
+@pytest.mark.parametrize(
+    ("token", "found"), [("", []), ("a" * 16, []), ("sesame", ["proxy.W005"])], ids=["none", "long", "short"]
+)
+def test_a_short_token_is_noticed_and_not_shown(settings, token, found):
+    settings.PROXY_METRICS_TOKEN = token
+    messages = checks.metrics_token(None)
+    assert ids(messages) == found
+    assert all("sesame" not in f"{message.msg} {message.hint}" for message in messages)
