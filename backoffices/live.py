@@ -16,7 +16,6 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     """How often the runtime does what it does on its own, in seconds.
 
     ``health``: how often sessions say how their routes are.
-    ``health``: how often sessions say how their routes are.
     ``backlog``: how long a session without a charger may try in vain to reach a backoffice.
     ``answers``: the longest that a stop waits for answers, ``stop``: for the database.
     """
