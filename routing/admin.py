@@ -16,11 +16,11 @@ from django.utils.safestring import SafeString
 from accounts.admin_base import OwnedAdmin, ReadOnlyAdmin, RecordAdmin, SuperuserMixin, owned
 from routing import guard_admin, rights_admin
 from routing.cards_admin import sees_cards
+from routing.deliveries_admin import ReplayMixin, letters_of
 from routing.models import (
     ChargerSession,
     ConfigChange,
     DefaultRoute,
-    Delivery,
     Identifier,
     LatestValue,
     Message,
@@ -31,6 +31,7 @@ from routing.models import (
     Transaction,
 )
 from routing.models.cards import masked
+from routing.records_admin import RecordedAdmin
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -52,7 +53,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(Route)
-class RouteAdmin(OwnedAdmin[Route]):
+class RouteAdmin(ReplayMixin, OwnedAdmin[Route]):
     list_display = ["charger", "backoffice", "role", "enabled", "link_state", "since", "last_error"]
     list_select_related = ["charger", "backoffice", "state"]
     list_filter = [StateFilter, "role", "enabled"]
@@ -64,13 +65,14 @@ class RouteAdmin(OwnedAdmin[Route]):
         "last_error",
         "link_password",
         "override",
+        "outbox",
         "rights",
         "created_at",
     ]
     actions = ["switch_on", "switch_off", "forget_password"]
     fieldsets = [
         (None, {"fields": ["charger", "backoffice", "role", "alias", "enabled"]}),
-        ("Now", {"fields": ["link_state", "since", "last_error", "link_password", "override"]}),
+        ("Now", {"fields": ["link_state", "since", "last_error", "link_password", "override", "outbox"]}),
         (
             "Rights and options",
             {
@@ -106,6 +108,10 @@ class RouteAdmin(OwnedAdmin[Route]):
     @admin.display(description="password")
     def link_password(self, route: Route) -> str:
         return "This backoffice has set its own." if route.has_password else "That of the backoffice."
+
+    @admin.display(description="messages")
+    def outbox(self, route: Route) -> str:
+        return letters_of(route)
 
     @admin.display(description="override of the guard")
     def override(self, route: Route) -> str:
@@ -174,35 +180,6 @@ class WindowFilter(admin.SimpleListFilter):
         return queryset.filter(at__gte=timezone.now() - timedelta(hours=self.HOURS.get(self.value(), 24)))
 
 
-class RecordedAdmin(RecordAdmin[Any]):
-    """Records of chargers and routes, either of which may be gone."""
-
-    def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).prefetch_related("charger", "route__backoffice")
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Without ``charger`` and ``route`` as such: they can't be shown where the row is gone."""
-        names = {"charger": "of_charger", "route": "of_route"}
-        return [names.get(field.name, field.name) for field in self.model._meta.fields]
-
-    @admin.display(description="charger")
-    def of_charger(self, row: Any) -> str:
-        charger = _there(row, "charger")
-        return str(charger) if charger else f"removed ({row.charger_id})"
-
-    @admin.display(description="route")
-    def of_route(self, row: Any) -> str:
-        if row.route_id is None:
-            return "charger"
-        route = _there(row, "route")
-        return route.backoffice.name if route else f"removed ({row.route_id})"
-
-
-def _there(row: Any, name: str) -> Any:
-    """The related row, None where it has been deleted; never a query, it was fetched with the list."""
-    return row._state.fields_cache.get(name)
-
-
 @admin.register(Message)
 class MessageAdmin(RecordedAdmin):
     list_display = [
@@ -263,19 +240,6 @@ def _first_text(message: Message) -> str:
 
 def _frame(text: str) -> SafeString:
     return format_html('<pre style="white-space: pre-wrap; overflow-wrap: anywhere">{}</pre>', text)
-
-
-@admin.register(Delivery)
-class DeliveryAdmin(RecordedAdmin):
-    list_display = ["at", "of_charger", "of_route", "action", "attempts", "error", "dead"]
-    list_filter = ["dead"]
-    search_fields = ["charger__identity", "route__backoffice__name"]
-    sortable_by = ()
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        fields = super().get_fields(request, obj)
-        hidden = [] if obj is None or sees_cards(request, obj) else ["payload"]
-        return [field for field in fields if field not in hidden]
 
 
 @admin.register(Transaction)

@@ -110,7 +110,8 @@ def test_events_of_2_say_that_they_were_said_before(person: User) -> None:
     world.boot()
     event = {
         "eventType": "Started", "timestamp": "2026-01-01T00:00:00Z", "triggerReason": "Authorized",
-        "seqNo": 0, "transactionInfo": {"transactionId": "T-1"}, "idToken": {"idToken": "CARD", "type": "ISO14443"},
+        "seqNo": 0, "transactionInfo": {"transactionId": "T-1"},
+        "idToken": {"idToken": "CARD", "type": "ISO14443"},
     }  # fmt: skip
     world.call("TransactionEvent", event)
     world.call("TransactionEvent", {**event, "eventType": "Ended", "seqNo": 1})
@@ -142,7 +143,7 @@ def test_it_goes_behind_what_waits(person: User) -> None:
     lived_through(BILLING, route(2, "office 2", Role.CONTROL))
     store([make.delivery(2, 5, exchange=5)])
     replay(Route.objects.get(pk=2), SINCE, person)
-    assert Delivery.objects.filter(route=2).order_by("seq").first().exchange == 5
+    assert Delivery.objects.filter(route=2).order_by("seq").values_list("exchange", flat=True)[0] == 5
 
 
 def test_only_since_that_date(person: User) -> None:
