@@ -14,12 +14,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.admin_base import OwnedAdmin, ReadOnlyAdmin, RecordAdmin, SuperuserMixin, owned
-from routing import guard_admin, rights_admin
+from routing import guard_admin, processes_admin, rights_admin  # noqa: F401  # each registers its pages
 from routing.cards_admin import sees_cards
 from routing.deliveries_admin import ReplayMixin, letters_of
 from routing.models import (
     ChargerSession,
-    ConfigChange,
     DefaultRoute,
     Identifier,
     LatestValue,
@@ -27,7 +26,6 @@ from routing.models import (
     Route,
     RouteState,
     RouteTransaction,
-    RuntimeProcess,
     Transaction,
 )
 from routing.models.cards import masked
@@ -353,23 +351,3 @@ class RouteStateAdmin(ReadOnlyAdmin[RouteState]):
     list_display = ["route", "state", "since", "registration", "last_error"]
     list_select_related = ["route__charger", "route__backoffice"]
     search_fields = ["route__charger__identity", "route__backoffice__name"]
-
-
-class _InstallationAdmin(SuperuserMixin, ReadOnlyAdmin[Any]):
-    """Records of the whole installation."""
-
-    has_add_permission = ReadOnlyAdmin.has_add_permission
-    has_change_permission = ReadOnlyAdmin.has_change_permission
-    has_delete_permission = ReadOnlyAdmin.has_delete_permission
-
-
-@admin.register(RuntimeProcess)
-class RuntimeProcessAdmin(_InstallationAdmin):
-    list_display = ["id", "beat_at"]
-
-
-@admin.register(ConfigChange)
-class ConfigChangeAdmin(_InstallationAdmin):
-    list_display = ["id", "charger_id", "at"]
-    fields = ["id", "charger_id", "at"]
-    paginator = RecordAdmin.paginator
