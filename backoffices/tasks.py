@@ -13,11 +13,13 @@ from backoffices.models import Backoffice
 from backoffices.probe import probe, target_of
 from backoffices.runtime import Runtime
 from backoffices.schedule import BEAT_SCHEDULE
+from routing import expiring
 
 __all__ = [
     "BEAT_SCHEDULE",
     "deliver_backlog",
     "drain",
+    "expire_deliveries",
     "maintain_links",
     "probe_backoffice",
     "recount_waiting",
@@ -52,6 +54,12 @@ def deliver_backlog(limit: int = 50) -> int:
 def recount_waiting() -> int:
     """Count what waits for backoffices where no session does, so that the lists are right."""
     return records.recount_waiting()
+
+
+@shared_task(expires=600, ignore_result=True)
+def expire_deliveries() -> int:
+    """Make dead letters of what has waited for a backoffice for too long, where no session does."""
+    return expiring.expire_deliveries()
 
 
 @shared_task(expires=30)

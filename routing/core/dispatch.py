@@ -17,6 +17,8 @@ COPIES = frozenset({Kind.RELAY, Kind.DELIVERY, Kind.STATUS})
 
 def pump(state: State, turn: Turn, line: Line) -> None:
     """Send the next CALL of a line, if one may go."""
+    if state.winding_down:
+        return
     deliveries = not line.catching_up or slots.may_send(state, turn, line)
     while (item := line.next_item(turn.now, deliveries=deliveries)) is not None:
         if item.kind is Kind.DELIVERY and item.replayed and (why := _why_never(state, turn, line, item)):
@@ -56,13 +58,8 @@ def _send(state: State, turn: Turn, line: Line, item: Item, payload: str) -> Non
 def _why_never(state: State, turn: Turn, line: Line, item: Item) -> str:
     """Why a stored message is not to be sent any more, in words; "" when it is."""
     if letters.is_too_old(turn, line, item):
-        return kept_too_long(line)
+        return letters.too_long(line.route.options.keep_for)
     return _of_another_version(state, item)
-
-
-def kept_too_long(line: Line) -> str:
-    """What is said of a message that has waited for too long."""
-    return f"it has waited longer than {line.route.options.keep_for / 86400:g} days (option keep_for)"
 
 
 def _of_another_version(state: State, item: Item) -> str:
@@ -85,7 +82,7 @@ def delivered(state: State, turn: Turn, line: Line, item: Item) -> None:
     """A delivery is over: its row goes."""
     turn.store(DeliveryDone(charger=state.snapshot.key, route=line.key, seq=item.seq))
     line.settled(item)
-    if state.alarms and line.waiting <= 0:
+    if state.alarms and (line.waiting <= 0 or not line.backlog):
         thinning.delivered(state, turn, line)
 
 

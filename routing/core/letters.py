@@ -22,6 +22,11 @@ def is_too_old(turn: Turn, line: Line, item: Item) -> bool:
     return turn.utc - item.at > timedelta(seconds=line.route.options.keep_for)
 
 
+def too_long(keep_for: float) -> str:
+    """What is said of a message that has waited for more than so many seconds."""
+    return f"it has waited longer than {keep_for / 86400:g} days (option keep_for)"
+
+
 def died(state: State, turn: Turn, line: Line, words: str) -> None:
     """A delivery of this line was given up."""
     line.deaths += 1

@@ -5,7 +5,7 @@ What is about to be sent is looked at then (``dispatch.pump``); here are the lin
 
 from __future__ import annotations
 
-from routing.core import dispatch, letters
+from routing.core import audit, dispatch, letters
 from routing.core.lines import Line
 from routing.core.state import State
 from routing.core.turn import Turn
@@ -25,12 +25,12 @@ def look(state: State, turn: Turn) -> None:
 
 def give_up_old(state: State, turn: Turn, line: Line) -> None:
     """Make dead letters of what a line keeps too long; the next piece is read where all of one went."""
-    old = 0
+    old, why = 0, letters.too_long(line.route.options.keep_for)
     while line.fifo and letters.is_too_old(turn, line, line.fifo[0]):
-        dispatch.bury(state, turn, line, line.fifo.pop(0), dispatch.kept_too_long(line))
+        item = line.fifo.pop(0)
+        audit.copy(state, turn, line, item, "", "dropped", rule=why)
+        dispatch.bury(state, turn, line, item, why)
         old += 1
     if old:
         turn.touched.add(line.key)
-        dispatch.mourn(
-            state, turn, line, f"{old} messages could not be delivered: {dispatch.kept_too_long(line)}"
-        )
+        dispatch.mourn(state, turn, line, f"{old} messages could not be delivered: {why}")
