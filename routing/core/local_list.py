@@ -7,7 +7,7 @@ change is brought to the charger at a time, in as many messages as it needs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -24,7 +24,7 @@ from routing.core.turn import Turn
 
 ACTION = "SendLocalList"
 RULE = "local list: the lists of all backoffices in one"
-ALARM = "local_list"
+ALARM = "local list full"
 
 PATIENCE = 5.0
 """Seconds after a connection in which a charger that boots does so."""
@@ -299,9 +299,15 @@ def _done(state: State, turn: Turn, push: Push) -> None:
         if line.key in push.left_out:
             words = f"the charger's local list is full: no card of {line.route.backoffice} is on it"
             state.raise_alarm(ALARM, words, turn, str(line.key))
-        else:
-            state.clear_alarm(ALARM, turn, str(line.key))
+    _end_alarms(state, turn, push.left_out)
     state.list_push = None
+
+
+def _end_alarms(state: State, turn: Turn, left_out: Collection[int] = ()) -> None:
+    """Nobody misses cards on the list but those who are left out."""
+    for kind, key in list(state.alarms):
+        if kind == ALARM and key not in map(str, left_out):
+            state.clear_alarm(ALARM, turn, key)
 
 
 # -- the proxy's own doing -------------------------------------------------------------------------------
@@ -309,12 +315,14 @@ def _done(state: State, turn: Turn, push: Push) -> None:
 
 def settle(state: State, turn: Turn) -> None:
     """Bring the charger the lists of those who have one now, if it has something else."""
-    if state.snapshot.options.local_list != "merged" or not state.online or state.list_push is not None:
+    if state.snapshot.options.local_list != "merged":
+        return _end_alarms(state, turn)
+    if not state.online or state.list_push is not None:
         return
     there = state.local_lists.there(_family(state))
     target, left_out = _union(state, {})
     if (target == there.entries and there.is_known) or not (target or there.version):
-        return
+        return _end_alarms(state, turn, left_out)
     _begin(state, turn, Push(_family(state), None, CardList(), target, left_out))
 
 

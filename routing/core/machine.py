@@ -202,7 +202,7 @@ class Machine:
             passwords.note_state(state, turn, line, error)
             if link != "dialling":
                 line.failed = True
-                mismatch = link == "parked" and error.startswith(versions.ALARM)
+                mismatch = link == "parked" and error.startswith(versions.MISMATCH)
                 if not (mismatch and versions.refused(state, turn, line, error)):
                     answers.link_lost(state, turn, line, "the owner is away")
                 acceptance.billing_lost(state, turn, line)

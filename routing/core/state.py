@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from routing.core.actions import Up
+from routing.core.alarms import ALARMS
 from routing.core.authorization import AuthorizationCache
 from routing.core.ballots import Ballot
 from routing.core.decisions import Memory, Report
@@ -265,7 +266,7 @@ class State:
         return {key: row for (of, key), row in self.latest.items() if of == kind}
 
     def raise_alarm(self, kind: str, text: str, turn: Turn, key: str = "") -> None:
-        """Have a person look at this; what lasts already is not raised again."""
+        """Have a person look at this, a kind of ``ALARMS``; what lasts already is not raised again."""
         if (kind, key) not in self.alarms:
             alarm = AlarmRow(charger=self.snapshot.key, kind=kind, key=key, text=text[:255], raised=turn.utc)
             self.alarms[kind, key] = alarm
@@ -281,10 +282,11 @@ class State:
     def clear_alarms_of_gone_routes(self, turn: Turn) -> None:
         """A route that is switched off or gone troubles nobody, but for what it was never given.
 
-        The keys of alarms are those of routes.
+        The keys of alarms are those of routes. A kind that there is no more is over too.
         """
         for kind, key in list(self.alarms):
-            if key and kind != DEAD_LETTERS and key not in map(str, self.lines):
+            is_of_gone = key and kind != DEAD_LETTERS and key not in map(str, self.lines)
+            if is_of_gone or kind not in ALARMS:
                 self.clear_alarm(kind, turn, key)
 
     def note_quirk(self, name: str, example: str, turn: Turn) -> None:

@@ -21,7 +21,10 @@ from routing.core.turn import Turn
 KIND = "billing_versions"
 """What is remembered under this kind, by the primary key of Billing's route: a ``Known`` as JSON."""
 
-ALARM = "version_mismatch"
+ALARM = "version mismatch"
+
+MISMATCH = "version_mismatch"
+"""How the error of a link begins whose handshake has failed over the version."""
 
 FORGIVEN = timedelta(days=1)
 """How long a refusal counts; then the version is tried again when the charger connects."""

@@ -104,7 +104,7 @@ async def test_07_a_watcher_refuses_the_version(site: Site, version: str) -> Non
         assert state[0][1].startswith("version_mismatch")
         alarm = await site.proxy.wait_rows(
             "SELECT a.cleared FROM routing_alarm a JOIN chargers_charger c ON c.id = a.charger_id "
-            "WHERE c.identity = ? AND a.kind = 'version_mismatch'",
+            "WHERE c.identity = ? AND a.kind = 'version mismatch'",
             identity,
         )
         assert alarm == [(None,)]

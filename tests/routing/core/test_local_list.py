@@ -166,7 +166,7 @@ def test_a_full_charger_drops_the_least_important_first(version: str) -> None:
     assert send(world, "billing", 1, A="Accepted", B="Accepted") == "Accepted"
     assert charger.cards == {"A": "Accepted", "B": "Accepted"}
     assert [(a.kind, a.key) for a in world.database.alarms.values() if a.cleared is None] == [
-        ("local_list", "3")
+        ("local list full", "3")
     ]
     assert send(world, "service", 2, X="Accepted", Y="Accepted", Z="Accepted") == "Failed"
     assert version_of(world, "service") == 1

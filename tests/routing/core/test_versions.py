@@ -60,12 +60,12 @@ def test_the_charger_comes_again_with_another_version() -> None:
     assert learned(world).refused.keys() == {"2.0.1"}
     world.wait(2)
     assert [one.code for one in world.closed] == [1012]
-    assert world.database.alarms["version_mismatch", "1"].cleared is None
+    assert world.database.alarms["version mismatch", "1"].cleared is None
     world.disconnect()
     connecting(world, "1.6")
     world["billing"].open()
     assert learned(world).accepted == ["1.6"]
-    assert world.database.alarms["version_mismatch", "1"].cleared is not None
+    assert world.database.alarms["version mismatch", "1"].cleared is not None
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_billing_counts_as_away_where_there_is_no_choice(
     assert world.answer_to("c1")[2]["status"] == "Pending"
     world.wait(600)
     assert world.closed == []
-    assert ("version_mismatch", "1") in world.database.alarms
+    assert ("version mismatch", "1") in world.database.alarms
 
 
 def test_a_charger_is_not_sent_round_in_a_circle() -> None:
@@ -123,7 +123,7 @@ def test_a_secondary_that_refuses_the_version_touches_nobody() -> None:
     world.wait(600)
     assert world.closed == []
     assert world.database.route_states[2].state == "parked"
-    assert world.database.alarms["version_mismatch", "2"].text.startswith("energy: offered ocpp2.0.1")
+    assert world.database.alarms["version mismatch", "2"].text.startswith("energy: offered ocpp2.0.1")
 
 
 def test_another_reason_to_park_is_no_mismatch() -> None:
@@ -145,9 +145,9 @@ def test_a_route_that_goes_takes_its_alarm_along(moment: str) -> None:
     else:
         world.routes = (BILLING,)
         world.restart()
-        assert world.database.alarms["version_mismatch", "2"].cleared is None
+        assert world.database.alarms["version mismatch", "2"].cleared is None
         connecting(world, "2.0.1")
-    assert world.database.alarms["version_mismatch", "2"].cleared is not None
+    assert world.database.alarms["version mismatch", "2"].cleared is not None
 
 
 def test_what_was_odd_about_a_handshake_is_recorded() -> None:
