@@ -70,9 +70,9 @@ def _waiting(line: Line) -> tuple[int, datetime | None]:
     outstanding = line.outstanding if line.outstanding and line.outstanding.kind is Kind.DELIVERY else None
     first = outstanding or (line.fifo[0] if line.fifo else None)
     if not line.more:
-        return len(line.fifo) + (outstanding is not None), first and first.at
+        return len(line.fifo) + (outstanding is not None), first.at if first else None
     if first is None:  # they are being read
-        return line.waiting, line.told and line.told.oldest
+        return line.waiting, line.told.oldest if line.told else None
     return line.waiting, first.at
 
 

@@ -56,9 +56,15 @@ async def test_all_sessions_are_asked_and_others_have_their_turn_between():
     async with runtime() as here:
         for number in range(ASKED_AT_ONCE + 1):
             await here.attach(request(await charger(f"CP-{number}")), Socket())
-        asked, turns = [], []
+        asked: list[int] = []
+        turns: list[None] = []
+
+        def tell_health():
+            asked.append(len(turns))
+            return False
+
         for live in here._live.values():
-            live.session.tell_health = lambda: bool(asked.append(len(turns)))
+            live.session.tell_health = tell_health
         looking = asyncio.ensure_future(here._tell_health())
         while not looking.done():
             turns.append(None)

@@ -1,0 +1,337 @@
+"""How routes, chargers and backoffices are, for people: numbers, and the sentence that says them.
+
+The admin shows these and programs get them. Callers bring rows that their user may see
+(``visible_to``); the number of queries does not depend on that of the rows. Times in sentences are
+those of the current time zone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from django.db.models import Count, Exists, F, Min, OuterRef, Q, QuerySet, Sum, Window
+from django.db.models.functions import Now, RowNumber
+from django.utils import timezone
+
+from routing import loading
+from routing.core.alarms import ALARMS
+from routing.models import Alarm, ChargerSession, Delivery, Route, RuntimeProcess
+
+UP = "connected"
+
+
+class RouteHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """How one route is.
+
+    ``state``: that of the link (routing.core.rows.LinkState), ``off`` where the route, its backoffice or its
+    charger is switched off, ``new`` where it was never dialled, ``lost`` where the process that served it has
+    ended. ``waiting``: messages that the backoffice has not got yet, the ``oldest`` said by the charger at
+    that time; ``dead_letters``: those given up. ``words`` says all of it.
+    """
+
+    route: int
+    backoffice: str
+    role: str
+    state: str
+    since: datetime | None
+    last_error: str
+    waiting: int
+    oldest: datetime | None
+    round_trip_ms: float | None
+    dead_letters: int
+    words: str
+
+
+class AlarmHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """What lasts and wants a person: what happened, what that means, and what helps."""
+
+    kind: str
+    text: str
+    raised: datetime
+    meaning: str
+    remedy: str
+
+
+class ChargerHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """How one charger is. ``waits_for`` ends a sentence that begins "it waits for"; "" for nothing."""
+
+    charger: int
+    identity: str
+    online: bool
+    since: datetime | None
+    ocpp_version: str
+    waits_for: str
+    routes: Sequence[RouteHealth]
+    alarms: Sequence[AlarmHealth]
+    words: str
+
+
+class BackofficeHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """How a backoffice is over those routes that somebody may see; switched-off ones only in ``waiting``.
+
+    ``round_trip_ms``: the median of its routes, None before the first answer.
+    """
+
+    routes: int
+    up: int
+    waiting: int
+    oldest: datetime | None
+    round_trip_ms: float | None
+    dead_letters: int
+    words: str
+
+
+# -- routes ---------------------------------------------------------------------------------------------
+
+
+def route_health(routes: QuerySet[Route]) -> dict[int, RouteHealth]:
+    """How these routes are, by primary key. Three queries."""
+    return health_of(routes.select_related("charger", "backoffice", "state"))
+
+
+def health_of(routes: Iterable[Route]) -> dict[int, RouteHealth]:
+    """The same of routes fetched with their ``charger``, ``backoffice`` and ``state``. Two queries."""
+    found = list(routes)
+    dead = _dead_letters(route.pk for route in found)
+    lost = _lost_chargers({route.charger_id for route in found})
+    now = timezone.now()
+    return {
+        route.pk: _route(route, dead.get(route.pk, 0), is_lost=route.charger_id in lost, now=now)
+        for route in found
+    }
+
+
+def _dead_letters(routes: Iterable[int]) -> Mapping[int, int]:
+    dead = Delivery.objects.filter(dead=True, route_id__in=list(routes)).order_by().values("route_id")
+    return dict(dead.annotate(number=Count("pk")).values_list("route_id", "number"))
+
+
+def _lost() -> QuerySet[ChargerSession]:
+    """Sessions whose process has not proved its life lately: what they last said of links is not true."""
+    alive = RuntimeProcess.objects.filter(pk=OuterRef("runtime"), beat_at__gte=Now() - loading.RUNTIME_ALIVE)
+    return ChargerSession.objects.filter(~Exists(alive)).exclude(runtime="")
+
+
+def _lost_chargers(chargers: Iterable[int]) -> set[int]:
+    return set(_lost().filter(pk__in=list(chargers)).values_list("pk", flat=True))
+
+
+def _route(route: Route, dead_letters: int, *, is_lost: bool, now: datetime) -> RouteHealth:
+    row = getattr(route, "state", None)
+    state, since, error = ("new", None, "") if row is None else (row.state, row.since, row.last_error)
+    if row is not None and is_lost and state != "closed":
+        state, error = "lost", ""
+    if not (route.enabled and route.backoffice.enabled and route.charger.enabled):
+        state, error = "off", ""
+    waiting, oldest = (0, None) if row is None else (row.waiting, row.oldest)
+    round_trip = row.round_trip_ms if row is not None and state == UP else None
+    parts = [
+        _state_words(route, state, since, error, now),
+        f"answers in {in_ms(round_trip)}" if round_trip is not None else "",
+        _waiting_words(waiting, oldest, now, will_come=state in _ARRIVES),
+        _dead_words(dead_letters),
+    ]
+    return RouteHealth(
+        route=route.pk,
+        backoffice=route.backoffice.name,
+        role=route.role,
+        state=state,
+        since=since,
+        last_error=error,
+        waiting=waiting,
+        oldest=oldest,
+        round_trip_ms=round_trip,
+        dead_letters=dead_letters,
+        words="; ".join(part for part in parts if part),
+    )
+
+
+_WORDS = {
+    "new": "not dialled yet",
+    "dialling": "away{since}, being dialled",
+    "waiting": "away{since}",
+    "parked": "away{since}, tried again every five minutes",
+    "registering": "reached{since}, has not accepted the charger yet",
+    "replaying": "connected{since}",
+    "connected": "connected{since}",
+    "closed": "not connected{since}, the charger is away",
+    "lost": "not connected: the process that served it has ended",
+}
+
+_ARRIVES = ("dialling", "waiting", "parked", "lost", "new")
+"""States in which a person asks what becomes of the messages that wait."""
+
+
+def _state_words(route: Route, state: str, since: datetime | None, error: str, now: datetime) -> str:
+    if state == "off":
+        who = (
+            ""
+            if not route.enabled
+            else " at its charger"
+            if route.backoffice.enabled
+            else " at its backoffice"
+        )
+        return f"switched off{who}"
+    words = _WORDS.get(state, state + "{since}").format(since=f" since {at(since, now)}" if since else "")
+    if not error or state == "closed":
+        return words
+    return f"{words} (but: {error})" if state == UP else f"{words}: {error}"
+
+
+def _waiting_words(waiting: int, oldest: datetime | None, now: datetime, *, will_come: bool) -> str:
+    if not waiting:
+        return "nothing waits"
+    words = "1 message waits" if waiting == 1 else f"{waiting:,} messages wait, the oldest"
+    words += f"{',' if waiting == 1 else ''} from {at(oldest, now)}" if oldest else ""
+    return words + (", delivered when it is back" if will_come else "")
+
+
+def _dead_words(dead_letters: int) -> str:
+    if not dead_letters:
+        return ""
+    return f"{dead_letters:,} dead letter{'' if dead_letters == 1 else 's'}"
+
+
+def at(when: datetime, now: datetime) -> str:
+    """A time as people say it: today's by the clock, others with their day."""
+    here, today = timezone.localtime(when), timezone.localtime(now)
+    if here.date() == today.date():
+        return f"{here:%H:%M}"
+    return f"{here:%-d %b %H:%M}" if abs(now - when) < timedelta(days=180) else f"{here:%-d %b %Y}"
+
+
+def in_ms(milliseconds: float) -> str:
+    """A time to an answer as people say it."""
+    if milliseconds >= 1000:
+        return f"{milliseconds / 1000:.1f} s"
+    return f"{milliseconds:.0f} ms" if milliseconds >= 1 else "less than 1 ms"
+
+
+# -- chargers -------------------------------------------------------------------------------------------
+
+
+def charger_health(chargers: QuerySet[Any]) -> dict[int, ChargerHealth]:
+    """How these chargers are, by primary key. Five queries."""
+    found = list(chargers.select_related("session"))
+    routes = Route.objects.filter(charger__in=[charger.pk for charger in found])
+    rows = list(routes.select_related("charger", "backoffice", "state").order_by("pk"))
+    return health_of_chargers(found, rows)
+
+
+def health_of_chargers(chargers: Sequence[Any], routes: Iterable[Route]) -> dict[int, ChargerHealth]:
+    """The same of chargers that were fetched with their ``session``, and all their routes. Three queries."""
+    rows = list(routes)
+    known = health_of(rows)
+    of_charger: dict[int, list[RouteHealth]] = {}
+    for route in rows:
+        of_charger.setdefault(route.charger_id, []).append(known[route.pk])
+    alarms: dict[int, list[AlarmHealth]] = {}
+    for alarm in Alarm.objects.filter(charger__in=[charger.pk for charger in chargers], cleared=None):
+        alarms.setdefault(alarm.charger_id, []).append(_alarm(alarm))
+    return {
+        charger.pk: _charger(charger, of_charger.get(charger.pk, []), alarms.get(charger.pk, []))
+        for charger in chargers
+    }
+
+
+def _alarm(alarm: Alarm) -> AlarmHealth:
+    known = ALARMS.get(alarm.kind)
+    return AlarmHealth(
+        kind=alarm.kind,
+        text=alarm.text,
+        raised=alarm.raised,
+        meaning=known.meaning if known else "",
+        remedy=known.remedy if known else "",
+    )
+
+
+def _charger(charger: Any, routes: Sequence[RouteHealth], alarms: Sequence[AlarmHealth]) -> ChargerHealth:
+    session = getattr(charger, "session", None)
+    online = session is not None and session.online
+    since = None if session is None else session.connected_at if online else session.disconnected_at
+    waits_for = session.waits_for if session is not None and online else ""
+    return ChargerHealth(
+        charger=charger.pk,
+        identity=charger.identity,
+        online=online,
+        since=since,
+        ocpp_version="" if session is None else session.ocpp_version,
+        waits_for=waits_for,
+        routes=tuple(routes),
+        alarms=tuple(alarms),
+        words=_charger_words(session, since, waits_for, online=online),
+    )
+
+
+def _charger_words(session: Any, since: datetime | None, waits_for: str, *, online: bool) -> str:
+    if session is None or (session.connected_at is None and not online):
+        return "never connected"
+    when = f" since {at(since, timezone.now())}" if since else ""
+    if not online:
+        return f"away{when}"
+    return f"online{when} with OCPP {session.ocpp_version}; waits for {waits_for or 'nothing'}"
+
+
+# -- backoffices ----------------------------------------------------------------------------------------
+
+
+def backoffice_health(routes: QuerySet[Route]) -> dict[int, BackofficeHealth]:
+    """How the backoffices of these routes are, over these routes alone. Three queries."""
+    is_on = Q(enabled=True, backoffice__enabled=True, charger__enabled=True)
+    is_lost = Exists(_lost().filter(pk=OuterRef("charger_id")))
+    is_up = Q(~is_lost, state__state=UP)
+    sums = routes.order_by().values("backoffice_id").annotate(
+        number=Count("pk", filter=is_on),
+        up=Count("pk", filter=is_on & is_up),
+        queued=Sum("state__waiting", default=0),
+        first=Min("state__oldest"),
+    )  # fmt: skip
+    medians = _medians(routes.filter(is_on & is_up))
+    dead = Delivery.objects.filter(dead=True, route__in=routes).order_by().values("route__backoffice_id")
+    letters = dict(dead.annotate(number=Count("pk")).values_list("route__backoffice_id", "number"))
+    now = timezone.now()
+    return {
+        row["backoffice_id"]: _backoffice(
+            row, medians.get(row["backoffice_id"]), letters.get(row["backoffice_id"], 0), now
+        )
+        for row in sums
+    }
+
+
+def _medians(routes: QuerySet[Route]) -> Mapping[int, float]:
+    """The median time to an answer by backoffice, the lower of two."""
+    one = [F("backoffice_id")]
+    ranked = routes.exclude(state__round_trip_ms=None).order_by().annotate(
+        rank=Window(RowNumber(), partition_by=one, order_by="state__round_trip_ms"),
+        number=Window(Count("pk"), partition_by=one),
+    )  # fmt: skip
+    middle = ranked.filter(rank__gte=F("number") / 2.0, rank__lt=F("number") / 2.0 + 1).order_by("rank")
+    found: dict[int, float] = {}
+    for backoffice, round_trip in middle.values_list("backoffice_id", "state__round_trip_ms"):
+        if round_trip is not None:
+            found.setdefault(backoffice, round_trip)
+    return found
+
+
+def _backoffice(
+    row: Mapping[str, Any], round_trip: float | None, dead_letters: int, now: datetime
+) -> BackofficeHealth:
+    number, up, waiting, oldest = row["number"], row["up"], row["queued"], row["first"]
+    parts = [
+        f"{up:,} of {number:,} links up" if number else "no route in use",
+        f"answers in {in_ms(round_trip)}" if round_trip is not None else "",
+        _waiting_words(waiting, oldest, now, will_come=False),
+        _dead_words(dead_letters),
+    ]
+    return BackofficeHealth(
+        routes=number,
+        up=up,
+        waiting=waiting,
+        oldest=oldest,
+        round_trip_ms=round_trip,
+        dead_letters=dead_letters,
+        words="; ".join(part for part in parts if part),
+    )
