@@ -37,6 +37,9 @@ PENDING_ROWS = 20_000
 
 WRITTEN_AT_ONCE = 200
 
+BITS = 63
+"""Larger whole numbers than MessagePack has are unknown, as they are in the database."""
+
 _START, _LENGTH = 8, 4
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(MessageRow).decode
@@ -188,7 +191,7 @@ class Spool:
                     return f"the spool is full (PROXY_SPOOL_BYTES={self._limit})"
                 self._own = self._own or self._create()
                 self._own.append(data)
-        except (OSError, TypeError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 -- the thread must live to write the others
             return said(error)
         return ""
 
@@ -277,7 +280,9 @@ class Spool:
                 return False
         with self._files:
             for file in (*self._left, self._own):
-                if file is not None:
+                if file is not None and file.offset >= file.size:
+                    file.remove()
+                elif file is not None:
                     file.close()
             self._left, self._own = [], None
         return True
@@ -286,10 +291,21 @@ class Spool:
 def _record(row: MessageRow) -> bytes:
     try:
         data = _encode(row)
-    except UnicodeEncodeError:
-        texts = {n: storable(v) for n in row.__struct_fields__ if isinstance(v := getattr(row, n), str)}
-        data = _encode(msgspec.structs.replace(row, **texts))
+    except (UnicodeEncodeError, OverflowError):
+        data = _encode(msgspec.structs.replace(row, **_encodable(row)))
     return len(data).to_bytes(_LENGTH, "big") + data
+
+
+def _encodable(row: MessageRow) -> dict[str, str | None]:
+    """What a charger has written and MessagePack does not take, as the database would have it."""
+    values: dict[str, str | None] = {}
+    for name in row.__struct_fields__:
+        value = getattr(row, name)
+        if isinstance(value, str):
+            values[name] = storable(value)
+    if row.connector_id is not None and row.connector_id.bit_length() > BITS:
+        values["connector_id"] = None
+    return values
 
 
 def _row(record: bytes) -> MessageRow | None:

@@ -316,7 +316,7 @@ class Writer:
         self._spool.add(logged, last=True)
         self._puts, self._in_flight, self._rows, self._rows_in_flight = [], [], 0, 0
         log.error(
-            "stopped while the database was away: %d rows of the audit log are in the spool; %d others of %d "
+            "stopped while the database was away: %d rows of the audit log go to the spool; %d others of %d "
             "chargers are given up, nobody was answered for them",
             len(logged), len(rows) - len(logged), len({put.charger for put in puts if put.charger}),
         )  # fmt: skip

@@ -62,6 +62,21 @@ def test_rows_come_back_as_they_were(tmp_path: Path):
     assert files(tmp_path) == []
 
 
+def test_a_number_of_any_size_costs_nothing_but_itself(tmp_path: Path):
+    written(tmp_path, [message(connector_id=2**70), message(connector_id=2**63 - 1)])
+    assert [row.connector_id for row in adopted(tmp_path)] == [None, 2**63 - 1]
+
+
+def test_a_row_that_nothing_takes_costs_no_later_ones(tmp_path: Path):
+    wrong: Any = object()
+    spool = Spool(tmp_path, MIB)
+    spool.add([message(text=wrong)])
+    spool.add(numbered(1))
+    assert spool.close(60)
+    assert spool.dropped == 1
+    assert [row.message_id for row in adopted(tmp_path)] == ["1"]
+
+
 def test_text_that_is_no_unicode_comes_back_readable(tmp_path: Path):
     written(tmp_path, [message(text="half \ud83d")])
     assert [row.text for row in adopted(tmp_path)] == ["half \\ud83d"]
