@@ -234,7 +234,7 @@ class LinkSocket(ClientConnection):
     # Callbacks of the loop and the library.
 
     def data_received(self, data: bytes) -> None:
-        if self._unparsed == 0 and data[0] == WHOLE_TEXT and self._parts is None:
+        if self._unparsed == 0 and data[0] == WHOLE_TEXT and self._parts is None and len(data) > 1:
             size, start = data[1], 2
             if size == 126 and len(data) > 4:
                 size, start = data[2] << 8 | data[3], 4

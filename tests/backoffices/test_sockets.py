@@ -123,6 +123,20 @@ def test_a_chunk_per_frame_takes_the_short_way_with_the_same_result(messages):
     assert asyncio.run(received(chunks_of)) == [text for text, _ in messages]
 
 
+@pytest.mark.parametrize("size", [1, 125, 126, 300, 65536])
+def test_a_slow_network_may_bring_each_byte_alone(size):
+    text = "x" * size
+
+    def chunks_of(handshake):
+        yield handshake
+        head, rest = whole(text)[:5], whole(text)[5:]
+        yield from (bytes([byte]) for byte in head)
+        if rest:
+            yield rest
+
+    assert asyncio.run(received(chunks_of)) == [text]
+
+
 LOOKS_LIKE_A_FRAME = "\u00c1\x05abcde"
 """Cut after its first byte, the rest is a whole frame with the text "abcde"."""
 
