@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
 from accounts.admin_base import OwnedAdmin, VisibleFilter, may_change
 from backoffices.models import Backoffice
+from routing.health import backoffice_health
+from routing.health_admin import HealthMixin, known_of
 from routing.models import Route
 
 if TYPE_CHECKING:
@@ -55,14 +55,15 @@ class BackofficeForm(_BackofficeModelForm):
 
 
 @admin.register(Backoffice)
-class BackofficeAdmin(OwnedAdmin[Backoffice]):
+class BackofficeAdmin(HealthMixin, OwnedAdmin[Backoffice]):
     form = BackofficeForm
-    list_display = ["name", "organisation", "url", "enabled", "connected", "waiting_for"]
+    list_display = ["name", "organisation", "url", "enabled", "all_up", "connected", "queue", "answers_in"]
     list_filter = ["enabled", ("organisation", VisibleFilter)]
     search_fields = ["name", "url"]
-    readonly_fields = ["password_state", "created_at"]
+    readonly_fields = ["password_state", "created_at", "now"]
     fieldsets = [
         (None, {"fields": ["name", "organisation", "url", "enabled", "ocpp_versions"]}),
+        ("Now", {"fields": ["now"]}),
         (
             "Credentials",
             {"fields": ["username", "password_state", "new_password", "password_is_hex", "remove_password"]},
@@ -71,17 +72,16 @@ class BackofficeAdmin(OwnedAdmin[Backoffice]):
     ]
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        routes = Route.objects.visible_to(request.user).filter(enabled=True)
-        counts = {
-            "route_count": _count(routes),
-            "connected_count": _count(routes.filter(state__state="connected")),
-        }
-        return super().get_queryset(request).select_related("organisation").annotate(**counts)
+        return super().get_queryset(request).select_related("organisation")
+
+    def health_of(self, request: HttpRequest, rows: list[Backoffice]) -> Any:
+        """Over routes of the user's own chargers only, whoever else uses the backoffice."""
+        return backoffice_health(Route.objects.visible_to(request.user).filter(backoffice__in=rows))
 
     def get_fieldsets(self, request: HttpRequest, obj: Backoffice | None = None) -> Any:
         """A shared backoffice is somebody else's: its name, not its address and credentials."""
         if obj is not None and not may_change(request, obj):
-            return [(None, {"fields": ["name", "enabled", "ocpp_versions"]})]
+            return [(None, {"fields": ["name", "enabled", "ocpp_versions", "now"]})]
         return super().get_fieldsets(request, obj)
 
     def get_list_display(self, request: HttpRequest) -> Any:
@@ -99,21 +99,31 @@ class BackofficeAdmin(OwnedAdmin[Backoffice]):
                 return False
         return super().has_delete_permission(request, obj)
 
-    @admin.display(description="connected")
-    def connected(self, backoffice: Any) -> str:
-        return f"{backoffice.connected_count} of {backoffice.route_count}"
+    @admin.display(description="links up")
+    def connected(self, backoffice: Backoffice) -> str:
+        known = known_of(backoffice)
+        return f"{known.up:,} of {known.routes:,}" if known else "0 of 0"
 
     @admin.display(description="all up", boolean=True)
-    def waiting_for(self, backoffice: Any) -> bool | None:
-        if not backoffice.route_count or not backoffice.enabled:
-            return None
-        return bool(backoffice.connected_count == backoffice.route_count)
+    def all_up(self, backoffice: Backoffice) -> bool | None:
+        known = known_of(backoffice)
+        return known.up == known.routes if known and known.routes else None
+
+    @admin.display(description="queue")
+    def queue(self, backoffice: Backoffice) -> str:
+        known = known_of(backoffice)
+        return known.queue if known else ""
+
+    @admin.display(description="answers in")
+    def answers_in(self, backoffice: Backoffice) -> str:
+        known = known_of(backoffice)
+        return known.took if known else ""
+
+    @admin.display(description="now")
+    def now(self, backoffice: Backoffice) -> str:
+        known = known_of(backoffice)
+        return known.words if known else "no route"
 
     @admin.display(description="password")
     def password_state(self, backoffice: Backoffice) -> str:
         return "A password is set." if backoffice.has_password else "No password is set."
-
-
-def _count(routes: QuerySet[Route]) -> Any:
-    counted = routes.filter(backoffice=OuterRef("pk")).order_by().values("backoffice").annotate(n=Count("pk"))
-    return Coalesce(Subquery(counted.values("n"), output_field=IntegerField()), 0)

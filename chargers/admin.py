@@ -20,7 +20,9 @@ from chargers.credentials import hash_password
 from chargers.models import Charger, Connector, RefusedAttempt
 from routing.core.quirks import QUIRKS
 from routing.core.snapshot import Role
-from routing.models import Alarm, LatestValue, Route
+from routing.health import charger_health_of, health_of
+from routing.health_admin import HealthMixin, brief, in_detail, known_of, note
+from routing.models import LatestValue, Route
 
 if TYPE_CHECKING:
     _ChargerModelForm = forms.ModelForm[Charger]
@@ -73,7 +75,13 @@ class ChargerForm(_ChargerModelForm):
 
 
 class RouteFormSet(_RouteFormSet):
-    """The routes of a charger on its own page."""
+    """The routes of a charger on its own page, with how they are."""
+
+    def get_queryset(self) -> Any:
+        rows = super().get_queryset()
+        if any(known_of(route) is None for route in rows):
+            note(rows, health_of(rows))
+        return rows
 
     def clean(self) -> None:
         super().clean()
@@ -96,7 +104,8 @@ class RouteInline(OwnedInline[Route]):
 
     @admin.display(description="state")
     def link(self, route: Route) -> str:
-        return _state(route)
+        known = known_of(route)
+        return known.words if known else "Save it, and it is dialled."
 
 
 class OnlineFilter(admin.SimpleListFilter):
@@ -118,7 +127,7 @@ class OnlineFilter(admin.SimpleListFilter):
 
 
 @admin.register(Charger)
-class ChargerAdmin(OwnedAdmin[Charger]):
+class ChargerAdmin(HealthMixin, OwnedAdmin[Charger]):
     form = ChargerForm
     inlines = [RouteInline]
     list_display = [
@@ -127,15 +136,17 @@ class ChargerAdmin(OwnedAdmin[Charger]):
         "organisation",
         "enabled",
         "online",
+        "now",
         "connector_states",
         "route_states",
+        "trouble",
     ]
     list_filter = [OnlineFilter, "enabled", "adopted", ("organisation", VisibleFilter)]
     search_fields = ["identity", "label"]
     autocomplete_fields = ["organisation"]
     readonly_fields = [
         "password",
-        "online",
+        "now",
         "connection",
         "connector_states",
         "adopted",
@@ -146,7 +157,7 @@ class ChargerAdmin(OwnedAdmin[Charger]):
     ]
     fieldsets = [
         (None, {"fields": ["identity", "label", "organisation", "enabled"]}),
-        ("Now", {"fields": ["alarms", "online", "connection", "connector_states", "records", "quirks"]}),
+        ("Now", {"fields": ["alarms", "now", "connection", "connector_states", "records", "quirks"]}),
         ("Password", {"fields": ["password", "new_password", "password_is_hex", "remove_password"]}),
         ("More", {"fields": ["options", "adopted", "created_at"]}),
     ]
@@ -160,6 +171,19 @@ class ChargerAdmin(OwnedAdmin[Charger]):
         """Organisations have a page for superusers only; everybody else gets a plain list of theirs."""
         return self.autocomplete_fields if request.user.is_superuser else []
 
+    def health_of(self, request: HttpRequest, rows: list[Charger]) -> Any:
+        return charger_health_of(rows, [route for charger in rows for route in charger.routes.all()])
+
+    @admin.display(description="now", ordering="session__connected_at")
+    def now(self, charger: Charger) -> str:
+        known = known_of(charger)
+        return known.words if known else ""
+
+    @admin.display(description="alarms")
+    def trouble(self, charger: Charger) -> str:
+        known = known_of(charger)
+        return ", ".join(alarm.kind for alarm in known.alarms) if known else ""
+
     @admin.display(boolean=True, ordering="session__online")
     def online(self, charger: Charger) -> bool:
         return hasattr(charger, "session") and charger.session.online
@@ -171,8 +195,9 @@ class ChargerAdmin(OwnedAdmin[Charger]):
 
     @admin.display(description="routes")
     def route_states(self, charger: Charger) -> SafeString | str:
-        routes = ((_mark(route), route.backoffice.name, _state(route)) for route in charger.routes.all())
-        return format_html_join(mark_safe("<br>"), "{} {}: {}", routes) or "no route"
+        known = known_of(charger)
+        routes = [(brief(route),) for route in known.routes] if known else []
+        return format_html_join(mark_safe("<br>"), "{}", routes) or "no route"
 
     @admin.display(description="connection")
     def connection(self, charger: Charger) -> str:
@@ -203,10 +228,9 @@ class ChargerAdmin(OwnedAdmin[Charger]):
 
     @admin.display(description="alarms")
     def alarms(self, charger: Charger) -> SafeString | str:
-        """What a person has to look at now."""
-        lasting = Alarm.objects.filter(charger_id=charger.pk, cleared=None)
-        rows = [(alarm.kind, alarm.text, f"{alarm.raised:%Y-%m-%d %H:%M} UTC") for alarm in lasting]
-        return format_html_join(mark_safe("<br>"), "<strong>{}</strong>: {} ({})", rows) or "none"
+        """What a person has to look at now, and what helps."""
+        known = known_of(charger)
+        return in_detail(known.alarms) if known else ""
 
     @admin.display(description="quirks")
     def quirks(self, charger: Charger) -> SafeString | str:
@@ -222,21 +246,6 @@ class ChargerAdmin(OwnedAdmin[Charger]):
 def _quirk(name: str) -> tuple[str, str, str]:
     known = QUIRKS.get(name)
     return (name, known.meaning, known.remedy) if known else (name, "", "")
-
-
-def _mark(route: Route) -> str:
-    return "●" if hasattr(route, "state") and route.state.state == "connected" and route.enabled else "○"
-
-
-def _state(route: Route) -> str:
-    if not route.enabled:
-        return "switched off"
-    if not hasattr(route, "state"):
-        return "not dialled yet"
-    error = (
-        f" ({route.state.last_error})" if route.state.last_error and route.state.state != "connected" else ""
-    )
-    return f"{route.state.state}{error}"
 
 
 def _connector(connector: Connector) -> str:

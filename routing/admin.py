@@ -17,6 +17,8 @@ from accounts.admin_base import OwnedAdmin, ReadOnlyAdmin, RecordAdmin, Superuse
 from routing import guard_admin, processes_admin, rights_admin  # noqa: F401  # each registers its pages
 from routing.cards_admin import sees_cards
 from routing.deliveries_admin import ReplayMixin, letters_of
+from routing.health import UP, health_of
+from routing.health_admin import HealthMixin, known_of
 from routing.models import (
     ChargerSession,
     DefaultRoute,
@@ -51,16 +53,16 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(Route)
-class RouteAdmin(ReplayMixin, OwnedAdmin[Route]):
-    list_display = ["charger", "backoffice", "role", "enabled", "link_state", "since", "last_error"]
+class RouteAdmin(ReplayMixin, HealthMixin, OwnedAdmin[Route]):
+    list_display = ["charger", "backoffice", "role", "up", "link_state", "queue", "answers_in"]
     list_select_related = ["charger", "backoffice", "state"]
     list_filter = [StateFilter, "role", "enabled"]
     search_fields = ["charger__identity", "charger__label", "backoffice__name", "alias"]
     autocomplete_fields = ["charger", "backoffice"]
     readonly_fields = [
         "link_state",
-        "since",
-        "last_error",
+        "queue",
+        "answers_in",
         "link_password",
         "override",
         "outbox",
@@ -70,7 +72,7 @@ class RouteAdmin(ReplayMixin, OwnedAdmin[Route]):
     actions = ["switch_on", "switch_off", "forget_password"]
     fieldsets = [
         (None, {"fields": ["charger", "backoffice", "role", "alias", "enabled"]}),
-        ("Now", {"fields": ["link_state", "since", "last_error", "link_password", "override", "outbox"]}),
+        ("Now", {"fields": ["link_state", "queue", "answers_in", "outbox", "link_password", "override"]}),
         (
             "Rights and options",
             {
@@ -91,17 +93,28 @@ class RouteAdmin(ReplayMixin, OwnedAdmin[Route]):
     def rights(self, route: Route) -> str:
         return "Save the route to see it." if route.pk is None else rights_admin.table(route)
 
-    @admin.display(description="state", ordering="state__state")
+    def health_of(self, request: HttpRequest, rows: list[Route]) -> Any:
+        return health_of(rows)
+
+    @admin.display(boolean=True, ordering="state__state")
+    def up(self, route: Route) -> bool | None:
+        known = known_of(route)
+        return None if known is None or known.state == "off" else bool(known.state == UP)
+
+    @admin.display(description="state", ordering="state__since")
     def link_state(self, route: Route) -> str:
-        return route.state.state if hasattr(route, "state") else "not dialled yet"
+        known = known_of(route)
+        return known.is_like if known else "Save the route, and it is dialled."
 
-    @admin.display(ordering="state__since")
-    def since(self, route: Route) -> Any:
-        return route.state.since if hasattr(route, "state") else None
+    @admin.display(description="queue", ordering="state__waiting")
+    def queue(self, route: Route) -> str:
+        known = known_of(route)
+        return known.queue if known else ""
 
-    @admin.display(description="last error")
-    def last_error(self, route: Route) -> str:
-        return route.state.last_error if hasattr(route, "state") else ""
+    @admin.display(description="answers in", ordering="state__round_trip_ms")
+    def answers_in(self, route: Route) -> str:
+        known = known_of(route)
+        return known.took if known else ""
 
     @admin.display(description="password")
     def link_password(self, route: Route) -> str:

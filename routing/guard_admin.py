@@ -13,6 +13,7 @@ from django.utils.html import format_html
 
 from accounts.admin_base import OwnedAdmin, ReadOnlyAdmin
 from routing import overrides
+from routing.core.alarms import ALARMS
 from routing.models import Alarm, GuardOverride, Route
 
 if TYPE_CHECKING:
@@ -107,10 +108,21 @@ class LastingFilter(admin.SimpleListFilter):
 class AlarmAdmin(ReadOnlyAdmin[Alarm]):
     """What is wrong now, newest first."""
 
-    list_display = ["raised", "charger", "kind", "text", "cleared"]
+    list_display = ["raised", "charger", "kind", "text", "what_helps", "cleared"]
     list_select_related = ["charger"]
     list_filter = [LastingFilter, "kind"]
     search_fields = ["charger__identity"]
+    readonly_fields = ["meaning", "what_helps"]
+
+    @admin.display(description="what it means")
+    def meaning(self, alarm: Alarm) -> str:
+        known = ALARMS.get(alarm.kind)
+        return f"{known.meaning} It is over when {known.over}." if known else ""
+
+    @admin.display(description="what helps")
+    def what_helps(self, alarm: Alarm) -> str:
+        known = ALARMS.get(alarm.kind)
+        return known.remedy if known else ""
 
 
 def override_of(route: Route) -> str:

@@ -29,7 +29,8 @@ class RouteHealth(msgspec.Struct, frozen=True, kw_only=True):
     ``state``: that of the link (routing.core.rows.LinkState), ``off`` where the route, its backoffice or its
     charger is switched off, ``new`` where it was never dialled, ``lost`` where the process that served it has
     ended. ``waiting``: messages that the backoffice has not got yet, the ``oldest`` said by the charger at
-    that time; ``dead_letters``: those given up. ``words`` says all of it.
+    that time; ``dead_letters``: those given up. ``words`` says all of it; ``is_like``, ``took`` and ``queue``
+    are its parts.
     """
 
     route: int
@@ -42,6 +43,9 @@ class RouteHealth(msgspec.Struct, frozen=True, kw_only=True):
     oldest: datetime | None
     round_trip_ms: float | None
     dead_letters: int
+    is_like: str
+    took: str
+    queue: str
     words: str
 
 
@@ -81,6 +85,8 @@ class BackofficeHealth(msgspec.Struct, frozen=True, kw_only=True):
     oldest: datetime | None
     round_trip_ms: float | None
     dead_letters: int
+    took: str
+    queue: str
     words: str
 
 
@@ -128,12 +134,8 @@ def _route(route: Route, dead_letters: int, *, is_lost: bool, now: datetime) -> 
         state, error = "off", ""
     waiting, oldest = (0, None) if row is None else (row.waiting, row.oldest)
     round_trip = row.round_trip_ms if row is not None and state == UP else None
-    parts = [
-        _state_words(route, state, since, error, now),
-        f"answers in {in_ms(round_trip)}" if round_trip is not None else "",
-        _waiting_words(waiting, oldest, now, will_come=state in _ARRIVES),
-        _dead_words(dead_letters),
-    ]
+    is_like, took = _state_words(route, state, since, error, now), in_ms(round_trip)
+    queue = _queue(waiting, oldest, dead_letters, now, will_come=state in _ARRIVES)
     return RouteHealth(
         route=route.pk,
         backoffice=route.backoffice.name,
@@ -145,8 +147,21 @@ def _route(route: Route, dead_letters: int, *, is_lost: bool, now: datetime) -> 
         oldest=oldest,
         round_trip_ms=round_trip,
         dead_letters=dead_letters,
-        words="; ".join(part for part in parts if part),
+        is_like=is_like,
+        took=took,
+        queue=queue,
+        words=_joined(is_like, took and f"answers in {took}", queue),
     )
+
+
+def _joined(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)
+
+
+def _queue(
+    waiting: int, oldest: datetime | None, dead_letters: int, now: datetime, *, will_come: bool
+) -> str:
+    return _joined(_waiting_words(waiting, oldest, now, will_come=will_come), _dead_words(dead_letters))
 
 
 _WORDS = {
@@ -203,8 +218,10 @@ def at(when: datetime, now: datetime) -> str:
     return f"{here:%-d %b %H:%M}" if abs(now - when) < timedelta(days=180) else f"{here:%-d %b %Y}"
 
 
-def in_ms(milliseconds: float) -> str:
-    """A time to an answer as people say it."""
+def in_ms(milliseconds: float | None) -> str:
+    """A time to an answer as people say it, "" where it is not known."""
+    if milliseconds is None:
+        return ""
     if milliseconds >= 1000:
         return f"{milliseconds / 1000:.1f} s"
     return f"{milliseconds:.0f} ms" if milliseconds >= 1 else "less than 1 ms"
@@ -218,10 +235,10 @@ def charger_health(chargers: QuerySet[Any]) -> dict[int, ChargerHealth]:
     found = list(chargers.select_related("session"))
     routes = Route.objects.filter(charger__in=[charger.pk for charger in found])
     rows = list(routes.select_related("charger", "backoffice", "state").order_by("pk"))
-    return health_of_chargers(found, rows)
+    return charger_health_of(found, rows)
 
 
-def health_of_chargers(chargers: Sequence[Any], routes: Iterable[Route]) -> dict[int, ChargerHealth]:
+def charger_health_of(chargers: Sequence[Any], routes: Iterable[Route]) -> dict[int, ChargerHealth]:
     """The same of chargers that were fetched with their ``session``, and all their routes. Three queries."""
     rows = list(routes)
     known = health_of(rows)
@@ -320,12 +337,8 @@ def _backoffice(
     row: Mapping[str, Any], round_trip: float | None, dead_letters: int, now: datetime
 ) -> BackofficeHealth:
     number, up, waiting, oldest = row["number"], row["up"], row["queued"], row["first"]
-    parts = [
-        f"{up:,} of {number:,} links up" if number else "no route in use",
-        f"answers in {in_ms(round_trip)}" if round_trip is not None else "",
-        _waiting_words(waiting, oldest, now, will_come=False),
-        _dead_words(dead_letters),
-    ]
+    links = f"{up:,} of {number:,} links up" if number else "no route in use"
+    took, queue = in_ms(round_trip), _queue(waiting, oldest, dead_letters, now, will_come=False)
     return BackofficeHealth(
         routes=number,
         up=up,
@@ -333,5 +346,7 @@ def _backoffice(
         oldest=oldest,
         round_trip_ms=round_trip,
         dead_letters=dead_letters,
-        words="; ".join(part for part in parts if part),
+        took=took,
+        queue=queue,
+        words=_joined(links, took and f"answers in {took}", queue),
     )

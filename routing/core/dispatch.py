@@ -14,6 +14,9 @@ from routing.core.turn import Turn
 COPIES = frozenset({Kind.RELAY, Kind.DELIVERY, Kind.STATUS})
 """What is a message of the charger, passed on."""
 
+AWAY = frozenset({"dialling", "waiting", "parked"})
+"""States of a link that is wanted and not there."""
+
 
 def pump(state: State, turn: Turn, line: Line) -> None:
     """Send the next CALL of a line, if one may go."""
@@ -186,14 +189,17 @@ def bury(state: State, turn: Turn, line: Line, item: Item, error: str) -> None:
 
 
 def set_link(state: State, turn: Turn, line: Line, link: LinkState, error: str = "") -> None:
-    """Record how a route is."""
+    """Record how a route is. Being dialled and waiting to be dialled again are one way to be away."""
+    is_new = link != line.link and not (link in AWAY and line.link in AWAY)
+    if is_new or line.since is None:
+        line.since = turn.utc
     line.link, line.error = link, error[:255]
     turn.store(
         RouteStateRow(
             charger=state.snapshot.key,
             route=line.key,
             state=link,
-            since=turn.utc,
+            since=line.since,
             last_error=line.error,
             registration=line.registration,
         )

@@ -151,7 +151,8 @@ class Line:
 
     ``waiting`` and ``waiting_bytes``: deliveries here and in the database, and the length of their
     payloads; ``thin_from``: from how many on they may be thinned, None while they are being.
-    ``round_trip``: a smoothed time to an answer, 0 before the first; ``told``: what was stored of it.
+    ``since``: how long ``link`` is as it is. ``round_trip``: a smoothed time to an answer, 0 before the
+    first; ``told``: what was stored of it.
     ``held``: this backoffice has accepted the charger, but Billing makes it wait.
     ``deaths``: deliveries given up since the database was last asked for dead letters
     (routing.core.letters): ``asks_for_letters`` it is to be, ``asked_for_letters`` it was. ``put_back``:
@@ -193,6 +194,7 @@ class Line:
         "retry_boot_at",
         "round_trip",
         "route",
+        "since",
         "slot",
         "statuses",
         "taken_up_to",
@@ -211,6 +213,7 @@ class Line:
         self.key = route.key
         self.phase = Phase.DOWN
         self.link: LinkState = "closed"
+        self.since: datetime | None = None
         self.error = ""
         self.wanted = False
         self.failed = False

@@ -73,7 +73,7 @@ def test_the_list_says_what_is_wrong_with_a_route(admin_client, route):
         route=route, state="waiting", since=timezone.now(), last_error="connection refused"
     )
     page = admin_client.get(list_of(Route), {"state": "error"}).content.decode()
-    assert "waiting" in page
+    assert "away since" in page
     assert "connection refused" in page
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from routing.core.options import ChargerOptions
-from routing.core.rows import ChargerHealthRow, RouteHealthRow
+from routing.core.rows import ChargerHealthRow, LinkState, RouteHealthRow
 from tests.routing.core.harness import BOOT, EPOCH, World
 
 START = {"connectorId": 1, "idTag": "A", "meterStart": 0, "timestamp": "2026-01-01T00:00:00Z"}
@@ -214,3 +214,33 @@ def test_a_session_that_ends_waits_for_nothing() -> None:
     assert words(world) != ""
     world.do(world.machine.stop(1012, "service restart", *world.time))
     assert world.database.waits_for == ""
+
+
+# -- since when -----------------------------------------------------------------------------------------
+
+
+def test_a_route_is_away_since_its_link_was_lost_however_often_it_is_dialled() -> None:
+    world = booted()
+    world.wait(10)
+    lost = world.utc
+    world["energy"].lose()
+    states: tuple[LinkState, ...] = ("dialling", "waiting", "dialling", "parked")
+    for state in states:
+        world.wait(10)
+        world.do(world.machine.link_state(2, state, "connection refused", *world.time))
+        assert world.database.route_states[2].since == lost
+    world.wait(10)
+    world["energy"].open()
+    assert world.database.route_states[2].since == world.utc
+
+
+def test_a_route_is_connected_since_then_whatever_went_wrong_on_it() -> None:
+    world = booted()
+    since = world.database.route_states[1].since
+    world["billing"].behave = world["billing"].__class__.ignore
+    world.call("Heartbeat", {})
+    world.call("StatusNotification", {"connectorId": 1, "status": "Available", "errorCode": "NoError"})
+    world.wait(31)
+    state = world.database.route_states[1]
+    assert state.last_error == "no answer to StatusNotification within 30 s"
+    assert (state.state, state.since) == ("connected", since)

@@ -1,0 +1,81 @@
+"""How rows are, on their pages: asked once for a whole page of rows, by ``routing.health``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.admin.views.main import ChangeList
+from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+
+from accounts.admin_base import OwnedAdmin
+from routing.health import UP, AlarmHealth, RouteHealth
+
+if TYPE_CHECKING:
+    _Admin = OwnedAdmin[Any]
+else:
+    _Admin = object
+
+
+class _HealthList(ChangeList):
+    """A list that knows how its rows are."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        admin: Any = self.model_admin
+        admin.know(request, list(self.result_list))
+
+
+class HealthMixin(_Admin):
+    """Rows of lists and pages get ``health``, where they have any: a row that is being added has none."""
+
+    def health_of(self, request: HttpRequest, rows: list[Any]) -> Mapping[int, Any]:
+        """How these rows are, by primary key."""
+        raise NotImplementedError
+
+    def know(self, request: HttpRequest, rows: list[Any]) -> None:
+        """Ask for all at once."""
+        note(rows, self.health_of(request, rows))
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return _HealthList
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        found = super().get_object(request, object_id, from_field)
+        self.know(request, [found])
+        return found
+
+
+def note(rows: Iterable[Any], known: Mapping[int, Any]) -> None:
+    """Keep with each row how it is."""
+    for row in rows:
+        row.health = known.get(row.pk)
+
+
+def known_of(row: Any) -> Any:
+    """How a row is, None where nobody has asked."""
+    return getattr(row, "health", None)
+
+
+def brief(route: RouteHealth) -> str:
+    """A route in a list of chargers: what is in order takes little room."""
+    is_fine = route.state == UP and not (route.waiting or route.dead_letters or route.last_error)
+    mark = "●" if route.state == UP else "○"
+    if not is_fine:
+        return f"{mark} {route.backoffice}: {route.words}"
+    return f"{mark} {route.backoffice}" + (f", {route.took}" if route.took else "")
+
+
+def in_detail(alarms: Iterable[AlarmHealth]) -> SafeString | str:
+    """Alarms on the page of their charger, each with what helps."""
+    rows = [
+        (alarm.kind, alarm.text, f"{alarm.raised:%Y-%m-%d %H:%M} UTC", alarm.meaning, _help(alarm.remedy))
+        for alarm in alarms
+    ]
+    return format_html_join(mark_safe("<br>"), "<strong>{}</strong>: {} ({}). {} {}", rows) or "none"
+
+
+def _help(remedy: str) -> SafeString | str:
+    return format_html("<em>What helps: {}</em>", remedy) if remedy else ""
