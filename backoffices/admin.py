@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from accounts.admin_base import OwnedAdmin, VisibleFilter, may_change
 from backoffices.models import Backoffice
 from routing.health import backoffice_health
-from routing.health_admin import HealthMixin, known_of
+from routing.health_admin import HealthMixin, known_of, sentence
 from routing.models import Route
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class BackofficeForm(_BackofficeModelForm):
 @admin.register(Backoffice)
 class BackofficeAdmin(HealthMixin, OwnedAdmin[Backoffice]):
     form = BackofficeForm
-    list_display = ["name", "organisation", "url", "enabled", "all_up", "connected", "queue", "answers_in"]
+    list_display = ["name", "all_up", "connected", "queue", "answers_in", "organisation", "enabled", "url"]
     list_filter = ["enabled", ("organisation", VisibleFilter)]
     search_fields = ["name", "url"]
     readonly_fields = ["password_state", "created_at", "now"]
@@ -112,7 +112,7 @@ class BackofficeAdmin(HealthMixin, OwnedAdmin[Backoffice]):
     @admin.display(description="queue")
     def queue(self, backoffice: Backoffice) -> str:
         known = known_of(backoffice)
-        return known.queue if known else ""
+        return sentence(known.queue) if known else ""
 
     @admin.display(description="answers in")
     def answers_in(self, backoffice: Backoffice) -> str:

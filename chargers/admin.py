@@ -21,7 +21,7 @@ from chargers.models import Charger, Connector, RefusedAttempt
 from routing.core.quirks import QUIRKS
 from routing.core.snapshot import Role
 from routing.health import charger_health_of, health_of
-from routing.health_admin import HealthMixin, brief, in_detail, known_of, note
+from routing.health_admin import HealthMixin, brief, in_detail, known_of, note, sentence
 from routing.models import LatestValue, Route
 
 if TYPE_CHECKING:
@@ -132,14 +132,13 @@ class ChargerAdmin(HealthMixin, OwnedAdmin[Charger]):
     inlines = [RouteInline]
     list_display = [
         "identity",
-        "label",
-        "organisation",
-        "enabled",
         "online",
         "now",
-        "connector_states",
         "route_states",
+        "connector_states",
         "trouble",
+        "label",
+        "organisation",
     ]
     list_filter = [OnlineFilter, "enabled", "adopted", ("organisation", VisibleFilter)]
     search_fields = ["identity", "label"]
@@ -177,7 +176,7 @@ class ChargerAdmin(HealthMixin, OwnedAdmin[Charger]):
     @admin.display(description="now", ordering="session__connected_at")
     def now(self, charger: Charger) -> str:
         known = known_of(charger)
-        return known.words if known else ""
+        return sentence(known.words) if known else ""
 
     @admin.display(description="alarms")
     def trouble(self, charger: Charger) -> str:
@@ -196,8 +195,8 @@ class ChargerAdmin(HealthMixin, OwnedAdmin[Charger]):
     @admin.display(description="routes")
     def route_states(self, charger: Charger) -> SafeString | str:
         known = known_of(charger)
-        routes = [(brief(route),) for route in known.routes] if known else []
-        return format_html_join(mark_safe("<br>"), "{}", routes) or "no route"
+        routes = [(sentence(brief(route)),) for route in known.routes] if known else []
+        return format_html_join("", "{}", routes) or "no route"
 
     @admin.display(description="connection")
     def connection(self, charger: Charger) -> str:

@@ -18,7 +18,7 @@ from routing import guard_admin, processes_admin, rights_admin  # noqa: F401  # 
 from routing.cards_admin import sees_cards
 from routing.deliveries_admin import ReplayMixin, letters_of
 from routing.health import UP, health_of
-from routing.health_admin import HealthMixin, known_of
+from routing.health_admin import HealthMixin, known_of, sentence
 from routing.models import (
     ChargerSession,
     DefaultRoute,
@@ -104,12 +104,12 @@ class RouteAdmin(ReplayMixin, HealthMixin, OwnedAdmin[Route]):
     @admin.display(description="state", ordering="state__since")
     def link_state(self, route: Route) -> str:
         known = known_of(route)
-        return known.is_like if known else "Save the route, and it is dialled."
+        return sentence(known.is_like) if known else "Save the route, and it is dialled."
 
     @admin.display(description="queue", ordering="state__waiting")
     def queue(self, route: Route) -> str:
         known = known_of(route)
-        return known.queue if known else ""
+        return sentence(known.queue) if known else ""
 
     @admin.display(description="answers in", ordering="state__round_trip_ms")
     def answers_in(self, route: Route) -> str:

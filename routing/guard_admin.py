@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from accounts.admin_base import OwnedAdmin, ReadOnlyAdmin
 from routing import overrides
 from routing.core.alarms import ALARMS
+from routing.health_admin import sentence
 from routing.models import Alarm, GuardOverride, Route
 
 if TYPE_CHECKING:
@@ -108,11 +109,15 @@ class LastingFilter(admin.SimpleListFilter):
 class AlarmAdmin(ReadOnlyAdmin[Alarm]):
     """What is wrong now, newest first."""
 
-    list_display = ["raised", "charger", "kind", "text", "what_helps", "cleared"]
+    list_display = ["raised", "charger", "kind", "what", "what_helps", "cleared"]
     list_select_related = ["charger"]
     list_filter = [LastingFilter, "kind"]
     search_fields = ["charger__identity"]
     readonly_fields = ["meaning", "what_helps"]
+
+    @admin.display(description="text")
+    def what(self, alarm: Alarm) -> str:
+        return sentence(alarm.text)
 
     @admin.display(description="what it means")
     def meaning(self, alarm: Alarm) -> str:
@@ -122,7 +127,7 @@ class AlarmAdmin(ReadOnlyAdmin[Alarm]):
     @admin.display(description="what helps")
     def what_helps(self, alarm: Alarm) -> str:
         known = ALARMS.get(alarm.kind)
-        return known.remedy if known else ""
+        return sentence(known.remedy) if known else ""
 
 
 def override_of(route: Route) -> str:

@@ -135,7 +135,8 @@ def _route(route: Route, dead_letters: int, *, is_lost: bool, now: datetime) -> 
     waiting, oldest = (0, None) if row is None else (row.waiting, row.oldest)
     round_trip = row.round_trip_ms if row is not None and state == UP else None
     is_like, took = _state_words(route, state, since, error, now), in_ms(round_trip)
-    queue = _queue(waiting, oldest, dead_letters, now, will_come=state in _ARRIVES)
+    queue = _queue(waiting, oldest, dead_letters, now)
+    promise = "they are delivered when it is back" if waiting and state in _ARRIVES else ""
     return RouteHealth(
         route=route.pk,
         backoffice=route.backoffice.name,
@@ -150,7 +151,7 @@ def _route(route: Route, dead_letters: int, *, is_lost: bool, now: datetime) -> 
         is_like=is_like,
         took=took,
         queue=queue,
-        words=_joined(is_like, took and f"answers in {took}", queue),
+        words=_joined(is_like, took and f"answers in {took}", queue, promise),
     )
 
 
@@ -158,10 +159,8 @@ def _joined(*parts: str) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def _queue(
-    waiting: int, oldest: datetime | None, dead_letters: int, now: datetime, *, will_come: bool
-) -> str:
-    return _joined(_waiting_words(waiting, oldest, now, will_come=will_come), _dead_words(dead_letters))
+def _queue(waiting: int, oldest: datetime | None, dead_letters: int, now: datetime) -> str:
+    return _joined(_waiting_words(waiting, oldest, now), _dead_words(dead_letters))
 
 
 _WORDS = {
@@ -196,12 +195,11 @@ def _state_words(route: Route, state: str, since: datetime | None, error: str, n
     return f"{words} (but: {error})" if state == UP else f"{words}: {error}"
 
 
-def _waiting_words(waiting: int, oldest: datetime | None, now: datetime, *, will_come: bool) -> str:
+def _waiting_words(waiting: int, oldest: datetime | None, now: datetime) -> str:
     if not waiting:
         return "nothing waits"
-    words = "1 message waits" if waiting == 1 else f"{waiting:,} messages wait, the oldest"
-    words += f"{',' if waiting == 1 else ''} from {at(oldest, now)}" if oldest else ""
-    return words + (", delivered when it is back" if will_come else "")
+    words, which = ("1 message waits", "") if waiting == 1 else (f"{waiting:,} messages wait", " the oldest")
+    return words + (f",{which} from {at(oldest, now)}" if oldest else "")
 
 
 def _dead_words(dead_letters: int) -> str:
@@ -279,7 +277,7 @@ def _charger(charger: Any, routes: Sequence[RouteHealth], alarms: Sequence[Alarm
         waits_for=waits_for,
         routes=tuple(routes),
         alarms=tuple(alarms),
-        words=_charger_words(session, since, waits_for, online=online),
+        words=_charger_words(session, since, waits_for, online=online) if charger.enabled else "switched off",
     )
 
 
@@ -338,7 +336,7 @@ def _backoffice(
 ) -> BackofficeHealth:
     number, up, waiting, oldest = row["number"], row["up"], row["queued"], row["first"]
     links = f"{up:,} of {number:,} links up" if number else "no route in use"
-    took, queue = in_ms(round_trip), _queue(waiting, oldest, dead_letters, now, will_come=False)
+    took, queue = in_ms(round_trip), _queue(waiting, oldest, dead_letters, now)
     return BackofficeHealth(
         routes=number,
         up=up,

@@ -61,11 +61,16 @@ def known_of(row: Any) -> Any:
 
 def brief(route: RouteHealth) -> str:
     """A route in a list of chargers: what is in order takes little room."""
-    is_fine = route.state == UP and not (route.waiting or route.dead_letters or route.last_error)
     mark = "●" if route.state == UP else "○"
-    if not is_fine:
-        return f"{mark} {route.backoffice}: {route.words}"
-    return f"{mark} {route.backoffice}" + (f", {route.took}" if route.took else "")
+    queue = f"; {route.queue}" if route.waiting or route.dead_letters else ""
+    if route.state == UP and not (queue or route.last_error):
+        return f"{mark} {route.backoffice}" + (f", {route.took}" if route.took else "")
+    return f"{mark} {route.backoffice}: {route.is_like}{queue}"
+
+
+def sentence(text: str) -> SafeString:
+    """A cell of a list with room to be read: narrow ones break a sentence into words."""
+    return format_html('<div style="min-width: 14em">{}</div>', text)
 
 
 def in_detail(alarms: Iterable[AlarmHealth]) -> SafeString | str:
