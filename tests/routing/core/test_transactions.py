@@ -197,10 +197,28 @@ def test_sessions_are_remembered_for_a_day() -> None:
     all_ = transactions()
     old = close(begin(all_, 1, "1", at="a"), ago=25)
     young = close(begin(all_, 1, "2", at="b"), ago=23)
-    begin(all_, 1, "3", at="c")
+    all_.forget_old(NOON, owed={old.id})
+    assert all_.get(old.id) is old
+    all_.forget_old(NOON)
     assert all_.get(old.id) is None
     assert all_.get(young.id) is young
     assert all_.get(None) is None
+
+
+def test_a_session_that_is_owed_to_a_backoffice_comes_back_as_an_old_one() -> None:
+    all_ = transactions()
+    old = close(begin(all_, 1, "1", at="a"), ago=25)
+    old.routes[2] = RouteTransaction("known", "77")
+    rows = [old.row], [old.route_row(2)]
+    all_.forget_old(NOON)
+    young = close(begin(all_, 1, "1", at="b"), ago=1)
+    all_.restore_old(*rows)
+    again = all_.get(old.id)
+    assert again is not None
+    assert again.routes[2].id == "77"
+    assert all_.of_meter_values(1, None) is young  # the newest with this number
+    all_.restore_old([young.row], [])
+    assert all_.get(young.id) is young
 
 
 def test_by_a_routes_own_number() -> None:
