@@ -37,7 +37,7 @@ def pump(state: State, turn: Turn, line: Line) -> None:
         _not_for_this_route(state, turn, line, item)
     if line.catching_up or line.slot is not Slot.NONE:
         slots.settle(state, turn, line)
-    if line.may_load:
+    if (line.more or line.asks_for_letters) and line.may_load:  # seldom, so nothing is called per frame
         letters.load(turn, line)
     state.wake_at(line.deadline(heartbeats=state.shows_life(turn.now)))
 
