@@ -136,17 +136,18 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--at-once", type=int, default=2, help="runs at the same time (2)")
     parser.add_argument("--keep", type=Path, default=Path("data/faults"), help="where logs of failed runs go")
     given = parser.parse_args(arguments)
+    interrupted = False
     with contextlib.closing(Keeper()) as keeper, tempfile.TemporaryDirectory(prefix="faults-") as room:
         keeper.directory(Path(room))
         runs = Runs(plans(given.seed, given.runs, given.kinds), Path(room), given.keep, keeper)
-        with contextlib.suppress(
-            KeyboardInterrupt, asyncio.CancelledError
-        ):  # the table of what was done so far
+        try:
             asyncio.run(runs.go(given.at_once))
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            interrupted = True  # the table says what was done so far
     print(runs.table.text())
     if runs.failed:
         print(f"Failed: seeds {sorted(runs.failed)}; see {given.keep}", file=sys.stderr)
-    return 1 if runs.failed else 0
+    return 1 if runs.failed else 130 if interrupted else 0
 
 
 if __name__ == "__main__":

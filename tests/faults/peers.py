@@ -61,6 +61,7 @@ class Clock:
         assert library is not None  # programs.no_faketime() was asked
         return {
             "LD_PRELOAD": library,
+            "PYTHONPATH": str(ROOT / "tests" / "faults" / "clocks"),
             "FAKETIME_TIMESTAMP_FILE": str(self.file),
             "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
