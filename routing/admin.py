@@ -39,7 +39,12 @@ class StateFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("connected", "Connected"), ("down", "Enabled, not connected"), ("error", "With an error")]
+        return [
+            ("connected", "Connected"),
+            ("down", "Enabled, not connected"),
+            ("error", "With an error"),
+            ("waiting", "With messages that wait"),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         match self.value():
@@ -49,12 +54,14 @@ class StateFilter(admin.SimpleListFilter):
                 return queryset.filter(enabled=True).exclude(state__state="connected")
             case "error":
                 return queryset.filter(enabled=True).exclude(state=None).exclude(state__last_error="")
+            case "waiting":
+                return queryset.filter(state__waiting__gt=0)
         return queryset
 
 
 @admin.register(Route)
 class RouteAdmin(ReplayMixin, HealthMixin, OwnedAdmin[Route]):
-    list_display = ["charger", "backoffice", "role", "up", "link_state", "queue", "answers_in"]
+    list_display = ["charger", "backoffice", "up", "link_state", "queue", "answers_in", "role"]
     list_select_related = ["charger", "backoffice", "state"]
     list_filter = [StateFilter, "role", "enabled"]
     search_fields = ["charger__identity", "charger__label", "backoffice__name", "alias"]

@@ -74,8 +74,10 @@ class ChargerHealth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BackofficeHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """How a backoffice is over those routes that somebody may see; switched-off ones only in ``waiting``.
+    """How a backoffice is over those routes that somebody may see.
 
+    ``routes``: those in use of chargers that are there, of which ``up`` are connected. What waits is that of
+    all.
     ``round_trip_ms``: the median of its routes, None before the first answer.
     """
 
@@ -295,7 +297,7 @@ def _charger_words(session: Any, since: datetime | None, waits_for: str, *, onli
 
 def backoffice_health(routes: QuerySet[Route]) -> dict[int, BackofficeHealth]:
     """How the backoffices of these routes are, over these routes alone. Three queries."""
-    is_on = Q(enabled=True, backoffice__enabled=True, charger__enabled=True)
+    is_on = Q(enabled=True, backoffice__enabled=True, charger__enabled=True, charger__session__online=True)
     is_lost = Exists(_lost().filter(pk=OuterRef("charger_id")))
     is_up = Q(~is_lost, state__state=UP)
     sums = routes.order_by().values("backoffice_id").annotate(
@@ -335,7 +337,7 @@ def _backoffice(
     row: Mapping[str, Any], round_trip: float | None, dead_letters: int, now: datetime
 ) -> BackofficeHealth:
     number, up, waiting, oldest = row["number"], row["up"], row["queued"], row["first"]
-    links = f"{up:,} of {number:,} links up" if number else "no route in use"
+    links = f"{up:,} of {number:,} links up" if number else "no charger of it is there"
     took, queue = in_ms(round_trip), _queue(waiting, oldest, dead_letters, now)
     return BackofficeHealth(
         routes=number,

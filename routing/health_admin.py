@@ -70,7 +70,7 @@ def brief(route: RouteHealth) -> str:
 
 def sentence(text: str) -> SafeString:
     """A cell of a list with room to be read: narrow ones break a sentence into words."""
-    return format_html('<div style="min-width: 14em">{}</div>', text)
+    return format_html('<div style="min-width: 11em">{}</div>', text)
 
 
 def in_detail(alarms: Iterable[AlarmHealth]) -> SafeString | str:

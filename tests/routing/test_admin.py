@@ -77,10 +77,13 @@ def test_the_list_says_what_is_wrong_with_a_route(admin_client, route):
     assert "connection refused" in page
 
 
-@pytest.mark.parametrize("state", ["connected", "down", "error"])
+@pytest.mark.parametrize("state", ["connected", "down", "error", "waiting"])
 def test_each_state_can_be_filtered_by(admin_client, route, state):
     response = admin_client.get(list_of(Route), {"state": state})
     assert (route in response.context["cl"].result_list) is (state == "down")
+    RouteState.objects.create(route=route, state="closed", since=timezone.now(), waiting=1)
+    response = admin_client.get(list_of(Route), {"state": state})
+    assert (route in response.context["cl"].result_list) is (state in ("down", "waiting"))
 
 
 def message(charger, **fields):
