@@ -80,7 +80,7 @@ class RuntimeProcessAdmin(_InstallationAdmin):
         if process.lives:
             return "Runs."
         seen = date_format(localtime(process.beat_at), "DATETIME_FORMAT")
-        return f"Died, or is cut off from the database: no word since {seen}."
+        return f"No word since {seen}: it died, or is cut off from the database."
 
     @admin.display(description="program")
     def program(self, process: RuntimeProcess) -> str:

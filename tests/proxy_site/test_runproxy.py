@@ -90,6 +90,9 @@ async def test_a_first_start_serves_and_a_second_one_knows_it(tmp_path):
 
         assert await get(f"{base[1]}/livez") == (200, "ok\n")
         assert await get(f"{base[1]}/readyz") == (200, "ok\n")
+        status, figures = await get(f"{base[1]}/metrics")
+        assert status == 200
+        assert {"ocpp_sessions 0.0", "ocpp_database_up 1.0"} < set(figures.splitlines())
         status, page = await get(f"{base[1]}/")
         assert status == 200
         assert "csrfmiddlewaretoken" in page
