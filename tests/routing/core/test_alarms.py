@@ -205,3 +205,10 @@ def test_a_list_that_nobody_misses_cards_on_is_not_full(over: str) -> None:
     else:
         send(world, "service", 2)
     assert lasting(world) == []
+
+
+@pytest.mark.parametrize("kind", ALARMS)
+def test_operators_read_what_every_alarm_means(kind: str) -> None:
+    words = ALARMS[kind]
+    row = f"| `{kind}` | {words.meaning} | {words.remedy} | {words.over} |"
+    assert row in (CORE.parents[1] / "docs" / "operators.md").read_text()
