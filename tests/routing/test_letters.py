@@ -71,6 +71,10 @@ def test_letters_go_behind_what_waits_in_the_order_they_had(person: User) -> Non
     assert letters.retry(Delivery.objects.all(), person) == 1
     assert queue(1) == [2, 4, 9, 1, 5, 3]
     assert alarms() == []
+    after = last_config_change()
+    assert letters.retry(Delivery.objects.all(), person) == 0
+    assert queue(1) == [2, 4, 9, 1, 5, 3]
+    assert last_config_change() == after
 
 
 def test_a_letter_that_was_put_back_is_as_new(person: User) -> None:
