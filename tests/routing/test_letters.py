@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -148,3 +150,21 @@ def test_nobody_decides_about_what_is_not_theirs(
     assert alarms() == ["1"]
     assert last_config_change() == start
     assert not LogEntry.objects.exists()
+
+
+def test_of_two_people_at_once_each_letter_is_put_back_by_one(
+    person: User, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(letters, "AT_ONCE", 5)
+    dead(1, *range(1, 21))
+    together = threading.Barrier(2)
+
+    def click() -> int:
+        together.wait(20)
+        return letters.retry(Delivery.objects.all(), person)
+
+    with ThreadPoolExecutor(2) as threads:
+        clicks = [threads.submit(database.here, click) for _ in range(2)]
+        assert sum(one.result(60) for one in clicks) == 20
+    assert queue(1) == list(range(1, 21))
+    assert alarms() == []
