@@ -23,9 +23,14 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 3600.0,
         "options": {"expires": 600.0},
     },
+    "note_migrations": {
+        "task": "backoffices.tasks.note_migrations",
+        "schedule": 300.0,
+        "options": {"expires": 30.0},
+    },
     "recount_waiting": {
         "task": "backoffices.tasks.recount_waiting",
         "schedule": 60.0,
-        "options": {"expires": 60.0},
+        "options": {"expires": 30.0},
     },
 }

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from celery import shared_task
 
-from backoffices import current, records
+from backoffices import current, moved, records
 from backoffices.models import Backoffice
 from backoffices.probe import probe, target_of
 from backoffices.runtime import Runtime
@@ -21,6 +21,7 @@ __all__ = [
     "drain",
     "expire_deliveries",
     "maintain_links",
+    "note_migrations",
     "probe_backoffice",
     "recount_waiting",
     "refresh_routes",
@@ -50,7 +51,13 @@ def deliver_backlog(limit: int = 50) -> int:
     return _ask(lambda runtime: runtime.deliver_backlog(limit), 0)
 
 
-@shared_task(expires=60, ignore_result=True)
+@shared_task(expires=30, ignore_result=True)
+def note_migrations() -> int:
+    """Raise the alarm of chargers that were told to connect elsewhere and are gone, where no session does."""
+    return moved.raise_alarms()
+
+
+@shared_task(expires=30, ignore_result=True)
 def recount_waiting() -> int:
     """Count what waits for backoffices where no session does, so that the lists are right."""
     return records.recount_waiting()

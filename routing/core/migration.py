@@ -31,8 +31,12 @@ def gone(state: State, turn: Turn) -> None:
 def _is_missed(state: State, turn: Turn) -> None:
     told = state.remembered(KIND)
     if told is not None and not state.online:
-        minutes = round(PATIENCE / 60)
-        state.raise_alarm(ALARM, f"{told.payload}; the charger is gone for {minutes} minutes", turn)
+        state.raise_alarm(ALARM, words(told.payload), turn)
+
+
+def words(told: str) -> str:
+    """The alarm in words; ``told``: what is remembered of what the charger was told."""
+    return f"{told}; the charger is gone for {round(PATIENCE / 60)} minutes"
 
 
 def returned(state: State, turn: Turn) -> None:
