@@ -42,6 +42,17 @@ def cpu_s(pid: int) -> float:
     return ticks * _TICK
 
 
+def queued_s() -> float:
+    """How long this thread was ready to run so far and had no core, in seconds; 0 where nobody counts it.
+
+    Source: the kernel's Documentation/scheduler/sched-stats.rst, /proc/<pid>/schedstat.
+    """
+    try:
+        return int((_PROC / "thread-self" / "schedstat").read_text().split()[1]) / 1e9
+    except FileNotFoundError:
+        return 0.0
+
+
 def named(name: str) -> list[int]:
     """All processes with this name."""
     return [pid for pid in _pids() if _name(pid) == name]

@@ -341,7 +341,12 @@ class SqliteStatement:
 
 
 class PostgresStatement:
-    """COPY for what is only inserted, one array per column for the rest."""
+    """COPY for what is only inserted, one array per column for the rest.
+
+    Piece by piece: what is done to a whole column keeps the interpreter lock, and with it the loop.
+    """
+
+    PIECE = 128
 
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
@@ -350,13 +355,15 @@ class PostgresStatement:
         self._arrays = self._compose()
 
     def run(self, cursor: psycopg.Cursor[Any], rows: Sequence[Row]) -> None:
-        columns = self.shape.columns(rows)
+        pieces = (rows[at : at + self.PIECE] for at in range(0, len(rows), self.PIECE))
         if not self._copies:
-            cursor.execute(self._arrays, [list(column) for column in columns])
+            for piece in pieces:
+                cursor.execute(self._arrays, [list(column) for column in self.shape.columns(piece)])
             return
         with cursor.copy(self._copy) as copy:
-            for values in zip(*columns, strict=True):
-                copy.write_row(values)
+            for piece in pieces:
+                for values in zip(*self.shape.columns(piece), strict=True):
+                    copy.write_row(values)
 
     def run_one(self, cursor: psycopg.Cursor[Any], row: Row) -> None:
         cursor.execute(self._arrays, [list(column) for column in self.shape.columns([row])])

@@ -34,8 +34,15 @@ log = logging.getLogger(__name__)
 LOG_SECONDS = 0.05
 """How long rows of the audit log gather that come alone: nobody waits for them."""
 
-LARGEST_BATCH = 2000
+LARGEST_BATCH = 1000
 """Rows in one transaction at most: after an outage the backlog is stored in pieces."""
+
+SWITCH_S = 0.0003
+"""What ``sys.setswitchinterval`` should be in a process with a writer.
+
+The loop waits so long for the interpreter lock while the writer's thread computes; Python's own 5 ms
+would show in every answer.
+"""
 
 CROWDED_ROWS = 10_000
 """From so many waiting rows on, new ones of the audit log go to the spool, and puts are merged."""
