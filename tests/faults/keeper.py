@@ -103,9 +103,12 @@ def _end(pids: list[int], how: signal.Signals) -> None:
 def _is_there(pid: int) -> bool:
     try:
         os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2]
     except ProcessLookupError:
         return False
-    return True
+    except OSError:
+        return not Path("/proc/self").exists()  # a system without /proc: it has taken the signal
+    return not state.startswith("Z")  # dead, and nobody has asked how it ended
 
 
 if __name__ == "__main__":
