@@ -187,12 +187,12 @@ class Committer:
     # -- away and back -------------------------------------------------------------------------------
 
     def _failed(self, error: Exception, rows: int) -> None:
-        self._busy_since = 0.0
+        since, self._busy_since = datetime.now(UTC) - timedelta(seconds=self.busy_s), 0.0
         self._store.close()
         self.retries += 1
         if self.failing_since is None:
             self._before = (self.retries, self._spool.dropped)
-            self.failing_since = datetime.now(UTC)
+            self.failing_since = since
             log.error("the database is away, %d rows are tried again until it is back: %s", rows, said(error))
 
     def _succeeded(self) -> None:
