@@ -8,6 +8,7 @@ import hashlib
 import os
 import secrets
 import socket
+import sys
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -17,13 +18,13 @@ from backoffices.runtime import Runtime
 from chargers import attempts
 from routing import bus
 from routing.spool import Spool
-from routing.writer import Writer
+from routing.writer import SWITCH_S, Writer
 
 #: How long closing links may take to say goodbye, in seconds.
 GOODBYE_SECONDS = 1.0
 
 #: How long the stop waits for a database that commits nothing, in seconds.
-COMMIT_SECONDS = 1.0
+COMMIT_SECONDS = 0.5
 
 
 def runtime_name() -> str:
@@ -32,7 +33,7 @@ def runtime_name() -> str:
 
 
 def spool() -> Spool:
-    """Where the audit log waits while the database is away; a file of one database never gets into another."""
+    """Where the audit log waits while the database is away; each database has its own files."""
     database = settings.DATABASES["default"]
     place = "\n".join(str(database.get(part, "")) for part in ("ENGINE", "HOST", "PORT", "NAME"))
     return Spool(
@@ -52,6 +53,7 @@ class Proxy:
 
     async def start(self) -> None:
         """After this, chargers may attach."""
+        sys.setswitchinterval(SWITCH_S)
         self.writer.start()
         await self.runtime.start()
         bus.install(bus.LocalBus(self.runtime))
