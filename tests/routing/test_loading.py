@@ -234,6 +234,7 @@ def test_memory_is_what_was_stored():
         deliveries={1: waiting},
         last_seq=99,
         registrations={1: "Pending", 2: ""},
+        health={key: make.route_health(key, waiting=0, oldest=None, round_trip_ms=None) for key in (1, 2)},
     )
 
 
