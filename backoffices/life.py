@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -13,8 +12,6 @@ from django.db import Error
 
 from backoffices import records
 from routing.threads import DatabaseThreads
-
-logger = logging.getLogger(__name__)
 
 HANGS_S = 4.0
 """A database that has not taken a proof of life after this long counts as away."""
@@ -62,7 +59,6 @@ class Life:
         self._failed = None
         if began is not None:
             self._last_outage = (began.utc, now.utc)
-            logger.warning("The database is back; it was away for %.0f s", now.monotonic - began.monotonic)
 
     def _began(self) -> Moment | None:
         if self._failed is not None:
@@ -76,6 +72,11 @@ class Life:
         """For how many seconds the database has been away, None while it is there."""
         began = self._began()
         return None if began is None else self._now().monotonic - began.monotonic
+
+    def database_away_s(self, writer: Mapping[str, float]) -> float | None:
+        """As ``away_s``, or for how long the writer has noticed it (``Writer.counts``), if that is longer."""
+        noticed = (self.away_s, writer.get("away_s") or None)
+        return max((away_s for away_s in noticed if away_s is not None), default=None)
 
     def database(self) -> dict[str, Any]:
         """For the report: ``away_since``, ``last_outage`` (beginning and end), ISO 8601, None for none."""

@@ -30,6 +30,9 @@ logger = logging.getLogger(__name__)
 FRESH_S = 10.0
 """How long an answer of the database is told again; less than what usually lies between two scrapes."""
 
+FAILED_S = 1.0
+"""How long it is not asked again when it has failed."""
+
 PATIENCE_S = 2.0
 """How long a scrape waits for the database before it goes without."""
 
@@ -150,7 +153,7 @@ class Gatherer:
         asked: asyncio.Future[Figures | None] = loop.create_future()
 
         def answered(figures: Figures | None) -> None:
-            self._until = self._now() + self._fresh_s
+            self._until = self._now() + (FAILED_S if figures is None else self._fresh_s)
             asked.set_result(figures)
 
         def run() -> None:

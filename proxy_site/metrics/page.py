@@ -81,9 +81,11 @@ class Page:
             known = is_known(scope)
         except Refused as reason:
             return Answer(401, f"{reason}\n", headers=((b"www-authenticate", b"Bearer"),))
-        figures = await self._gatherer.figures() if known else None
         loop = asyncio.get_running_loop()
-        found = self._metrics(self._taken(loop), figures, known=known)
+        taken = self._taken(loop)
+        is_there = taken.database_away_s is None  # else nobody has to wait to learn it once more
+        figures = await self._gatherer.figures() if known and is_there else None
+        found = self._metrics(taken, figures, known=known)
         text = await loop.run_in_executor(self._threads, rendered, found)
         return Answer(200, text, CONTENT_TYPE_LATEST)
 

@@ -67,8 +67,9 @@ def snapshot(loop: asyncio.AbstractEventLoop, runtime: Runtime | None) -> Snapsh
     """On the loop: what changes under one's feet elsewhere."""
     if runtime is None:
         return Snapshot(loop, {})
-    lag = runtime.lag
-    return Snapshot(loop, runtime.report(), tuple(lag.buckets), lag.total_s, runtime.life.away_s)
+    lag, report = runtime.lag, runtime.report()
+    away_s = runtime.life.database_away_s(report["writer"])
+    return Snapshot(loop, report, tuple(lag.buckets), lag.total_s, away_s)
 
 
 def metrics(of: Snapshot) -> Iterator[Metric]:

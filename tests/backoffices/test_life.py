@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 import pytest
 from django.db import InterfaceError, OperationalError
@@ -39,7 +40,7 @@ class Threads:
 
 @pytest.fixture
 async def life():
-    life = Life("ours", Threads(), Clock())
+    life = Life("ours", cast(Any, Threads()), Clock())
     return life, life._threads, life._now
 
 
@@ -85,3 +86,19 @@ async def test_a_database_that_hangs_is_away_before_anybody_says_so(life):
     await proof
     assert life.away_s is None
     assert life.database()["last_outage"] == ["2030-01-01T00:00:00+00:00", "2030-01-01T00:00:05+00:00"]
+
+
+@pytest.mark.parametrize(
+    ("beat_fails", "writer", "away_s"),
+    [(False, {}, None), (False, {"away_s": 0}, None), (True, {"away_s": 0}, 5), (False, {"away_s": 7}, 7),
+     (True, {"away_s": 3}, 5), (True, {"away_s": 7}, 7)],
+    ids=str,
+)  # fmt: skip
+async def test_the_writer_may_notice_it_before(life, beat_fails, writer, away_s):
+    life, threads, clock = life
+    if beat_fails:
+        threads.error = OperationalError("gone")
+        with pytest.raises(OperationalError):
+            await life.prove({})
+    clock.seconds = 5
+    assert life.database_away_s(writer) == away_s

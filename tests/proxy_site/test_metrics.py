@@ -50,17 +50,19 @@ REPORT: dict[str, Any] = {
 }
 
 
-class Life:
+class Runtime:
+    """Stands for ``backoffices.runtime.Runtime``, and for its ``life``."""
+
     away_s: float | None = None
 
-
-class Runtime:
-    """Stands for ``backoffices.runtime.Runtime``."""
-
     def __init__(self):
-        self.life, self.lag, self.asked = Life(), Lag(), 0
+        self.life, self.lag, self.asked = self, Lag(), 0
         self.lag.note(0.003)
         self.lag.note(9.0)
+
+    def database_away_s(self, writer):
+        assert writer == REPORT["writer"]
+        return self.away_s
 
     def report(self):
         self.asked += 1
@@ -262,7 +264,7 @@ async def test_a_database_that_refuses_costs_its_figures_only(runtime, caplog):
     assert "Billing" not in text + caplog.text
     assert "OperationalError" in caplog.text
 
-    database.answer, clock.seconds = FIGURES, 10
+    database.answer, clock.seconds = FIGURES, installation.FAILED_S
     _, found = await shown(page, TOKEN)
     assert found[("ocpp_database_up",)] == 1
 
@@ -290,11 +292,13 @@ async def test_a_mistake_of_ours_is_logged_and_answered(runtime, caplog):
     assert "ZeroDivisionError: ours" in caplog.text
 
 
-async def test_everybody_sees_that_the_database_is_away(runtime):
-    runtime.life.away_s = 33.0
-    _, found = await shown(page_of(Database()))
+@pytest.mark.parametrize("credentials", [(), (TOKEN,)], ids=["everybody", "token"])
+async def test_a_database_that_is_known_to_be_away_is_not_asked(runtime, credentials):
+    runtime.away_s, database = 33.0, Database()
+    _, found = await shown(page_of(database), *credentials)
     assert found[("ocpp_database_up",)] == 0
     assert found[("ocpp_database_away_seconds",)] == 33
+    assert database.asked == 0
 
 
 # What the database tells
