@@ -5,10 +5,12 @@ The edges know nothing of each other; what the one needs of the other is handed 
 
 import asyncio
 import hashlib
+import logging
 import os
 import secrets
 import socket
 import sys
+from functools import partial
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -16,9 +18,12 @@ from django.core.exceptions import ImproperlyConfigured
 from backoffices.links import Dialler
 from backoffices.runtime import Runtime
 from chargers import attempts
+from proxy_site.about import about
 from routing import bus
 from routing.spool import Spool
 from routing.writer import SWITCH_S, Writer
+
+logger = logging.getLogger(__name__)
 
 #: How long closing links may take to say goodbye, in seconds.
 GOODBYE_SECONDS = 1.0
@@ -44,12 +49,16 @@ def spool() -> Spool:
 
 
 class Proxy:
-    """What lets chargers talk to backoffices, on one loop; the web server stands before it."""
+    """What lets chargers talk to backoffices, on one loop; the web server stands before it.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    ``role``: see ``manage.py runproxy``.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, role: str = "all") -> None:
         self.dialler = Dialler()
         self.writer = Writer(loop, spool=spool())
-        self.runtime = Runtime(loop, self.dialler, self.writer, runtime_name())
+        name = runtime_name()
+        self.runtime = Runtime(loop, self.dialler, self.writer, name, about=partial(about, role))
 
     async def start(self) -> None:
         """After this, chargers may attach."""
@@ -58,12 +67,23 @@ class Proxy:
         await self.runtime.start()
         bus.install(bus.LocalBus(self.runtime))
 
+    async def wind_down(self) -> None:
+        """Take no more chargers, ask nothing new, and wait a moment for the answers that are awaited."""
+        bus.install(None)
+        await self.runtime.wind_down()
+
     async def stop(self) -> None:
         """Take no more chargers, close all sessions and links, write what is left to write."""
         bus.install(None)
         await asyncio.gather(self.runtime.stop(), attempts.close())
         await self.dialler.settled(GOODBYE_SECONDS)
         await self.writer.stop(COMMIT_SECONDS)
+        counts = self.writer.counts()
+        if counts["dropped"] or counts["refused"]:  # its row in the database may not have learned of it
+            logger.error(
+                "%s has lost rows: %d of the audit log found no room, %d were refused by the database",
+                self.runtime.id, counts["dropped"], counts["refused"],
+            )  # fmt: skip
 
 
 def for_worker(loop: asyncio.AbstractEventLoop) -> Proxy:
@@ -73,4 +93,4 @@ def for_worker(loop: asyncio.AbstractEventLoop) -> Proxy:
             "a Celery worker of its own needs DATABASE_URL on PostgreSQL and REDIS_URL; "
             "without them manage.py runproxy runs the worker inside"
         )
-    return Proxy(loop)
+    return Proxy(loop, role="links")
