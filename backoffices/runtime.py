@@ -16,10 +16,11 @@ from weakref import WeakValueDictionary
 
 from django.db import DatabaseError
 
-from backoffices import current, records
+from backoffices import current, records, stopping
 from backoffices.lag import Lag
 from backoffices.life import Life, moment
 from backoffices.live import Held, Links, Live, Pace, SessionWriter
+from backoffices.pacing import Pacer
 from backoffices.presence import Presence, PresenceBook
 from routing import loading, memories
 from routing.bus import Attach, Attachment, BusUnavailable, ChargerSocket
@@ -73,6 +74,7 @@ class Runtime:
         self._presence = PresenceBook(runtime_id, self._threads)
         self.life = Life(runtime_id, self._threads)
         self.lag = Lag()
+        self.pacer = Pacer(loop)
         self.traffic = Traffic()
         self._about = about
         self._live: dict[int, Live] = {}
@@ -99,6 +101,22 @@ class Runtime:
         self._every(self._pace.health, self._tell_health)
         current.use(self)
 
+    async def wind_down(self) -> None:
+        """Take no more chargers, send nothing new to anybody, and wait a moment for what was asked.
+
+        A backoffice whose answer is not recorded would be asked again after the stop. Chargers stay
+        connected, and are answered what the proxy itself can answer, until ``stop``.
+        """
+        if self._stopping:
+            return
+        self._stopping = True
+        current.leave(self)
+        for chore in self._chores:
+            chore.cancel()
+        left = await stopping.answered([live.session for live in self._live.values()], self._pace.answers)
+        if left:
+            logger.warning("%d sessions stop without an answer that they wait for", left)
+
     async def stop(self, code: int = 1012) -> None:
         """End all sessions: chargers with ``code``, backoffices with 1001; store and release everything.
 
@@ -106,11 +124,8 @@ class Runtime:
         """
         if self._stopped is not None:
             return await asyncio.shield(self._stopped)
-        self._stopping = True
         self._stopped = self.loop.create_future()
-        current.leave(self)
-        for chore in self._chores:
-            chore.cancel()
+        await self.wind_down()
         await self._stop_sessions(code)
         self._presence.stop()
         try:
@@ -192,6 +207,7 @@ class Runtime:
             load_deliveries=self._load_deliveries,
             set_password=self._set_password,
             thin_deliveries=lambda route, after: self._threads.run(thin_deliveries, route, after),
+            pacer=self.pacer,
             traffic=self.traffic,
         )
         live = self._live[charger] = Live(session, targets)

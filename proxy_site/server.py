@@ -116,6 +116,8 @@ class Sessions(Protocol):
 
     async def start(self) -> None: ...
 
+    async def wind_down(self) -> None: ...
+
     async def stop(self) -> None: ...
 
 
@@ -185,6 +187,7 @@ class Service:
         self._worker.stop()  # first: Celery looks at it every 2 s
         try:
             await self._web.stop_listening()
+            await self._sessions.wind_down()  # while chargers and backoffices are still there
             await self._web.close_websockets(1012, "service restart")
             await self._sessions.stop()
             await self._loop.run_in_executor(None, self._worker.join, CELERY_SECONDS)

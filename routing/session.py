@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -19,10 +20,12 @@ from django.db import DatabaseError
 
 from routing.bus import Attach, ChargerSocket
 from routing.core.decisions import (
+    AskSlot,
     ChangePassword,
     CloseCharger,
     CloseLink,
     Decision,
+    FreeSlot,
     Load,
     Loaded,
     Memory,
@@ -37,7 +40,7 @@ from routing.core.decisions import (
 from routing.core.machine import Machine
 from routing.core.rows import LinkState, Row
 from routing.core.snapshot import ChargerSnapshot
-from routing.links import Dial, DialTarget, Link
+from routing.links import Dial, DialTarget, Link, Pacer, Slot
 from routing.traffic import Traffic
 
 logger = logging.getLogger(__name__)
@@ -119,6 +122,7 @@ class Session:
         load_deliveries: LoadDeliveries,
         set_password: SetPassword,
         thin_deliveries: ThinDeliveries,
+        pacer: Pacer,
         traffic: Traffic | None = None,
     ) -> None:
         self.charger = snapshot.key
@@ -132,6 +136,8 @@ class Session:
         self._load_deliveries = load_deliveries
         self._set_password = set_password
         self._thin_deliveries = thin_deliveries
+        self._pacer = pacer
+        self._slots: dict[int, Slot] = {}
         self._traffic = traffic or Traffic()
         self._new_passwords: dict[int, bytes] = {}
         self._held: dict[int, list[str]] = {}
@@ -141,6 +147,7 @@ class Session:
         self._timer_at = float("inf")
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = False
+        self._when_quiet: Callable[[Session], None] | None = None
 
     # -- the charger -----------------------------------------------------------------------------
 
@@ -203,6 +210,10 @@ class Session:
         """A link was open and is closed."""
         self._carry_out(self._machine.link_closed(route, error, now(), utcnow()))
 
+    def slot_granted(self, route: int) -> None:
+        """A route that catches up may send its next message."""
+        self._carry_out(self._machine.slot_granted(route, now(), utcnow()))
+
     # -- from the runtime --------------------------------------------------------------------------
 
     def configure(self, snapshot: ChargerSnapshot, targets: Mapping[int, DialTarget]) -> None:
@@ -231,11 +242,28 @@ class Session:
         if self._attachment is not None:
             self._attachment.socket.close(code, reason)
 
+    def wind_down(self, when_quiet: Callable[[Session], None]) -> bool:
+        """Ask nobody anything new. Whether answers are awaited: then ``when_quiet`` is called once they are
+        there, unless the session ends before.
+        """
+        self._machine.wind_down()
+        if self._stopped or not self._machine.awaits_answers:
+            return False
+        self._when_quiet = when_quiet
+        return True
+
+    def _is_quiet(self) -> None:
+        when_quiet = self._when_quiet
+        if when_quiet is not None and not self._machine.awaits_answers:
+            self._when_quiet = None
+            when_quiet(self)
+
     def stop(self, code: int, reason: str) -> None:
         """End the session: links with 1001, the charger with ``code``. Nothing is sent afterwards."""
         self._carry_out(self._machine.stop(code, reason, now(), utcnow()))
         self._stopped = True
         self._attachment = None
+        self._free_slots()
         if self._timer is not None:
             self._timer.cancel()
         for task in self._tasks:
@@ -244,6 +272,7 @@ class Session:
     def abandon(self) -> None:
         """Another process owns the charger now: fall silent at once, store nothing more."""
         self._stopped = True
+        self._free_slots()
         if self._timer is not None:
             self._timer.cancel()
         for link in self._links.values():
@@ -289,6 +318,11 @@ class Session:
                         self._attachment.socket.send(decision.text)
                 case Load():
                     self._load(decision)
+                case AskSlot(route, backoffice, at_once):
+                    granted = partial(self.slot_granted, route)
+                    self._slots[route] = self._pacer.ask(backoffice, at_once, granted)
+                case FreeSlot(route):
+                    self._slots.pop(route).end()
                 case Thin(route, after):
                     self._start(self._thin(route, after))
                 case OpenLink(route, version):
@@ -306,7 +340,14 @@ class Session:
                         link.set_ping(seconds)
                 case Report(kind, text):
                     logger.info("%s: %s: %s", self.identity, kind, text)
+        if self._when_quiet is not None:
+            self._is_quiet()
         self._arm()
+
+    def _free_slots(self) -> None:
+        for slot in self._slots.values():
+            slot.end()
+        self._slots.clear()
 
     def _store(self, rows: tuple[Row, ...], gate: int | None) -> None:
         if gate is None:

@@ -358,6 +358,22 @@ class Machine:
                     registration.want(state, turn, line)
         return self._end(turn)
 
+    def wind_down(self) -> None:
+        """Ask nobody anything new: the session ends in a moment, with ``stop``. Answers are still taken, and
+        what the charger says is stored and, where the proxy itself can, answered.
+        """
+        self._state.winding_down = True
+
+    @property
+    def awaits_answers(self) -> bool:
+        """Whether an answer may still come: of a backoffice, of the charger, or to the charger from the store.
+
+        A backoffice that is late already is not waited for.
+        """
+        state = self._state
+        asked = any(line.outstanding is not None and not line.overdue for line in state.lines.values())
+        return asked or state.gate.outstanding is not None or (state.online and bool(state.gates))
+
     def stop(self, code: int, reason: str, now: float, utc: datetime) -> list[Decision]:
         """The session ends: the charger is closed with ``code``, backoffices with 1001 or, where it is the
         charger that may not go on (1008), with 1000. Source: ocpp-semantics 1.5.
@@ -379,7 +395,7 @@ class Machine:
     def next_deadline(self) -> float | None:
         """When ``tick`` is to be called at the latest, None when nothing is timed."""
         when = self._state.next_deadline
-        return None if when == NEVER else when
+        return None if when == NEVER or self._state.winding_down else when
 
     @property
     def ocpp_version(self) -> str:
@@ -404,5 +420,6 @@ class Machine:
                     dispatch.set_link(state, turn, line, "closed")
         if state.gate.queue:
             revoking.overrides_end(state, turn)
-        calls.pump(state, turn)
+        if not state.winding_down:
+            calls.pump(state, turn)
         return turn.finish(unstored.hold(state, turn) if turn.gated else None)

@@ -84,7 +84,8 @@ class State:
     """The state of one session. ``generation`` counts the charger's connections, so that what
     belongs to an old socket is never written to a new one. ``used_answers``: whose answers the charger
     got last (2.1), by its own message id the route and that one's message id. ``waits_for_billing``:
-    Billing has told the charger to wait, so that it sends nothing to anybody. ``last_reading``: the newest
+    Billing has told the charger to wait, so that it sends nothing to anybody. ``winding_down``: the process
+    ends, nothing new is asked of anybody. ``last_reading``: the newest
     MeterValues, and the generation in which they came. ``said``: what the database knows of what the charger
     has said last, until that is taken over (``recalling``). ``gate_seen``: the oldest gate at the last
     looks, and when it was seen first; ``told_waits_for``: what was stored of what the charger waits for."""
@@ -130,6 +131,7 @@ class State:
         "version",
         "waiting",
         "waits_for_billing",
+        "winding_down",
     )
 
     def __init__(
@@ -154,6 +156,7 @@ class State:
         self.seen_at = -NEVER
         self.interval = 300.0
         self.waits_for_billing = False
+        self.winding_down = False
         self.lines: dict[int, Line] = {}
         self.waiting: dict[int, Waiting] = {}
         self.answered: dict[str, tuple[str, str, float]] = {}

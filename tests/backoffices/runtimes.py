@@ -38,13 +38,18 @@ class Socket:
 
 
 class Backend:
-    """Backoffices on real sockets: who is connected, by path, with which code each went, what it answered."""
+    """Backoffices on real sockets: who is connected, by path, with which code each went, what it answered.
+
+    ``until_answer``: what is waited for before meter values are answered; ``in_hand``: there are some.
+    """
 
     def __init__(self):
         self.url = ""
         self.connected = {}
         self.gone = []
         self.answers: asyncio.Queue[str] = asyncio.Queue()
+        self.until_answer: asyncio.Event | None = None
+        self.in_hand = asyncio.Event()
         self.changed = asyncio.Condition()
 
     async def handle(self, connection):
@@ -59,6 +64,9 @@ class Backend:
                 answer = '{"transactionId":77,"idTagInfo":{"status":"Accepted"}}'
             elif text.startswith("[2"):
                 answer = "{}"
+                if '"MeterValues"' in text and self.until_answer is not None:
+                    self.in_hand.set()
+                    await self.until_answer.wait()
             else:
                 self.answers.put_nowait(text)
                 continue

@@ -18,6 +18,9 @@ class Sessions:
     async def start(self) -> None:
         say("sessions started on", type(asyncio.get_running_loop()).__module__)
 
+    async def wind_down(self) -> None:
+        say("sessions winding down")
+
     async def stop(self) -> None:
         say("sessions stopping")
         if sys.argv[2] == "never":

@@ -82,6 +82,7 @@ async def test_a_signal_closes_chargers_with_1012_and_ends_with_0(number):
     assert service.lines[4:] == [
         "schedule stopped",
         "worker stopped",
+        "sessions winding down",
         "disconnected 1012",
         "sessions stopping",
         "sessions stopped",
