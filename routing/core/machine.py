@@ -366,7 +366,7 @@ class Machine:
 
     @property
     def awaits_answers(self) -> bool:
-        """Whether an answer may still come: of a backoffice, of the charger, or to the charger from the store.
+        """Whether an answer may still come: of a backoffice, the charger, or to the charger from the store.
 
         A backoffice that is late already is not waited for.
         """
