@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -71,3 +72,20 @@ class Dial(Protocol):
 
     def __call__(self, target: DialTarget, ocpp_version: str, listener: LinkListener) -> Link:
         """Keep a link of ``target`` open until ``Link.close``; returns at once."""
+
+
+class Slot(Protocol):
+    """The right to send a backoffice one message that has waited: wished for, then granted."""
+
+    def end(self) -> None:
+        """It is free for others; or the wish for it is taken back, and it is not granted any more."""
+
+
+class Pacer(Protocol):
+    """Who grants slots: handed in, because there is one for all sessions of a process."""
+
+    def ask(self, backoffice: str, at_once: int, granted: Callable[[], None]) -> Slot:
+        """Have ``granted`` called, never from within, when it is this one's turn.
+
+        Not more than ``at_once`` slots of a ``backoffice`` are out at the same time.
+        """

@@ -84,7 +84,7 @@ def load_charger(charger: int) -> tuple[ChargerSnapshot, dict[int, DialTarget]] 
 
 _OF_CHARGER = ("id", "identity", "options", "organisation_id")
 _OF_ROUTE = ("id", "role", "alias", "permissions", "options", "password", "previous_password")
-_OF_BACKOFFICE = ("id", "name", "url", "username", "password")
+_OF_BACKOFFICE = ("id", "name", "url", "username", "password", "catch_up")
 _OF_PRESET = ("id", "name", "permissions")
 _OF_ORGANISATION = ("id", "name")
 
@@ -156,6 +156,7 @@ def _route_snapshot(
         backoffice=backoffice.name,
         alias=route.alias or identity,
         **rights.of_route(route, identity),
+        catch_up=backoffice.catch_up,
         override_until=override_until,
         options=_readable(route.options, route_options, whose),
         alias_key=_alias_key(backoffice.pk),

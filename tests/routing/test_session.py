@@ -6,6 +6,7 @@ import json
 import pytest
 from django.db import DatabaseError
 
+from backoffices.pacing import Pacer
 from routing.bus import Attach
 from routing.core.decisions import Loaded, Memory
 from routing.core.snapshot import ChargerSnapshot
@@ -99,6 +100,7 @@ def session_with(store):
         load_deliveries=no_deliveries,
         set_password=store.set_password,
         thin_deliveries=no_thinning,
+        pacer=Pacer(asyncio.get_running_loop()),
     )
     session.attach(Attach(charger=1, identity="CP-1", ocpp_version="1.6", remote_address="test"), Socket())
     session.link_opened(1)
