@@ -21,7 +21,7 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "expire_deliveries": {
         "task": "backoffices.tasks.expire_deliveries",
         "schedule": 3600.0,
-        "options": {"expires": 600.0},
+        "options": {"expires": 30.0},
     },
     "note_migrations": {
         "task": "backoffices.tasks.note_migrations",

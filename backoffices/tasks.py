@@ -63,7 +63,7 @@ def recount_waiting() -> int:
     return records.recount_waiting()
 
 
-@shared_task(expires=600, ignore_result=True)
+@shared_task(expires=30, ignore_result=True)
 def expire_deliveries() -> int:
     """Make dead letters of what has waited for a backoffice for too long, where no session does."""
     return expiring.expire_deliveries()
