@@ -1,4 +1,4 @@
-"""What waits for too long, where no session looks after it: chargers that are away, routes that are switched off.
+"""What waits for too long where no session looks after it: of chargers away, for routes switched off.
 
 A live session does the same for its own routes (``routing.core.retention``). Plain ORM, in transactions so
 small that the writer is not kept waiting.
@@ -107,7 +107,7 @@ def _expire_some(late: _Late) -> int:
 
 
 def _is_looked_after(charger: int) -> bool:
-    """Whether a live runtime has the session of this charger; nobody takes it before this transaction ends."""
+    """Whether a live runtime has this charger's session; nobody takes it before this transaction ends."""
     alive = RuntimeProcess.objects.filter(pk=OuterRef("runtime"), beat_at__gte=Now() - RUNTIME_ALIVE)
     held = ChargerSession.objects.select_for_update(of=("self",)).filter(pk=charger)
     return bool(held.annotate(alive=Exists(alive)).values_list("alive", flat=True).first())

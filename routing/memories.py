@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, cast
-from uuid import UUID
 
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, TextField, Value, When, Window
 from django.db.models.functions import RowNumber

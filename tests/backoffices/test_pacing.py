@@ -1,7 +1,9 @@
 """Slots: how many are out at once, who is next, and that a busy loop goes first."""
 
 import asyncio
+from functools import partial
 from itertools import pairwise
+from typing import Any, cast
 
 from backoffices.pacing import Gaps, Pacer
 
@@ -37,6 +39,11 @@ class Clock:
         self.now = end
 
 
+def on(clock: Clock) -> Pacer:
+    """A Pacer that takes the clock for its loop."""
+    return Pacer(cast(Any, clock))
+
+
 class Sender:
     """Asks for slots and notes when it got them."""
 
@@ -55,7 +62,7 @@ class Sender:
 
 def senders(count, **fields):
     clock = Clock()
-    pacer = Pacer(clock)
+    pacer = on(clock)
     return clock, pacer, [Sender(pacer, clock, **fields).ask() for _ in range(count)]
 
 
@@ -99,10 +106,10 @@ def test_a_backoffice_that_answers_nothing_delays_no_other():
 
 def test_backoffices_take_turns():
     clock = Clock()
-    pacer = Pacer(clock)
+    pacer = on(clock)
     order = []
     for name in ("a", "a", "b", "b"):
-        pacer.ask(name, 10, lambda name=name: order.append(name))
+        pacer.ask(name, 10, partial(order.append, name))
     clock.run(1)
     assert order == ["a", "b", "a", "b"]
 

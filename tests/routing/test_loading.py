@@ -262,7 +262,9 @@ def test_dead_letters_are_not_loaded():
 
 def test_the_highest_number_of_a_route_is_told_of_dead_letters_too():
     store([make.delivery(1, 1), make.delivery(1, 7), make.failed(1, 7, dead=True)])
-    snapshot, _ = load_charger(1)
+    loaded = load_charger(1)
+    assert loaded is not None
+    snapshot, _ = loaded
     assert {route.key: route.newest for route in snapshot.routes} == {1: 7, 2: 0}
 
 
