@@ -107,7 +107,7 @@ def test_a_backoffice_that_answers_nothing_delays_no_other():
 def test_backoffices_take_turns():
     clock = Clock()
     pacer = on(clock)
-    order = []
+    order: list[str] = []
     for name in ("a", "a", "b", "b"):
         pacer.ask(name, 10, partial(order.append, name))
     clock.run(1)
