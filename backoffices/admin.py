@@ -37,7 +37,7 @@ class BackofficeForm(_BackofficeModelForm):
 
     class Meta:
         model = Backoffice
-        fields = ["name", "organisation", "url", "username", "ocpp_versions", "enabled"]
+        fields = ["name", "organisation", "url", "username", "ocpp_versions", "catch_up", "enabled"]
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or self.cleaned_data
@@ -62,7 +62,7 @@ class BackofficeAdmin(HealthMixin, OwnedAdmin[Backoffice]):
     search_fields = ["name", "url"]
     readonly_fields = ["password_state", "created_at", "now"]
     fieldsets = [
-        (None, {"fields": ["name", "organisation", "url", "enabled", "ocpp_versions"]}),
+        (None, {"fields": ["name", "organisation", "url", "enabled", "ocpp_versions", "catch_up"]}),
         ("Now", {"fields": ["now"]}),
         (
             "Credentials",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
     from accounts.models import User
+
+
+MOST_AT_ONCE = 32767
+"""What a column for small numbers holds in every database."""
 
 
 class BackofficeQuerySet(ConfigQuerySet["Backoffice"]):
@@ -82,7 +86,7 @@ class Backoffice(ConfigModel):
     catch_up = models.PositiveSmallIntegerField(
         default=20,
         db_default=20,
-        validators=[MinValueValidator(1)],
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_AT_ONCE)],
         help_text="Waiting messages that it is sent at once, of all chargers together.",
     )
     created_at = models.DateTimeField(auto_now_add=True)

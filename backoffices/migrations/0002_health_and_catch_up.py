@@ -17,7 +17,10 @@ class Migration(migrations.Migration):
                 db_default=20,
                 default=20,
                 help_text="Waiting messages that it is sent at once, of all chargers together.",
-                validators=[django.core.validators.MinValueValidator(1)],
+                validators=[
+                    django.core.validators.MinValueValidator(1),
+                    django.core.validators.MaxValueValidator(32767),
+                ],
             ),
         ),
     ]

@@ -11,6 +11,7 @@ import yaml
 from accounts.models import Organisation
 from backoffices.models import Backoffice
 from chargers.models import Charger
+from proxy_site.configuration.reading import CATCH_UP
 from routing.models import Card, DefaultRoute, PermissionPreset, Route
 
 NOT_EXPORTED = "# password: one is set; it is never exported, and apply leaves it alone"
@@ -65,6 +66,7 @@ def _backoffice(row: Backoffice) -> str:
         "url": row.url,
         "username": row.username,
         "ocpp_versions": row.ocpp_versions,
+        "catch_up": None if row.catch_up == CATCH_UP else row.catch_up,
         "enabled": row.enabled,
     }
     return _dump(_but_defaults(values)) + _password(row.has_password)

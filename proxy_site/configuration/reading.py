@@ -14,7 +14,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from accounts.models import Organisation
-from backoffices.models import Backoffice
+from backoffices.models import MOST_AT_ONCE, Backoffice
 from chargers.models import Charger
 from proxy_site.configuration.document import Document, Item, Place
 from routing.core.options import ChargerOptions, RouteOptions
@@ -55,6 +55,7 @@ BACKOFFICE = {
     "username": False,
     "password": False,
     "ocpp_versions": False,
+    "catch_up": False,
     "enabled": False,
 }
 CHARGER = {
@@ -66,6 +67,7 @@ CHARGER = {
     "options": False,
     "routes": False,
 }
+CATCH_UP: int = Backoffice._meta.get_field("catch_up").default
 DEFAULT_ROUTE = {"backoffice": True, "role": True, "permissions": False, "options": False}
 ROUTE = {**DEFAULT_ROUTE, "preset": False, "identity": False, "enabled": False}
 
@@ -193,6 +195,7 @@ class _Reader:
             "url": self._text(row, "url", Backoffice),
             "username": self._text(row, "username", Backoffice) or None,
             "ocpp_versions": self._versions(row.get("ocpp_versions")),
+            "catch_up": self._catch_up(row.get("catch_up")),
             "enabled": self._enabled(row),
         }
         return self._entry(item, row, name, values)
@@ -311,6 +314,16 @@ class _Reader:
                 expected = ", ".join(OCPP_VERSIONS)
                 self.document.fault(one.place, f"{shown(version)} is not an OCPP version ({expected})")
         return versions
+
+    def _catch_up(self, item: Item | None) -> int:
+        """How many messages that have waited a backoffice is sent at once."""
+        value = CATCH_UP if item is None else self.document.plain(item)
+        if type(value) is int and 1 <= value <= MOST_AT_ONCE:
+            return value
+        if item is not None:
+            expected = f"a whole number from 1 to {MOST_AT_ONCE}; leave the key out for {CATCH_UP}"
+            self.document.fault(item.place, f"{shown(value)} is not {expected}")
+        return CATCH_UP
 
     def _options(self, row: dict[str, Item], kind: type[msgspec.Struct]) -> dict[str, Any]:
         return self._checked(row, "options", lambda values: option_problems(values, kind))

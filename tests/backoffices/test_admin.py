@@ -23,6 +23,7 @@ def save(admin_client, backoffice):
             "url": "ws://energy/",
             "username": "",
             "ocpp_versions": "[]",
+            "catch_up": "20",
             "enabled": "on",
         }
         return admin_client.post(url, form | fields)
@@ -78,3 +79,17 @@ def test_an_unreadable_password_breaks_no_page(admin_client, backoffice, save, s
         assert admin_client.get(url).status_code == 200
     assert save(new_password="again").status_code == 302
     assert stored() == b"again"
+
+
+def test_how_many_waiting_messages_it_gets_at_once_can_be_set(admin_client, backoffice, save):
+    page = admin_client.get(reverse("admin:backoffices_backoffice_change", args=[backoffice.pk]))
+    assert page.context["adminform"].form["catch_up"].value() == 20
+    assert save(catch_up="3").status_code == 302
+    assert Backoffice.objects.get().catch_up == 3
+
+
+@pytest.mark.parametrize("given", ["", "0", "-1", "1.5", "32768", "many"])
+def test_what_is_no_number_of_messages_is_refused(save, given):
+    response = save(catch_up=given)
+    assert list(response.context["adminform"].form.errors) == ["catch_up"]
+    assert Backoffice.objects.get().catch_up == 20

@@ -269,6 +269,24 @@ def test_a_shared_backoffice_shows_neither_address_nor_user_name(installer, ours
     assert installer.post(address(Backoffice, "change", shared.pk), {"name": "mine"}).status_code == 403
 
 
+def test_how_fast_a_backoffice_catches_up_is_for_its_organisation_to_say(installer, ours, theirs):
+    mine, foreign = ours.by_model[Backoffice], theirs.by_model[Backoffice]
+    shared = Backoffice.objects.create(name="shared", url="ws://shared/")
+    answers = {
+        row.pk: installer.post(
+            address(Backoffice, "change", row.pk),
+            {"name": row.name, "url": row.url, "ocpp_versions": "[]", "enabled": "on", "catch_up": "3"}
+            | {"organisation": row.organisation_id or ""},
+        )
+        for row in (mine, foreign, shared)
+    }
+    assert answers[mine.pk].status_code == 302
+    assert {answers[row.pk].status_code for row in (foreign, shared)} <= {403, 404}
+    told = dict(Backoffice.objects.values_list("pk", "catch_up"))
+    assert told == {mine.pk: 3, foreign.pk: 20, shared.pk: 20}
+    assert "catch_up" not in installer.get(address(Backoffice, "change", shared.pk)).content.decode()
+
+
 @pytest.mark.parametrize(
     "query",
     [

@@ -137,6 +137,20 @@ def test_what_differs_is_said_in_words_and_recorded(apply, example):
     assert set(keys) == {Charger.objects.get().pk}
 
 
+def test_how_many_waiting_messages_go_at_once_is_a_key_of_a_backoffice(apply, example):
+    url = "url: ws://127.0.0.1:9102/ocpp/{identity}"
+    changed = EXAMPLE.replace(url, f"{url}\n    catch_up: 5")
+    start = ConfigChange.objects.latest("id").id
+    told = "change backoffice energy: catch_up from 20 to 5"
+    assert apply(changed, "--dry-run") == [f"would {told}", "1 change, none written (dry run)"]
+    assert Backoffice.objects.get(name="energy").catch_up == 20
+    assert apply(changed) == [told, "1 change"]
+    assert Backoffice.objects.get(name="energy").catch_up == 5
+    keys = ConfigChange.objects.filter(id__gt=start).values_list("charger_id", flat=True)
+    assert set(keys) == {Charger.objects.get().pk}
+    assert apply(EXAMPLE)[0] == "change backoffice energy: catch_up from 5 to 20"
+
+
 def test_what_the_file_leaves_out_of_a_row_has_its_default(apply, example):
     Route.objects.update(enabled=False)
     lines = apply("chargers: [{identity: CP-1, routes: [{backoffice: energy, role: control}]}]")

@@ -119,6 +119,24 @@ chargers:
             "backoffices: [{name: x, url: ws://x/, ocpp_versions: [1.5]}]",
             '1: backoffices[0].ocpp_versions[0]: "1.5" is not an OCPP version (1.6, 2.0.1, 2.1)',
         ),
+        *(
+            (
+                f"backoffices:\n- name: x\n  url: ws://x/\n  catch_up: {given}",
+                f"4: backoffices[0].catch_up: {told} is not a whole number from 1 to 32767; "
+                "leave the key out for 20",
+            )
+            for given, told in [
+                ("many", '"many"'),
+                ("'5'", '"5"'),
+                ("0", "0"),
+                ("-3", "-3"),
+                ("2.5", "2.5"),
+                ("32768", "32768"),
+                ("true", "true"),
+                ("null", "null"),
+                ("[5]", "[5]"),
+            ]
+        ),
         (
             "chargers: [{identity: CP-1, password: ''}]",
             "1: chargers[0].password: the password is empty; write null for none",

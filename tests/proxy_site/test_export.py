@@ -28,7 +28,7 @@ def everything():
     Card.objects.create(organisation=organisation, id_tag="0123", label="- null", group="G", blocked=True)
     backoffice = Backoffice.objects.create(
         name="energy", organisation=organisation, url="wss://e/{identity}", username="0123",
-        password=b"topsecret", ocpp_versions=["1.6", "2.1"], enabled=False,
+        password=b"topsecret", ocpp_versions=["1.6", "2.1"], catch_up=7, enabled=False,
     )  # fmt: skip
     billing = Backoffice.objects.create(name="billing", url="ws://b/")
     charger = Charger.objects.create(
@@ -57,6 +57,12 @@ def test_it_makes_the_same_elsewhere(everything):
     apply("export", text)
     without_secrets = "\n".join(line for line in text.splitlines() if "password" not in line)
     assert "\n".join(line for line in export().splitlines() if "password" not in line) == without_secrets
+
+
+def test_the_usual_number_of_slots_is_left_out(everything):
+    backoffices = {entry["name"]: entry for entry in yaml.safe_load(export())["backoffices"]}
+    assert backoffices["energy"]["catch_up"] == 7
+    assert "catch_up" not in backoffices["billing"]
 
 
 def test_it_holds_no_secret(everything):
