@@ -61,6 +61,14 @@ def change(row: type[Any], key: int, **values: Any) -> None:
 # Configuration
 
 
+def test_how_fast_a_backoffice_catches_up_goes_with_each_route_to_it():
+    change(Backoffice, 2, catch_up=5)
+    loaded = load_charger(1)
+    assert loaded
+    snapshot, _ = loaded
+    assert {route.backoffice: route.catch_up for route in snapshot.routes} == {"office 1": 20, "office 2": 5}
+
+
 def test_a_charger_with_its_routes():
     change(Charger, 1, options={"offline_grace": 60})
     change(Backoffice, 2, username="proxy", password=b"\xffsecret", url="wss://cs.example/{identity}?v=1")
