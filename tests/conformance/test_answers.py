@@ -7,19 +7,8 @@ from datetime import datetime
 
 import pytest
 
-from tests.routing.core.harness import (
-    BILLING,
-    BOOT,
-    BOOT_2,
-    ENERGY,
-    WATCHER,
-    Backoffice,
-    World,
-    decode,
-    event,
-    meter,
-    start,
-)
+from tests.routing.core.backoffice import Backoffice, decode
+from tests.routing.core.harness import BILLING, BOOT, BOOT_2, ENERGY, WATCHER, World, event, meter, start
 
 ALL = pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
 

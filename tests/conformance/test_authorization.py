@@ -8,17 +8,8 @@ import pytest
 
 from routing.core.options import AuthRule, ChargerOptions
 from routing.core.snapshot import Role
-from tests.routing.core.harness import (
-    BILLING,
-    ENERGY,
-    Backoffice,
-    World,
-    event,
-    meter,
-    route,
-    start,
-    stop,
-)
+from tests.routing.core.backoffice import Backoffice
+from tests.routing.core.harness import BILLING, ENERGY, World, event, meter, route, start, stop
 
 ALL = pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
 TAG = "DE-ABC-0001"

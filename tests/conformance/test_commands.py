@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.routing.core.harness import World, decode
+from tests.routing.core.backoffice import decode
+from tests.routing.core.harness import World
 
 VERSIONS = ["1.6", "2.0.1", "2.1"]
 ALL = pytest.mark.parametrize("version", VERSIONS)

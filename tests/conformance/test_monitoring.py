@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.routing.core.harness import BILLING, ENERGY, NOON, Backoffice, World
+from tests.routing.core.backoffice import NOON, Backoffice
+from tests.routing.core.harness import BILLING, ENERGY, World
 from tests.routing.core.schemas import judge
 
 VERSIONS = pytest.mark.parametrize("version", ["2.0.1", "2.1"])

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from routing.core.snapshot import Role
-from tests.routing.core.harness import BILLING, BOOT, BOOT_2, ENERGY, Backoffice, World, event, route, start
+from tests.routing.core.backoffice import Backoffice
+from tests.routing.core.harness import BILLING, BOOT, BOOT_2, ENERGY, World, event, route, start
 
 VERSIONS = ["1.6", "2.0.1", "2.1"]
 ALL = pytest.mark.parametrize("version", VERSIONS)

@@ -8,16 +8,8 @@ import pytest
 
 from routing.core.options import ChargerOptions
 from routing.core.snapshot import Role
-from tests.routing.core.harness import (
-    BILLING,
-    Backoffice,
-    World,
-    event,
-    meter,
-    route,
-    start,
-    stop,
-)
+from tests.routing.core.backoffice import Backoffice
+from tests.routing.core.harness import BILLING, World, event, meter, route, start, stop
 
 SESSION = ("StartTransaction", "MeterValues", "StopTransaction")
 TWO = pytest.mark.parametrize("version", ["2.0.1", "2.1"])

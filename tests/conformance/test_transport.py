@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.routing.core.harness import World, decode
+from tests.routing.core.backoffice import decode
+from tests.routing.core.harness import World
 
 ALL = pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
 

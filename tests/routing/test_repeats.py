@@ -10,7 +10,8 @@ import pytest
 
 from routing.core.rows import DeliveryRow, TransactionRow
 from routing.writer import Writer
-from tests.routing.core.harness import NOON, World, event
+from tests.routing.core.backoffice import NOON
+from tests.routing.core.harness import World, event
 
 REPEATS = 300
 

@@ -14,7 +14,8 @@ from routing.core.snapshot import Role, Verdict
 from tests.routing.core.harness import event, route
 from tests.routing.core.schemas import judge
 from tests.stateful.model import MARK, Model, mark
-from tests.stateful.traffic import NAMES, NUMBERS, PATIENT, Peer, Traffic, Traffic16, Traffic201, names
+from tests.stateful.peer import Peer
+from tests.stateful.traffic import NAMES, NUMBERS, PATIENT, Traffic, Traffic16, Traffic201, names
 
 ids = st.integers(1, 3)
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from routing.core.snapshot import Role
-from tests.routing.core.harness import NOON, World, route
+from tests.routing.core.backoffice import NOON
+from tests.routing.core.harness import World, route
 from tests.routing.core.schemas import judge
 
 SET, CLEAR = "SetVariableMonitoring", "ClearVariableMonitoring"

@@ -10,7 +10,8 @@ import pytest
 
 from routing.core.options import AuthRule, ChargerOptions
 from routing.core.snapshot import CardRule
-from tests.routing.core.harness import BILLING, ENERGY, EPOCH, Backoffice, World, event, start
+from tests.routing.core.backoffice import Backoffice
+from tests.routing.core.harness import BILLING, ENERGY, EPOCH, World, event, start
 
 VERSIONS = pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
 DECISIONS = ("Authorize", "StartTransaction", "TransactionEvent")

@@ -9,7 +9,8 @@ import pytest
 
 from routing.core.options import ChargerOptions
 from routing.core.snapshot import Role
-from tests.routing.core.harness import BILLING, BOOT, BOOT_2, ENERGY, Backoffice, World, route, start
+from tests.routing.core.backoffice import Backoffice
+from tests.routing.core.harness import BILLING, BOOT, BOOT_2, ENERGY, World, route, start
 
 VERSIONS = ["1.6", "2.0.1", "2.1"]
 ALL = pytest.mark.parametrize("version", VERSIONS)

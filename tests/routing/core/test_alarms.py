@@ -18,7 +18,8 @@ from routing.core.alarms import ALARMS
 from routing.core.options import ChargerOptions
 from routing.core.rows import AlarmRow
 from routing.core.snapshot import Role
-from tests.routing.core.harness import BILLING, ENERGY, EPOCH, Backoffice, World, meter, route, start
+from tests.routing.core.backoffice import Backoffice
+from tests.routing.core.harness import BILLING, ENERGY, EPOCH, World, meter, route, start
 from tests.routing.core.lists_charger import make_world, send
 from tests.routing.core.profiles_charger import Charger
 from tests.routing.core.traffic import fails_with

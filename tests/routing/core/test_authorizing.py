@@ -8,14 +8,8 @@ from typing import Any
 import pytest
 
 from routing.core.snapshot import Role
-from tests.routing.core.harness import (
-    BILLING,
-    ENERGY,
-    WATCHER,
-    Backoffice,
-    World,
-    route,
-)
+from tests.routing.core.backoffice import Backoffice
+from tests.routing.core.harness import BILLING, ENERGY, WATCHER, World, route
 from tests.routing.core.presenting import (
     CARD,
     VERSIONS,

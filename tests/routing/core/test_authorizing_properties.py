@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from routing.core.options import AuthRule, ChargerOptions
 from routing.core.snapshot import CardRule
-from tests.routing.core.harness import BILLING, ENERGY, WATCHER, Backoffice, World, event, start
+from tests.routing.core.backoffice import Backoffice
+from tests.routing.core.harness import BILLING, ENERGY, WATCHER, World, event, start
 
 NAMES = ("billing", "energy")
 TAGS = ("DE-1", "NL-1", "KNOWN", "BAD")

@@ -8,7 +8,8 @@ import pytest
 from jsonschema import Draft4Validator
 
 from routing.core.snapshot import Role
-from tests.routing.core.harness import BILLING, ENERGY, NOON, World, route
+from tests.routing.core.backoffice import NOON
+from tests.routing.core.harness import BILLING, ENERGY, World, route
 from tests.routing.core.test_actions_schemas import request_schema
 
 LATER = pytest.mark.parametrize("version", ["2.0.1", "2.1"])

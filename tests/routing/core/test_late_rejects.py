@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from routing.core.options import ChargerOptions
-from tests.routing.core.harness import Backoffice, World, event, start, stop
+from tests.routing.core.backoffice import Backoffice
+from tests.routing.core.harness import World, event, start, stop
 
 VERSIONS = pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
 STOPS = ("RemoteStopTransaction", "RequestStopTransaction")

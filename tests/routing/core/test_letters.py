@@ -11,18 +11,8 @@ import pytest
 from routing.core.options import RouteOptions
 from routing.core.rows import DEAD_LETTERS, AlarmRow
 from routing.core.snapshot import Role
-from tests.routing.core.harness import (
-    BILLING,
-    ENERGY,
-    EPOCH,
-    Backoffice,
-    World,
-    event,
-    meter,
-    route,
-    start,
-    stop,
-)
+from tests.routing.core.backoffice import Backoffice
+from tests.routing.core.harness import BILLING, ENERGY, EPOCH, World, event, meter, route, start, stop
 from tests.routing.core.traffic import SESSION, VERSIONS, fails_with
 
 DAY = 86400.0

@@ -11,18 +11,8 @@ from routing.core import actions
 from routing.core.actions import Answer, Queue, Up
 from routing.core.options import ChargerOptions
 from routing.core.snapshot import Role
-from tests.routing.core.harness import (
-    BILLING,
-    ENERGY,
-    WATCHER,
-    Backoffice,
-    World,
-    event,
-    meter,
-    route,
-    start,
-    stop,
-)
+from tests.routing.core.backoffice import Backoffice
+from tests.routing.core.harness import BILLING, ENERGY, WATCHER, World, event, meter, route, start, stop
 
 VERSIONS = ("1.6", "2.0.1", "2.1")
 UP = [(v, row) for v in VERSIONS for name in sorted(actions.names(v)) if (row := actions.up(v, name))]

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.routing.core.harness import (
-    Backoffice,
-    World,
-)
+from tests.routing.core.backoffice import Backoffice
+from tests.routing.core.harness import World
 from tests.routing.core.traffic import (
     SESSION,
     session,

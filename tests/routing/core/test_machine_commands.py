@@ -11,7 +11,8 @@ from routing.core import actions
 from routing.core.actions import Access, Down
 from routing.core.options import ChargerOptions
 from routing.core.snapshot import Role, Verdict
-from tests.routing.core.harness import BILLING, ENERGY, WATCHER, Backoffice, World, event, route, start
+from tests.routing.core.backoffice import Backoffice
+from tests.routing.core.harness import BILLING, ENERGY, WATCHER, World, event, route, start
 
 VERSIONS = ("1.6", "2.0.1", "2.1")
 ROLES = (Role.BILLING, Role.CONTROL, Role.ENERGY, Role.SERVICE, Role.OBSERVE)

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from routing.core.snapshot import Role, Verdict
+from tests.routing.core.backoffice import Backoffice
 from tests.routing.core.harness import (
     BILLING,
     BOOT,
     BOOT_2,
     ENERGY,
     WATCHER,
-    Backoffice,
     World,
     event,
     meter,

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from routing.core.options import ChargerOptions
-from tests.routing.core.harness import BILLING, ENERGY, WATCHER, Backoffice, World, event
+from tests.routing.core.backoffice import Backoffice
+from tests.routing.core.harness import BILLING, ENERGY, WATCHER, World, event
 
 VERSIONS = ("2.0.1", "2.1")
 

@@ -10,7 +10,8 @@ import pytest
 from routing.core.binding import card_alias
 from routing.core.options import AuthRule, ChargerOptions
 from routing.core.snapshot import Role
-from tests.routing.core.harness import BILLING, Backoffice, World, event, meter, route, start, stop
+from tests.routing.core.backoffice import Backoffice
+from tests.routing.core.harness import BILLING, World, event, meter, route, start, stop
 
 CARD = "04A1B2C3D4"
 SIGNED = {"value": f"OCMF|{CARD}|signature", "format": "SignedData", "context": "Transaction.End"}

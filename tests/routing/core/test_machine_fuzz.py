@@ -16,19 +16,8 @@ from hypothesis import strategies as st
 from routing.core import actions, frames
 from routing.core.options import ChargerOptions
 from routing.core.snapshot import Role
-from tests.routing.core.harness import (
-    BILLING,
-    BOOT,
-    BOOT_2,
-    ENERGY,
-    Backoffice,
-    World,
-    event,
-    meter,
-    route,
-    start,
-    stop,
-)
+from tests.routing.core.backoffice import Backoffice
+from tests.routing.core.harness import BILLING, BOOT, BOOT_2, ENERGY, World, event, meter, route, start, stop
 
 EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "0"))
 PROFILE = settings(

@@ -7,18 +7,8 @@ from typing import Any
 import pytest
 
 from routing.core.snapshot import Role
-from tests.routing.core.harness import (
-    BILLING,
-    ENERGY,
-    WATCHER,
-    Backoffice,
-    World,
-    event,
-    meter,
-    route,
-    start,
-    stop,
-)
+from tests.routing.core.backoffice import Backoffice
+from tests.routing.core.harness import BILLING, ENERGY, WATCHER, World, event, meter, route, start, stop
 from tests.routing.core.traffic import (
     SESSION,
     fails_with,

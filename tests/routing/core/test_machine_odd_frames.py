@@ -9,15 +9,8 @@ import pytest
 
 from routing.core.options import ChargerOptions
 from routing.core.rows import MessageRow
-from tests.routing.core.harness import (
-    BILLING,
-    ENERGY,
-    WATCHER,
-    Backoffice,
-    World,
-    event,
-    start,
-)
+from tests.routing.core.backoffice import Backoffice
+from tests.routing.core.harness import BILLING, ENERGY, WATCHER, World, event, start
 from tests.routing.core.traffic import (
     VERSIONS,
 )

@@ -5,15 +5,8 @@ from __future__ import annotations
 import pytest
 
 from routing.core.snapshot import Role
-from tests.routing.core.harness import (
-    BILLING,
-    Backoffice,
-    World,
-    meter,
-    route,
-    start,
-    stop,
-)
+from tests.routing.core.backoffice import Backoffice
+from tests.routing.core.harness import BILLING, World, meter, route, start, stop
 from tests.routing.core.traffic import (
     SESSION,
     fails_with,

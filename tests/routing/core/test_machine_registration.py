@@ -9,18 +9,8 @@ import pytest
 
 from routing.core.options import ChargerOptions
 from routing.core.snapshot import Role
-from tests.routing.core.harness import (
-    BILLING,
-    BOOT,
-    BOOT_2,
-    ENERGY,
-    WATCHER,
-    Backoffice,
-    World,
-    route,
-    start,
-    stop,
-)
+from tests.routing.core.backoffice import Backoffice
+from tests.routing.core.harness import BILLING, BOOT, BOOT_2, ENERGY, WATCHER, World, route, start, stop
 from tests.routing.core.traffic import (
     VERSIONS,
     booting,

@@ -5,17 +5,8 @@ from __future__ import annotations
 import pytest
 
 from routing.core.snapshot import Role
-from tests.routing.core.harness import (
-    BILLING,
-    ENERGY,
-    Backoffice,
-    World,
-    event,
-    meter,
-    route,
-    start,
-    stop,
-)
+from tests.routing.core.backoffice import Backoffice
+from tests.routing.core.harness import BILLING, ENERGY, World, event, meter, route, start, stop
 from tests.routing.core.traffic import (
     VERSIONS,
     booting,

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from routing.core.options import ChargerOptions
-from tests.routing.core.harness import BILLING, ENERGY, WATCHER, Backoffice, World, event, meter, start, stop
+from tests.routing.core.backoffice import Backoffice
+from tests.routing.core.harness import BILLING, ENERGY, WATCHER, World, event, meter, start, stop
 
 SESSION = ("StartTransaction", "MeterValues", "StopTransaction", "TransactionEvent")
 STATUS = {"connectorId": 1, "errorCode": "NoError", "status": "Charging"}

@@ -9,7 +9,8 @@ import pytest
 
 from routing.core.options import ChargerOptions
 from routing.core.snapshot import Role
-from tests.routing.core.harness import BILLING, ENERGY, Backoffice, World, meter, route, start, stop
+from tests.routing.core.backoffice import Backoffice
+from tests.routing.core.harness import BILLING, ENERGY, World, meter, route, start, stop
 
 INT64_MAX = 9223372036854775807
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.routing.core.harness import NOON
+from tests.routing.core.backoffice import NOON
 from tests.routing.core.monitors_charger import (
     NAMES,
     SET,

@@ -8,16 +8,8 @@ from typing import Any
 import pytest
 
 from routing.core.snapshot import Role, Verdict
-from tests.routing.core.harness import (
-    BILLING,
-    ENERGY,
-    Backoffice,
-    World,
-    event,
-    route,
-    start,
-    stop,
-)
+from tests.routing.core.backoffice import Backoffice
+from tests.routing.core.harness import BILLING, ENERGY, World, event, route, start, stop
 from tests.routing.core.presenting import (
     CARD,
     VERSIONS,

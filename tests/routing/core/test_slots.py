@@ -8,7 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from routing.core.decisions import AskSlot
-from tests.routing.core.harness import BILLING, ENERGY, Backoffice, World, meter, start, stop
+from tests.routing.core.backoffice import Backoffice
+from tests.routing.core.harness import BILLING, ENERGY, World, meter, start, stop
 from tests.routing.core.traffic import status
 
 FEW = replace(ENERGY, catch_up=3)

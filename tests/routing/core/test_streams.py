@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.routing.core.harness import NOON, Backoffice, World
+from tests.routing.core.backoffice import NOON, Backoffice
+from tests.routing.core.harness import World
 from tests.routing.core.monitors_charger import Monitors, entry, events, make_world, monitor, set_
 from tests.routing.core.schemas import judge
 

@@ -9,7 +9,8 @@ import pytest
 
 from routing.core.options import ChargerOptions
 from routing.core.snapshot import Role
-from tests.routing.core.harness import BILLING, BOOT, BOOT_2, ENERGY, Backoffice, World, meter, route
+from tests.routing.core.backoffice import Backoffice
+from tests.routing.core.harness import BILLING, BOOT, BOOT_2, ENERGY, World, meter, route
 from tests.routing.core.test_actions_schemas import problems, request_schema
 
 SERVICE = route(2, "service", Role.SERVICE)

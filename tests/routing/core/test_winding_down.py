@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.routing.core.harness import BILLING, ENERGY, Backoffice, World, event, meter, start
+from tests.routing.core.backoffice import Backoffice
+from tests.routing.core.harness import BILLING, ENERGY, World, event, meter, start
 
 
 @pytest.fixture

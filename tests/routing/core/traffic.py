@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.routing.core.harness import BOOT, BOOT_2, Backoffice, World, meter, start, stop
+from tests.routing.core.backoffice import Backoffice
+from tests.routing.core.harness import BOOT, BOOT_2, World, meter, start, stop
 
 VERSIONS = ("1.6", "2.0.1", "2.1")
 SESSION = ("StartTransaction", "MeterValues", "StopTransaction", "TransactionEvent")
