@@ -58,6 +58,7 @@ class SpoolFile:
             if self.size < _START:
                 self._note_offset(_START)
                 self.size = _START
+            self.offset = min(self.offset, self.size)  # a crash may have kept the beginning and not the end
         except OSError:
             os.close(self._descriptor)
             raise
@@ -215,23 +216,38 @@ class Spool:
     # -- the writer's thread -------------------------------------------------------------------------
 
     def adopt(self) -> None:
-        """Take over what processes have left that are gone."""
-        if self._directory is None or not self._directory.is_dir():
-            return
-        for path in sorted(self._directory.glob(f"{self._database}-*.spool")):
+        """Take over what processes have left that are gone. What can't be read is told, and left."""
+        for path in self._found():
             try:
-                file = SpoolFile(path)
+                self._take_over(path)
             except BlockingIOError:
                 continue  # its process lives
             except OSError as error:
                 log.error("the spool %s can't be read: %s", path, said(error))
-                continue
+
+    def _found(self) -> list[Path]:
+        if self._directory is None:
+            return []
+        try:
+            is_there = self._directory.is_dir()
+            return sorted(self._directory.glob(f"{self._database}-*.spool")) if is_there else []
+        except OSError as error:
+            log.error("the directory of the spool %s can't be read: %s", self._directory, said(error))
+            return []
+
+    def _take_over(self, path: Path) -> None:
+        """Raises OSError; BlockingIOError where the process that writes it lives."""
+        file = SpoolFile(path)
+        try:
             rows = file.count()
-            log.info("%s: %d rows of the audit log that a process before has left", path.name, rows)
-            with self._counting:
-                self.waiting += rows
-            with self._files:
-                self._left.append(file)
+        except OSError:
+            file.close()
+            raise
+        log.info("%s: %d rows of the audit log that a process before has left", path.name, rows)
+        with self._counting:
+            self.waiting += rows
+        with self._files:
+            self._left.append(file)
 
     def next_piece(self) -> Piece | None:
         """The oldest rows; None when nothing is left. Files that are read are removed. Raises OSError."""

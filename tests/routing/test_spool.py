@@ -12,7 +12,7 @@ import pytest
 
 from routing import spool as spool_module
 from routing.core.rows import MessageRow
-from routing.spool import Spool
+from routing.spool import Spool, SpoolFile
 from tests.routing.rows import message
 
 MIB = 2**20
@@ -175,6 +175,39 @@ def test_a_file_with_nothing_in_it_goes(tmp_path: Path, size: int):
     os.truncate(path, size)
     assert adopted(tmp_path) == []
     assert files(tmp_path) == []
+
+
+def test_a_file_that_a_crash_has_made_shorter_than_its_beginning_says_goes(tmp_path: Path):
+    path = written(tmp_path, numbered(1, 2))
+    with path.open("r+b") as file:
+        file.write((path.stat().st_size + 1000).to_bytes(8, "big"))
+    written(tmp_path, numbered(3))
+    assert [row.message_id for row in adopted(tmp_path)] == ["3"]
+    assert files(tmp_path) == []
+
+
+def test_a_file_that_its_disk_does_not_give_costs_no_other(tmp_path: Path, monkeypatch, caplog):
+    first, _ = sorted([written(tmp_path, numbered(1)), written(tmp_path, numbered(2))])
+    count = SpoolFile.count
+
+    def broken(file: SpoolFile) -> int:
+        if file.path == first:
+            raise OSError(5, "Input/output error")
+        return count(file)
+
+    monkeypatch.setattr(SpoolFile, "count", broken)
+    assert len(adopted(tmp_path)) == 1
+    assert f"{first} can't be read" in caplog.text
+    assert files(tmp_path) == [first]
+
+
+def test_a_directory_that_may_not_be_looked_into_is_told(tmp_path: Path, monkeypatch, caplog):
+    def refused(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_dir", refused)
+    assert adopted(tmp_path) == []
+    assert f"{tmp_path} can't be read" in caplog.text
 
 
 def test_a_row_that_cannot_be_read_costs_only_itself(tmp_path: Path):
