@@ -11,7 +11,7 @@ import base64
 import logging
 import random
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 from msgspec.structs import replace
@@ -46,8 +46,8 @@ PARKED = (VersionMismatch, AddressRefused, InvalidURI)
 def backoff(attempt: int, limits: Limits, jitter: Callable[[], float]) -> float:
     """Seconds to wait after failure number ``attempt`` (from 0): doubled each time up to the longest.
 
-    ``jitter`` gives 0 to 1 and takes up to half of it away, so that the links of a backoffice that
-    came back do not dial it all at once. Source: ocpp-semantics 1.8.
+    ``jitter`` gives 0 to 1 and takes up to half of it away, so that links that were lost at different
+    times do not come to dial at once. Source: ocpp-semantics 1.8.
     """
     delay = min(limits.longest_delay, limits.first_delay * 2.0 ** min(attempt, 32))
     return delay * (1 - jitter() / 2)
@@ -61,9 +61,13 @@ class _Connect(connect):
 
 
 class Dialler:
-    """Dials for all sessions of one loop (a ``routing.links.Dial``) and looks after open sockets."""
+    """Dials for all sessions of one loop (a ``routing.links.Dial``) and looks after open sockets.
+
+    ``may_dial`` is awaited before each attempt: many backoffices drop the older connection of a charger.
+    """
 
     def __init__(self, limits: Limits | None = None, *, jitter: Callable[[], float] = random.random) -> None:
+        self.may_dial: Callable[[], Awaitable[None]] = _at_once
         self.limits = limits or Limits()
         self.jitter = jitter
         self.links: set[UpstreamLink] = set()
@@ -71,6 +75,7 @@ class Dialler:
         self._addresses = Addresses()
         self._gates: dict[str, asyncio.Semaphore] = {}
         self._contexts: dict[bool, ssl.SSLContext] = {}
+        self._last_redials: dict[str, float] = {}
         self._sweep: asyncio.TimerHandle | None = None
 
     def __call__(self, target: DialTarget, ocpp_version: str, listener: LinkListener) -> UpstreamLink:
@@ -122,10 +127,27 @@ class Dialler:
             socket.transport.abort()
         return len(self.sockets)
 
+    def redial_delay(self, url: str, attempt: int, now: float) -> float:
+        """Seconds until a link is dialled again after failure number ``attempt``; ``now``: the loop's clock.
+
+        After a common outage all links of a backoffice fail for the first time in the same moment. Each of
+        them is dialled a little later than the one before, so that hundreds take seconds and a lone one
+        waits no longer; what fails again has been spread by then.
+        """
+        delay = backoff(attempt, self.limits, self.jitter)
+        if attempt:
+            return delay
+        address = "/".join(url.split("/", 3)[:3])
+        last = self._last_redials.get(address, 0.0)
+        delay = max(delay, last + 1 / self.limits.redials - now)
+        self._last_redials[address] = now + delay
+        return delay
+
     def tick(self, now: float) -> None:
         """Look after all sockets; ``now`` on the loop's clock."""
         for socket in tuple(self.sockets):
             socket.tick(now)
+        self._last_redials = {address: due for address, due in self._last_redials.items() if due > now}
 
     async def _shake_hands(self, target: DialTarget, ocpp_version: str, attempt: _Connect) -> LinkSocket:
         try:
@@ -274,6 +296,7 @@ class UpstreamLink:
 
     async def _dial(self) -> None:
         self._tell_state("dialling", PASSWORD_REFUSED if self._uses_fallback else self._error)
+        await self._dialler.may_dial()
         try:
             socket = await self._open()
         except (OSError, ValueError, InvalidHandshake, InvalidURI, VersionMismatch) as error:
@@ -329,14 +352,14 @@ class UpstreamLink:
     def _wait(self, state: LinkState, error: str) -> None:
         if self.closed:
             return
-        limits = self._dialler.limits
+        loop, dialler = asyncio.get_running_loop(), self._dialler
         if state == "parked":
-            delay = limits.parked_delay * (1 - self._dialler.jitter() / 2)
+            delay = dialler.limits.parked_delay * (1 - dialler.jitter() / 2)
         else:
-            delay = backoff(self._attempt, limits, self._dialler.jitter)
+            delay = dialler.redial_delay(self.target.url, self._attempt, loop.time())
         self._attempt += 1
         self._error = error
-        self._timer = asyncio.get_running_loop().call_later(delay, self._redial)
+        self._timer = loop.call_later(delay, self._redial)
         self._tell_state(state, error)
 
     def _redial(self) -> None:
@@ -353,6 +376,10 @@ class UpstreamLink:
             yield
         except Exception:  # a fault of the listener, which is ours, must not end the link
             logger.exception("a listener failed for %r", self.target)
+
+
+async def _at_once() -> None:
+    """Whoever dials need not wait."""
 
 
 def _credentials(target: DialTarget) -> dict[str, str]:

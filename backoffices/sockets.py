@@ -48,7 +48,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     backoffice may take to close its side. ``write_timeout``: how long more may wait to be sent than
     fits the buffer. ``ping_timeout``: how long it may be silent after a ping. ``steady``: a link
     that was open for so long begins its back-off anew. ``handshakes``: per address, so that a
-    backoffice that answers none delays no other. ``sweep``: how often sockets are looked after.
+    backoffice that answers none delays no other. ``redials``: how many links that were lost together are
+    dialled again in a second, per address. ``sweep``: how often sockets are looked after.
     """
 
     open_timeout: float = 10
@@ -60,6 +61,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     parked_delay: float = 300
     steady: float = 60
     handshakes: int = 64
+    redials: float = 200
     sweep: float = 1
 
 

@@ -1,14 +1,14 @@
 import asyncio
+import math
+import random
+from itertools import pairwise
 
 import pytest
 
 from backoffices.links import Dialler, backoff
 from backoffices.sockets import Limits
 from tests.backoffices.dialling import backoffice, stay
-from tests.backoffices.peers import (
-    PATIENCE,
-    target,
-)
+from tests.backoffices.peers import PATIENCE, Recorder, target
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,71 @@ standard_loop = pytest.mark.asyncio(loop_factories=["asyncio"])
 """uvloop's call_later cannot be replaced."""
 
 
+AT_ONE_ADDRESS = "ws://cpo.example:9000/{}"
+
+
+def lost_together(dialler, count):
+    """After how many seconds links that were lost in one moment are dialled again."""
+    return [dialler.redial_delay(AT_ONE_ADDRESS.format(n), 0, now=100.0) for n in range(count)]
+
+
+@pytest.mark.parametrize("jitter", [0.0, 0.5, 1.0])
+def test_a_lone_link_is_dialled_again_within_a_second(jitter):
+    assert lost_together(Dialler(jitter=lambda: jitter), 1) == [1 - jitter / 2]
+
+
+@pytest.mark.parametrize("jitter", [random.Random(1).random, lambda: 0.0, lambda: 1.0])
+def test_links_that_are_lost_together_are_dialled_again_one_after_the_other(jitter):
+    delays = lost_together(Dialler(jitter=jitter), 1000)
+    gaps = [later - earlier for earlier, later in pairwise(delays)]
+    assert all(gap > 0.0049 for gap in gaps), "200 a second"
+    assert 0.5 <= delays[0] <= 1
+    assert 5.4 < delays[-1] < 6.1
+
+
+def test_links_elsewhere_and_later_are_not_held_up():
+    dialler = Dialler(jitter=lambda: 0.0)
+    lost_together(dialler, 1000)
+    assert dialler.redial_delay("ws://energy.example/1", 0, now=100.0) == 1
+    assert dialler.redial_delay("wss://cpo.example:9001/1", 0, now=100.0) == 1
+    assert dialler.redial_delay(AT_ONE_ADDRESS.format(1), 0, now=107.0) == 1
+
+
+def test_what_has_failed_again_waits_its_back_off_alone():
+    dialler = Dialler(jitter=lambda: 0.0)
+    lost_together(dialler, 1000)
+    assert [dialler.redial_delay(AT_ONE_ADDRESS.format(1), attempt, now=100.0) for attempt in (1, 2)] == [
+        2,
+        4,
+    ]
+
+
+def test_addresses_are_forgotten():
+    dialler = Dialler(jitter=lambda: 0.0)
+    for number in range(9):
+        dialler.redial_delay(f"ws://cp-{number}.example/", 0, now=100.0 + number)
+    dialler.tick(105.0)
+    assert len(dialler._last_redials) == 4
+    dialler.tick(200.0)
+    assert dialler._last_redials == {}
+
+
+@standard_loop
+async def test_all_links_of_a_backoffice_that_goes_come_back_in_turn(monkeypatch):
+    delays = Delays(monkeypatch)
+    dialler = Dialler(Limits(redials=0.01), jitter=lambda: 0.0)
+    recorders = [Recorder() for _ in range(5)]
+    async with backoffice(stay) as port:
+        links = [dialler(target(port, route=n), "1.6", recorder) for n, recorder in enumerate(recorders)]
+        for recorder in recorders:
+            await recorder.until("opened")
+    for recorder in recorders:
+        await recorder.until("waiting")
+    for link in links:
+        link.close(1000, "")
+    assert [round(delay / 100) for delay in delays.asked[:5]] == [0, 1, 2, 3, 4]
+
+
 @standard_loop
 async def test_redials_wait_longer_each_time(recorder, monkeypatch):
     delays = Delays(monkeypatch)
@@ -65,7 +130,7 @@ async def test_a_frame_or_a_steady_link_begins_the_back_off_anew(recorder, monke
             await connection.send("hello")
         await connection.close(1012)
 
-    dialler = Dialler(jitter=lambda: 0.0)
+    dialler = Dialler(Limits(redials=math.inf), jitter=lambda: 0.0)
     async with backoffice(behave) as port:
         link = dialler(target(port), "1.6", recorder)
         for _ in range(5):
@@ -73,7 +138,7 @@ async def test_a_frame_or_a_steady_link_begins_the_back_off_anew(recorder, monke
         link.close(1000, "")
     assert delays.asked == [1, 2, 1, 2, 4]
 
-    steady = Dialler(Limits(steady=0), jitter=lambda: 0.0)
+    steady = Dialler(Limits(steady=0, redials=math.inf), jitter=lambda: 0.0)
     async with backoffice(behave) as port:
         link = steady(target(port), "1.6", recorder)
         for _ in range(3):
