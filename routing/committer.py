@@ -1,7 +1,8 @@
 """The thread that stores: one batch after the other, rows of the spool in between.
 
 It can't die of a database. A batch that fails is tried again for as long as it takes; the log gets one
-line when the database goes away and one when it is back.
+line when the database goes away and one when it is back. A process whose thread has died of something else
+would look alive and answer nothing: it ends.
 """
 
 from __future__ import annotations
@@ -33,7 +34,14 @@ Report = Callable[[list[Put], Stored | None], None]
 class Committer:
     """``take`` gives it a batch, ``report`` is called on the loop when that is stored."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, report: Report, using: str, spool: Spool) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        report: Report,
+        using: str,
+        spool: Spool,
+        died: Callable[[], None],
+    ) -> None:
         self.retries = 0
         self.read_back = 0
         """Rows of the spool that were stored."""
@@ -43,6 +51,7 @@ class Committer:
         self._busy_since = 0.0
         self._loop = loop
         self._report = report
+        self._died = died
         self._store = Store(using)
         self._spool = spool
         self._before = (0, 0)
@@ -104,6 +113,13 @@ class Committer:
     # -- the thread ----------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        try:
+            self._work()
+        except BaseException:  # the edge of a thread without which nothing is stored, and nobody answered
+            log.critical("the writer's thread has failed: nothing can be stored", exc_info=True)
+            self._died()
+
+    def _work(self) -> None:
         self._spool.adopt()
         while (batch := self._next()) is not None:
             if batch and not self._on_loop(self._report, batch, self._persist(batch)):

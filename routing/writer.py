@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -66,8 +67,9 @@ class Writer:
     """Stores rows of all sessions of one process in batches. Its methods are called on ``loop``.
 
     ``lost`` is called with a charger whose session another runtime has taken: its rows were not
-    written, their ``done`` is never called. Without a ``spool`` rows of the audit log are dropped
-    where they would go there.
+    written, their ``done`` is never called. ``died`` is called in the writer's thread when that fails in a
+    way that nobody has thought of; unless it is set, the process ends then, for whoever supervises it to
+    start it again. Without a ``spool`` rows of the audit log are dropped where they would go there.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Writer:
         crowded_rows: int = CROWDED_ROWS,
     ) -> None:
         self.lost: Callable[[int], None] = _log_lost
+        self.died: Callable[[], None] = _end_process
         self._loop = loop
         self._batch_rows = batch_rows
         self._batch_seconds = batch_seconds
@@ -96,7 +99,7 @@ class Writer:
         self._watch: asyncio.TimerHandle | None = None
         self._callbacks: deque[tuple[Callable[[], object], str, int]] = deque()
         self._spool = spool or Spool(None, 0)
-        self._committer = Committer(loop, self._stored, using, self._spool)
+        self._committer = Committer(loop, self._stored, using, self._spool, self._thread_died)
         self._stopped = False
         self._counts = {"written": 0, "refused": 0, "fenced": 0, "batches": 0}
 
@@ -287,6 +290,10 @@ class Writer:
                 self._loop.call_soon(self._call_back)
                 return
 
+    def _thread_died(self) -> None:
+        """In the thread that dies."""
+        self.died()
+
     def _look_after(self) -> None:
         """A connection that nobody answers on is broken from here: its thread can't."""
         self._watch = self._loop.call_later(WATCH_S, self._look_after)
@@ -336,6 +343,10 @@ def _resolve(future: asyncio.Future[None]) -> None:
 
 def _log_lost(charger: int) -> None:
     log.warning("charger %d: another runtime owns its session; rows of ours were not stored", charger)
+
+
+def _end_process() -> None:
+    os._exit(os.EX_SOFTWARE)
 
 
 def _call(callback: Callable[[], object], what: str, charger: int) -> None:

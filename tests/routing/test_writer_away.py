@@ -463,3 +463,27 @@ async def test_a_row_of_the_spool_that_the_database_refuses_costs_only_itself(
             assert fleet_of_two.could("ALTER TABLE routing_message DROP CONSTRAINT small")
     assert messages(fleet_of_two) == ["1", "3"]
     assert (counts["written"], counts["refused"], counts["in_spool"]) == (2, 1, 0)
+
+
+async def test_a_thread_that_fails_in_a_way_nobody_knows_ends_the_process_loudly(
+    fleet_of_two: Database, monkeypatch, caplog
+):
+    loop = asyncio.get_running_loop()
+    died = asyncio.Event()
+
+    class Unknown(BaseException):
+        pass
+
+    def fail(self: Store, batch: Sequence[Put], *, one_by_one: bool) -> Stored:
+        raise Unknown
+
+    monkeypatch.setattr(Store, "store", fail)
+    writer = Writer(loop)
+    writer.died = lambda: loop.call_soon_threadsafe(died.set)
+    writer.start()
+    called: list[int] = []
+    writer.put(1, 1, [delivery(1, 1)], partial(called.append, 1))
+    await died.wait()
+    await writer.stop(0.01)
+    assert called == []
+    assert "nothing can be stored" in caplog.text
