@@ -106,6 +106,7 @@ class Page:
         if known:
             told = {key: str(taken.report.get(key, "")) for key in ("version", "role", "host")}
             yield InfoMetricFamily("ocpp_proxy", "The process that answers.", told)
+            yield from process.by_backoffice(taken)
         if figures is not None:
             yield from installation.metrics(figures)
 

@@ -1,4 +1,4 @@
-"""Figures of this process: from memory, without a name of anybody."""
+"""Figures of this process, from memory; only ``by_backoffice`` names anybody."""
 
 from __future__ import annotations
 
@@ -47,13 +47,20 @@ WRITER: Mapping[str, Figure] = {
 }
 """Figures of the writer that have a name of their own; each other one is a gauge named after its key."""
 
+SLOTS: tuple[Figure, Figure] = (
+    Figure("slots_out", "gauge", "Messages that had waited and are sent, but not answered yet."),
+    Figure("slots_waited_for", "gauge", "Routes that wait for their turn to send what has waited."),
+)
+"""Both numbers of ``Pacer.counts``; with ``backoffice_`` before them also of each that catches up."""
+
 FRAMES_MEANING = "WebSocket messages of OCPP, by the peer whose socket they passed."
 
 
 class Snapshot(msgspec.Struct, frozen=True):
     """What the loop's thread has to say; the rest is done in another thread.
 
-    ``report``: see ``Runtime.report``, empty where this process runs no sessions.
+    ``report``: see ``Runtime.report``, empty where this process runs no sessions. ``slots``: see
+    ``Pacer.counts``.
     """
 
     loop: asyncio.AbstractEventLoop
@@ -61,6 +68,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     lag_buckets: tuple[int, ...] = ()
     lag_total_s: float = 0.0
     database_away_s: float | None = None
+    slots: Mapping[str, tuple[int, int]] = {}
 
 
 def snapshot(loop: asyncio.AbstractEventLoop, runtime: Runtime | None) -> Snapshot:
@@ -69,7 +77,7 @@ def snapshot(loop: asyncio.AbstractEventLoop, runtime: Runtime | None) -> Snapsh
         return Snapshot(loop, {})
     lag, report = runtime.lag, runtime.report()
     away_s = runtime.life.database_away_s(report["writer"])
-    return Snapshot(loop, report, tuple(lag.buckets), lag.total_s, away_s)
+    return Snapshot(loop, report, tuple(lag.buckets), lag.total_s, away_s, runtime.pacer.counts())
 
 
 def metrics(of: Snapshot) -> Iterator[Metric]:
@@ -82,7 +90,19 @@ def metrics(of: Snapshot) -> Iterator[Metric]:
     yield _frames(of.report["frames"])
     for key, value in of.report["writer"].items():
         yield _family(WRITER.get(key) or _unnamed(key), value)
+    for place, figure in enumerate(SLOTS):
+        yield _family(figure, sum(counts[place] for counts in of.slots.values()))
     yield _lag(of)
+
+
+def by_backoffice(of: Snapshot) -> Iterator[Metric]:
+    """What of this process is told with names; only backoffices that catch up have a figure."""
+    for place, figure in enumerate(SLOTS):
+        name = f"{PREFIX}backoffice_{figure.name}"
+        family = GaugeMetricFamily(name, figure.meaning, labels=["backoffice"])
+        for backoffice, counts in sorted(of.slots.items()):
+            family.add_metric([backoffice], counts[place])
+        yield family
 
 
 def database(away_s: float | None, *, answers: bool) -> Iterator[Metric]:

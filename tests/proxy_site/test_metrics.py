@@ -50,6 +50,16 @@ REPORT: dict[str, Any] = {
 }
 
 
+class Slots:
+    """Stands for ``backoffices.pacing.Pacer``."""
+
+    def __init__(self):
+        self.by_backoffice = {}
+
+    def counts(self):
+        return self.by_backoffice
+
+
 class Runtime:
     """Stands for ``backoffices.runtime.Runtime``, and for its ``life``."""
 
@@ -57,6 +67,7 @@ class Runtime:
 
     def __init__(self):
         self.life, self.lag, self.asked = self, Lag(), 0
+        self.pacer = Slots()
         self.lag.note(0.003)
         self.lag.note(9.0)
 
@@ -155,6 +166,19 @@ async def test_each_figure_of_the_writer_is_told_also_one_of_tomorrow(runtime):
         name = f"ocpp_{figure.name}" + ("_total" if figure.kind == "counter" else "")
         assert found[(name,)] == REPORT["writer"][key]
     assert found[("ocpp_writer_of_tomorrow",)] == 99
+
+
+async def test_how_many_catch_up_is_told_to_everybody_and_who_to_those_with_the_token(runtime):
+    runtime.pacer.by_backoffice = {"Billing AG": (20, 400), 'Ene"rgy\n': (3, 0)}
+    text, found = await shown(page_of(Database()))
+    assert (found[("ocpp_slots_out",)], found[("ocpp_slots_waited_for",)]) == (23, 400)
+    assert "backoffice_slots" not in text
+
+    _, found = await shown(page_of(Database()), TOKEN)
+    assert found[("ocpp_slots_out",)] == 23
+    assert found[("ocpp_backoffice_slots_out", ("backoffice", "Billing AG"))] == 20
+    assert found[("ocpp_backoffice_slots_waited_for", ("backoffice", "Billing AG"))] == 400
+    assert found[("ocpp_backoffice_slots_waited_for", ("backoffice", 'Ene"rgy\n'))] == 0
 
 
 async def test_the_lag_of_the_loop_is_a_histogram(runtime):
