@@ -6,7 +6,6 @@ charger's socket with the id that one route uses; a route never sees any other.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
@@ -32,8 +31,12 @@ FROM_ONE = frozenset({Kind.REQUEST})
 """Kinds that are mapped for everybody, Billing included, from 1 on: any two backoffices begin at 1.
 Each CALL gets a number of its own, also where a backoffice repeats one before its reports are through."""
 
+UNSAID = IN_SESSIONS | FROM_ONE
+"""Kinds of which a charger often does not say that they are over: a report that never comes, a reservation
+that expires (1.6), a car that does not. They are taken for over after ``REMEMBERED_FOR_DELIVERY``."""
+
 MOST = 1000
-"""So many things of one kind and route are known at once; beyond, closed ones and requests are forgotten."""
+"""So many things of one kind and route are known at once; beyond, the oldest go, closed ones first."""
 
 SWEEP = timedelta(minutes=10)
 """How often is looked for what need not be remembered any more."""
@@ -98,7 +101,8 @@ class Identifiers:
         self._new_name = new_name
         self._by_charger: dict[tuple[Kind, str], list[Mapping]] = {}
         self._by_route: dict[tuple[Kind, int], dict[str, Mapping]] = {}
-        self._history: dict[tuple[Kind, int], deque[Mapping]] = {}
+        self._history: dict[tuple[Kind, int], dict[str, Mapping]] = {}
+        self._given_up: list[Mapping] = []
         self._last_request = 0
         self._swept: datetime | None = None
         self._changed = False
@@ -107,6 +111,11 @@ class Identifiers:
         """Whether any mapping was to be stored since this was asked last."""
         changed, self._changed = self._changed, False
         return changed
+
+    def take_given_up(self) -> list[Mapping]:
+        """What was closed here since this was asked last, for its age or want of room: to be stored."""
+        given_up, self._given_up = self._given_up, []
+        return given_up
 
     def restore(self, rows: Iterable[IdentifierRow]) -> None:
         """Take over what the database knows, oldest first."""
@@ -191,6 +200,9 @@ class Identifiers:
         if not known:
             self._by_charger.pop((mapping.kind, mapping.charger_id), None)
         self._forget_name(mapping)
+        history = self._history.get((mapping.kind, mapping.route), {})
+        if history.get(mapping.charger_id) is mapping:
+            del history[mapping.charger_id]
         if mapping.kind in FROM_ONE and mapping.charger_id == str(self._last_request):
             self._last_request -= 1
 
@@ -214,6 +226,8 @@ class Identifiers:
             self._forget_name(older)
             mapping.is_again = True
         known.append(mapping)
+        if self._given_up:  # what is said of its number now is about this one
+            self._given_up = [m for m in self._given_up if not _is_same_row(m, mapping)]
         named = self._by_route.setdefault((mapping.kind, mapping.route), {})
         named.pop(mapping.route_id, None)
         named[mapping.route_id] = mapping
@@ -222,16 +236,19 @@ class Identifiers:
         self._limit(mapping)
 
     def _limit(self, newest: Mapping) -> None:
-        """Forget the oldest closed thing of a route that has too many, so that nobody fills the memory."""
-        history = self._history.setdefault((newest.kind, newest.route), deque())
-        history.append(newest)
+        """Forget the oldest thing of a route that has too many, so that nobody fills the memory."""
+        history = self._history.setdefault((newest.kind, newest.route), {})
+        history.pop(newest.charger_id, None)
+        history[newest.charger_id] = newest
         if len(history) > MOST:
-            old = next((m for m in history if not m.is_open), None)
-            if old is None and newest.kind in FROM_ONE:
-                old = history[0]  # of requests nobody says that they are over where no report has come
-            if old is not None:
-                history.remove(old)
-                self.forget(old)
+            old = next((m for m in history.values() if not m.is_open), None) or next(iter(history.values()))
+            if old.is_open:
+                self._give_up(old, newest.created)
+            self.forget(old)
+
+    def _give_up(self, mapping: Mapping, utc: datetime) -> None:
+        mapping.closed = utc
+        self._given_up.append(mapping)
 
     def _forget_name(self, mapping: Mapping) -> None:
         named = self._by_route.get((mapping.kind, mapping.route), {})
@@ -248,13 +265,19 @@ class Identifiers:
         if self._swept is not None and abs(utc - self._swept) < SWEEP:
             return
         self._swept = utc
-        for key, history in self._history.items():
-            self._history[key] = deque()
-            for mapping in history:
-                if mapping.closed is None or utc - mapping.closed < remembered(mapping.kind):
-                    self._history[key].append(mapping)
-                else:
-                    self.forget(mapping)
+        for mapping in [m for history in self._history.values() for m in history.values()]:
+            if mapping.closed is not None and utc - mapping.closed >= remembered(mapping.kind):
+                self.forget(mapping)
+            elif (
+                mapping.is_open
+                and mapping.kind in UNSAID
+                and utc - mapping.created >= REMEMBERED_FOR_DELIVERY
+            ):
+                self._give_up(mapping, utc)
+
+
+def _is_same_row(one: Mapping, other: Mapping) -> bool:
+    return (one.kind, one.charger_id, one.route) == (other.kind, other.charger_id, other.route)
 
 
 def remembered(kind: Kind) -> timedelta:

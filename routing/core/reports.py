@@ -152,6 +152,9 @@ def _end(state: State, turn: Turn, received: Received) -> None:
 
 def note_swap(state: State, turn: Turn, call: DownCall, reply: Reply) -> None:
     """A swap was asked for; the charger makes numbers for others itself, and they may be the same."""
+    for number in state.all_remembered(SWAP):
+        if state.identifiers.is_free(Kind.REQUEST, number):
+            state.forget(SWAP, number, turn)  # its last event has never come
     named = spans.value(call.payload, "$.requestId")
     if call.opened and (is_accepted(reply) or (call.sent_at and reply.outcome in ("timeout", "lost"))):
         state.remember(SWAP, str(named), "{}", turn)

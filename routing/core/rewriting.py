@@ -58,6 +58,8 @@ def open_id(state: State, turn: Turn, line: Line, kind: Kind, route_id: str) -> 
     keep = line.route.role is Role.BILLING
     band = state.snapshot.options.id_band
     mapping = state.identifiers.open(kind, line.key, route_id, turn.utc, keep=keep, band=band)
+    for over in state.identifiers.take_given_up():
+        turn.store(state.identifiers.row(over))
     if mapping is known:
         return mapping, False
     turn.store(state.identifiers.row(mapping))

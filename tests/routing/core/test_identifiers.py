@@ -7,7 +7,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from routing.core.actions import Kind
-from routing.core.identifiers import MOST, Identifiers, Mapping, identifier
+from routing.core.identifiers import (
+    MOST,
+    REMEMBERED_FOR_DELIVERY,
+    Identifiers,
+    Mapping,
+    identifier,
+)
+from tests.graph import sizes
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 BILLING, CONTROL, ENERGY = 1, 2, 3
@@ -203,6 +210,51 @@ def test_nobody_fills_the_memory() -> None:
     assert ids.named(Kind.RESERVATION, CONTROL, "0") is kept
     assert len([n for n in range(3000) if ids.meant(Kind.RESERVATION, CONTROL, str(n))]) == MOST
     assert len(ids.own(Kind.REQUEST, CONTROL)) == MOST
+
+
+def test_a_thing_that_is_set_again_and_again_is_one_thing() -> None:
+    ids = table()
+    ids.assign(Kind.MONITOR, "7", CONTROL, "7", NOW)
+    once = sizes(ids)
+    for _ in range(2 * MOST):
+        ids.assign(Kind.MONITOR, "7", CONTROL, "7", NOW)
+    assert sizes(ids) == once
+
+
+def test_nobody_fills_the_memory_with_things_that_are_never_over() -> None:
+    ids = table()
+    first = opened(ids, Kind.RESERVATION, BILLING, "0")
+    for number in range(1, MOST + 5):
+        opened(ids, Kind.RESERVATION, BILLING, str(number))
+    assert len(ids.own(Kind.RESERVATION, BILLING)) == MOST
+    given_up = ids.take_given_up()
+    assert first in given_up
+    assert len(given_up) == 5
+    assert {mapping.closed for mapping in given_up} == {NOW}
+    assert ids.take_given_up() == []
+
+
+@pytest.mark.parametrize("kind", [Kind.RESERVATION, Kind.REMOTE_START, Kind.REQUEST], ids=str)
+def test_what_nobody_hears_of_any_more_is_over_in_the_end(kind: Kind) -> None:
+    ids = table()
+    old = opened(ids, kind, CONTROL, "7")
+    profile = opened(ids, Kind.PROFILE, CONTROL, "7")
+    opened(ids, Kind.PROFILE, CONTROL, "8", utc=NOW + REMEMBERED_FOR_DELIVERY - timedelta(hours=1))
+    assert old.is_open
+    opened(ids, Kind.PROFILE, CONTROL, "9", utc=NOW + REMEMBERED_FOR_DELIVERY)
+    assert ids.take_given_up() == [old]
+    assert not old.is_open
+    assert profile.is_open
+    assert ids.meant(kind, CONTROL, "7") is old  # what comes of it still is still the asker's
+
+
+def test_what_was_given_up_and_is_there_again_is_not_stored_as_over() -> None:
+    ids = table()
+    ids.assign(Kind.MONITOR, "1", CONTROL, "1", NOW)
+    for number in range(2, MOST + 2):
+        ids.assign(Kind.MONITOR, str(number), CONTROL, str(number), NOW)
+    ids.assign(Kind.MONITOR, "1", CONTROL, "1", NOW)
+    assert [mapping.charger_id for mapping in ids.take_given_up()] == ["2"]
 
 
 def test_a_request_that_goes_on_is_not_forgotten_for_those_that_are_over() -> None:

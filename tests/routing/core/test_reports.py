@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -317,6 +318,17 @@ def test_a_number_that_the_charger_has_made_is_not_taken_for_a_request() -> None
     swap(world, "BatteryIn", asked_number(world))
     assert numbers_of(world, "billing") == [asked_number(world)]
     assert numbers_of(world, "control") == []
+
+
+def test_a_swap_that_never_ends_is_forgotten() -> None:
+    world = allowing("RequestBatterySwap", "2.1")
+    for months in range(4):
+        world["control"].call("RequestBatterySwap", {**ASK_SWAP, "requestId": months})
+        world._advance(timedelta(days=31).total_seconds())
+    remembered = [
+        row.key for row in world.database.latest.values() if row.kind == "battery_swap" and row.payload
+    ]
+    assert remembered == ["3", "4"]
 
 
 def test_a_refused_swap_is_not_remembered() -> None:

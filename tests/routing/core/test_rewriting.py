@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -53,6 +54,16 @@ def test_what_was_cancelled_or_never_there_is_over(status: str) -> None:
     world.obey = answering(status)
     world["control"].call("CancelReservation", {"reservationId": 1})
     assert all(r.closed is not None for r in world.database.identifiers.values())
+
+
+@ALL
+def test_a_reservation_of_which_nothing_is_heard_is_over_in_the_end(version: str) -> None:
+    world = world_with(version)
+    reserved(world, "control", 1)
+    world._advance(timedelta(days=31).total_seconds())
+    reserved(world, "control", 2)
+    closed = {r.route_identifier: r.closed for r in world.database.identifiers.values()}
+    assert closed == {"1": world.utc, "2": None}
 
 
 @ALL
