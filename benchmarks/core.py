@@ -44,7 +44,7 @@ class World:
             self._carry_out(self._machine.link_opened(route.key, 0.0, self._utc))
         self.hear(frames.call(b"1", b"BootNotification", frames.BOOT).decode())
         self.hear(frames.call(b"2", b"StatusNotification", frames.STATUS).decode())
-        self.hear(frames.call(b"3", b"StartTransaction", frames.START % 1).decode())
+        self.hear(frames.call(b"3", b"StartTransaction", frames.START % (1, 0)).decode())
 
     def hear(self, text: str) -> None:
         """A frame of the charger, with all that it leads to."""

@@ -240,7 +240,12 @@ async def _report_status(charger: Charger) -> None:
 async def _start(charger: Charger) -> None:
     charger.card = int(charger.identity.rpartition("-")[2])
     charger.number = 0
-    answer = await charger.ask(b"StartTransaction", frames.START % charger.card)
+    await _begin(charger)
+
+
+async def _begin(charger: Charger) -> None:
+    """Another session; its messages are numbered on, and its start is no repeat of the one before."""
+    answer = await charger.ask(b"StartTransaction", frames.START % (charger.card, charger.number))
     charger.transaction_id = answer["transactionId"]
 
 
@@ -249,10 +254,21 @@ async def _stop(charger: Charger) -> None:
     await charger.ask(b"StopTransaction", payload)
 
 
+async def _live_an_hour(charger: Charger) -> None:
+    """A MeterValues each minute, as fast as they are answered; once the session ends and another begins."""
+    for minute in range(60):
+        if minute == 1 + charger.card % 59:  # not before anything is measured: that start would be a repeat
+            await _stop(charger)
+            await _begin(charger)
+        charger.number += 1
+        await charger.ask(b"MeterValues", frames.METER % (charger.transaction_id, charger.number))
+
+
 STEPS: dict[str, Callable[[Charger], Awaitable[None]]] = {
     "status": _report_status,
     "start": _start,
     "stop": _stop,
+    "hour": _live_an_hour,
 }
 
 

@@ -22,7 +22,7 @@ BOOT: Final = json.dumps(
 STATUS: Final = (
     b'{"connectorId":1,"errorCode":"NoError","status":"Charging","timestamp":"2026-01-01T00:00:00Z"}'
 )
-START: Final = b'{"connectorId":1,"idTag":"CARD-%d","meterStart":0,"timestamp":"2026-01-01T00:00:00Z"}'
+START: Final = b'{"connectorId":1,"idTag":"CARD-%d","meterStart":%d,"timestamp":"2026-01-01T00:00:00Z"}'
 STOP: Final = b'{"transactionId":%d,"idTag":"CARD-%d","meterStop":%d,"timestamp":"2026-01-01T01:00:00Z"}'
 
 METER_SIZE: Final = 2900

@@ -176,14 +176,17 @@ class Proxy(Subject):
             )  # fmt: skip
         await self._listening(self._process)
 
-    async def apply(self, backoffices: Mapping[str, int], chargers: Mapping[str, Sequence[str]]) -> None:
+    async def apply(
+        self, backoffices: Mapping[str, int], chargers: Mapping[str, Sequence[str]], *, catch_up: int = 20
+    ) -> None:
         """Configure backoffices (name to port) and chargers (identity to the backoffices it is on).
 
-        The first of a charger is its billing, the others have the role control. Raises SubjectFailed.
+        The first of a charger is its billing, the others have the role control. ``catch_up``: how many
+        messages that have waited a backoffice is sent at once. Raises SubjectFailed.
         """
         configuration: dict[str, Any] = {
             "backoffices": [
-                {"name": name, "url": f"ws://127.0.0.1:{port}/{{identity}}"}
+                {"name": name, "url": f"ws://127.0.0.1:{port}/{{identity}}", "catch_up": catch_up}
                 for name, port in backoffices.items()
             ],
             "chargers": [

@@ -13,7 +13,7 @@ from typing import Any
 
 import uvloop
 
-from benchmarks import fleet, sink
+from benchmarks import fleet, returning, sink
 
 LONGEST_LINE = 2**26
 
@@ -34,10 +34,12 @@ async def _main(kind: str, *given: str) -> None:
     match kind:
         case "sink":
             await serve(dict(sink.handlers(int(given[0]))))
+        case "returning":
+            await serve(dict(returning.handlers(int(given[0]), float(given[1]))))
         case "fleet":
             await serve(dict(fleet.handlers()))
         case _:
-            sys.exit(f'"{kind}" is no kind of worker; expected sink or fleet')
+            sys.exit(f'"{kind}" is no kind of worker; expected sink, returning or fleet')
 
 
 if __name__ == "__main__":
