@@ -19,6 +19,7 @@ from django.utils import timezone
 from accounts.models import User
 from routing import changes
 from routing.core.rows import DEAD_LETTERS
+from routing.memories import RECENT_MESSAGES
 from routing.models import Alarm, ChargerRowQuerySet, Delivery, Message, Route
 
 AT_ONCE = 500
@@ -105,6 +106,9 @@ def next_number(charger: int) -> int:
     Call it in ``changes.recorded``, and record the charger: numbers from here on are the caller's alone.
     """
     highest = Delivery.objects.filter(charger_id=charger).aggregate(last=Max("seq"))["last"] or 0
+    # A clock may have been ahead for a while: the session's numbers have stayed where that brought them.
+    said = Message.objects.filter(charger_id=charger).order_by("-pk").values_list("exchange", flat=True)
+    highest = max(highest, *said[:RECENT_MESSAGES], 0)
     return max(int(timezone.now().timestamp() * 1_000_000) + AHEAD, highest + APART)
 
 

@@ -101,6 +101,15 @@ def test_its_number_is_above_what_a_live_session_gives_meanwhile(person: User) -
     assert loaded[0].routes[0].newest == second
 
 
+def test_it_is_above_what_a_session_gave_by_a_clock_that_was_ahead(person: User) -> None:
+    """All of that is delivered: only the audit log still knows the numbers, which go on from there."""
+    dead(1, 1)
+    ahead = int((timezone.now() + timedelta(days=30)).timestamp() * 1_000_000)
+    store([make.message(exchange=ahead), make.message(exchange=7)])
+    letters.retry(Delivery.objects.all(), person)
+    assert Delivery.objects.get().seq >= ahead + letters.APART
+
+
 def test_letters_in_many_parts_keep_their_order(person: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(letters, "AT_ONCE", 3)
     dead(1, *range(1, 9))
