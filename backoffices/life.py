@@ -73,6 +73,11 @@ class Life:
         began = self._began()
         return None if began is None else self._now().monotonic - began.monotonic
 
+    @property
+    def failed_since(self) -> float | None:
+        """The monotonic time of the first of the proofs that have failed without one that succeeded since."""
+        return None if self._failed is None else self._failed.monotonic
+
     def database_away_s(self, writer: Mapping[str, float]) -> float | None:
         """As ``away_s``, or for how long the writer has noticed it (``Writer.counts``), if that is longer."""
         noticed = (self.away_s, writer.get("away_s") or None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Protocol
 
 import msgspec
@@ -49,6 +49,8 @@ class LiveLink(Protocol):
 
 class Links(Dial, Protocol):
     """Dials, and knows what it has dialled (``backoffices.links.Dialler``)."""
+
+    may_dial: Callable[[], Awaitable[None]]
 
     @property
     def links(self) -> Collection[LiveLink]: ...

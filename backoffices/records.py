@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from django.db import connection
 from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -37,6 +38,16 @@ def release_all(runtime: str, report: Mapping[str, Any] | None = None) -> None:
         row.delete()
     else:
         row.update(beat_at=Now() - loading.RUNTIME_ALIVE, report=report)  # nobody takes it for alive
+
+
+def may_be_taken() -> bool:
+    """Whether other processes can work on the same database, and take sessions."""
+    return connection.vendor != "sqlite"
+
+
+def owned(runtime: str) -> dict[int, int]:
+    """Epochs of the sessions that a runtime owns, by charger."""
+    return dict(ChargerSession.objects.filter(runtime=runtime).values_list("pk", "epoch"))
 
 
 def backlog_chargers(runtime: str, limit: int) -> list[int]:

@@ -22,6 +22,7 @@ from backoffices.life import Life, moment
 from backoffices.live import Held, Links, Live, Pace, SessionWriter
 from backoffices.pacing import Pacer
 from backoffices.presence import Presence, PresenceBook
+from backoffices.trust import Trust
 from routing import loading, memories
 from routing.bus import Attach, Attachment, BusUnavailable, ChargerSocket
 from routing.core.decisions import Load, Loaded, Memory
@@ -73,6 +74,7 @@ class Runtime:
         self._threads = DatabaseThreads(name="runtime-db")
         self._presence = PresenceBook(runtime_id, self._threads)
         self.life = Life(runtime_id, self._threads)
+        self.trust = Trust(self._sort_out, self._go_on, lambda: self.life.failed_since)
         self.lag = Lag()
         self.pacer = Pacer(loop)
         self.traffic = Traffic()
@@ -91,8 +93,11 @@ class Runtime:
     async def start(self) -> None:
         """Prove life and follow the configuration. Raises DatabaseError where there is none."""
         self._writer.lost = self._session_lost
+        self._dial.may_dial = self.trust.sure
         self._last_change = await self._threads.run(loading.last_config_change)
         await self._prove_life()
+        if await self._threads.run(records.may_be_taken):
+            self.trust.begin()
         self._every(self._pace.beat, self._prove_life)
         self._every(self._pace.poll, self._follow_configuration)
         self._every(self._pace.poll, self._refresh_stale)
@@ -113,6 +118,9 @@ class Runtime:
         current.leave(self)
         for chore in self._chores:
             chore.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._pace.answers):
+                await self.trust.sure()
         left = await stopping.answered([live.session for live in self._live.values()], self._pace.answers)
         if left:
             logger.warning("%d sessions stop without an answer that they wait for", left)
@@ -127,6 +135,7 @@ class Runtime:
         self._stopped = self.loop.create_future()
         await self.wind_down()
         await self._stop_sessions(code)
+        self.trust.end()
         self._presence.stop()
         try:
             async with asyncio.timeout(self._pace.stop):
@@ -149,7 +158,8 @@ class Runtime:
     async def attach(self, request: Attach, socket: ChargerSocket) -> Attachment:
         """See ``routing.bus.Bus``. Of several at once the one that asked last wins."""
         async with self._turn(request.charger):
-            live = await self._open(request.charger)
+            await self.trust.sure()
+            live = await self._open(request.charger, "connected" if self.trust.woke_lately else "nobody")
             live.backlog_until = None
             attachment = live.session.attach(request, socket)
             held = live.attached = Held(attachment, lambda held: self._detached(live, held))
@@ -178,19 +188,27 @@ class Runtime:
         async with lock:
             yield
 
-    async def _open(self, charger: int) -> Live:
-        """The session of a charger; its turn is ours. Raises BusUnavailable."""
+    async def _open(self, charger: int, spares: loading.Spares) -> Live:
+        """The session of a charger; its turn is ours. Raises BusUnavailable.
+
+        A handshake that had to wait because this process stood still is older than any that another has
+        taken meanwhile.
+        """
         if self._stopping:
             raise BusUnavailable(f"runtime {self.id} is stopping; connect again")
         live = self._live.get(charger)
         if live is not None:
             return live
+        pauses = self.trust.pauses
         try:
-            epoch, loaded, memory = await self._threads.run(self._load, charger)
+            epoch, loaded, memory = await self._threads.run(self._load, charger, spares)
         except DatabaseError as error:
             raise BusUnavailable(f"the database does not answer: {type(error).__name__}") from error
-        except loading.UnknownCharger as error:
+        except (loading.UnknownCharger, loading.ServedElsewhere) as error:
             raise BusUnavailable(str(error)) from error
+        await self.trust.sure()
+        if self.trust.pauses != pauses:
+            raise BusUnavailable(f"runtime {self.id} stood still; connect again")
         if loaded is None:
             raise BusUnavailable(f"charger {charger} is switched off or was deleted")
         if self._stopping:  # while it was loaded; all ownership is released by now or in a moment
@@ -209,13 +227,16 @@ class Runtime:
             thin_deliveries=lambda route, after: self._threads.run(thin_deliveries, route, after),
             pacer=self.pacer,
             traffic=self.traffic,
+            trust=self.trust,
         )
         live = self._live[charger] = Live(session, targets)
         return live
 
-    def _load(self, charger: int) -> tuple[int, tuple[ChargerSnapshot, dict[int, DialTarget]] | None, Memory]:
+    def _load(
+        self, charger: int, spares: loading.Spares
+    ) -> tuple[int, tuple[ChargerSnapshot, dict[int, DialTarget]] | None, Memory]:
         """In a thread: own it first, so that nobody else writes to what is read then."""
-        epoch = loading.claim(charger, self.id)
+        epoch = loading.claim(charger, self.id, spares)
         loaded = loading.load_charger(charger)
         if loaded is None:
             loading.release(charger, self.id, epoch)
@@ -265,6 +286,24 @@ class Runtime:
         if live is not None:
             logger.warning("%s: another runtime has taken over", live.session.identity)
             live.session.abandon()
+
+    async def _sort_out(self) -> None:
+        """This process stood still: abandon what others have taken meanwhile. Raises DatabaseError."""
+        before = list(self._live.items())
+        owned = await self._threads.run(records.owned, self.id)
+        for charger, live in before:
+            if self._live.get(charger) is live and owned.get(charger) != live.session.epoch:
+                self._session_lost(charger)
+
+    async def _go_on(self) -> None:
+        """The other sessions go on where they stood."""
+        for number, live in enumerate(tuple(self._live.values()), 1):
+            try:
+                live.session.go_on()
+            except Exception:  # one session's mistake must not keep the others silent
+                logger.exception("%s: could not go on", live.session.identity)
+            if number % ASKED_AT_ONCE == 0:
+                await asyncio.sleep(0)
 
     # -- configuration -----------------------------------------------------------------------------
 
@@ -329,7 +368,7 @@ class Runtime:
                 return False
             try:
                 version = await self._threads.run(records.last_version, charger)
-                live = await self._open(charger)
+                live = await self._open(charger, "living")
             except (BusUnavailable, DatabaseError) as error:
                 logger.warning("charger %d: its deliveries have to wait: %s", charger, error)
                 return False

@@ -11,7 +11,7 @@ import hmac
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -48,6 +48,14 @@ CHANGES_KEPT = timedelta(days=1)
 FIRST_EPOCH = 1
 
 OptionsT = TypeVar("OptionsT", bound=msgspec.Struct)
+
+
+Spares = Literal["nobody", "connected", "living"]
+"""From which other owner a session is not taken: one whose charger is connected, or any that is alive."""
+
+
+class ServedElsewhere(Exception):
+    """Another process has the session and keeps it; the message is a sentence."""
 
 
 class UnknownCharger(LookupError):
@@ -265,11 +273,11 @@ def forget_old_changes() -> int:
 # Ownership
 
 
-def claim(charger: int, runtime: str) -> int:
+def claim(charger: int, runtime: str, spares: Spares = "nobody") -> int:
     """Make ``runtime`` the owner of a charger's session; returns the epoch under which it writes.
 
     The epoch grows when somebody else, or nobody, owned it; whoever did can't write any more.
-    Raises UnknownCharger.
+    Raises UnknownCharger, and ServedElsewhere where the owner is one that is spared.
     """
     while True:
         found = _OWNER(charger)
@@ -280,8 +288,16 @@ def claim(charger: int, runtime: str) -> int:
         owner, epoch = found[0]
         if owner == runtime:
             return epoch
+        if spares != "nobody" and _is_served(charger, owner, spares):
+            raise ServedElsewhere(f"charger {charger} is served by {owner}; connect again")
         if _TAKE(charger, owner, epoch, runtime, epoch + 1):
             return epoch + 1
+
+
+def _is_served(charger: int, owner: str, spares: Spares) -> bool:
+    alive = RuntimeProcess.objects.filter(pk=owner, beat_at__gte=Now() - RUNTIME_ALIVE)
+    served = ChargerSession.objects.filter(Exists(alive), pk=charger, runtime=owner)
+    return (served.filter(online=True) if spares == "connected" else served).exists()
 
 
 def _create_session(charger: int, runtime: str) -> bool:

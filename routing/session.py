@@ -42,6 +42,7 @@ from routing.core.rows import LinkState, Row
 from routing.core.snapshot import ChargerSnapshot
 from routing.links import Dial, DialTarget, Link, Pacer, Slot
 from routing.traffic import Traffic
+from routing.trust import Always, Trust
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +89,14 @@ SetPassword = Callable[[int, bytes], Awaitable[None]]
 """``(route, password)``: have this route dialled with another password from now on."""
 
 
+Input = tuple[Callable[..., list[Decision]], tuple[Any, ...]]
+"""What has happened: who decides about it, and its arguments before the time."""
+
+
+MOST_KEPT = 1000
+"""Inputs of one session that wait until it is known to be ours; of a silent proxy nobody expects more."""
+
+
 class ChargerAttachment:
     """One socket of the charger, as the edge holds it. Only the newest of a session counts."""
 
@@ -124,6 +133,7 @@ class Session:
         thin_deliveries: ThinDeliveries,
         pacer: Pacer,
         traffic: Traffic | None = None,
+        trust: Trust | None = None,
     ) -> None:
         self.charger = snapshot.key
         self.identity = snapshot.identity
@@ -139,6 +149,8 @@ class Session:
         self._pacer = pacer
         self._slots: dict[int, Slot] = {}
         self._traffic = traffic or Traffic()
+        self._trust = trust or Always()
+        self._kept: list[Input] = []
         self._new_passwords: dict[int, bytes] = {}
         self._held: dict[int, list[str]] = {}
         self._links: dict[int, Link] = {}
@@ -161,30 +173,29 @@ class Session:
         if replaced is not None:
             logger.info("%s: replaced by a connection from %s", self.identity, request.remote_address)
             replaced.socket.close(1008, "replaced")
-        self._carry_out(
-            self._machine.charger_connected(
-                request.ocpp_version,
-                now(),
-                utcnow(),
-                offered=request.offered,
-                quirks=request.quirks,
-                address=request.remote_address,
-            )
+        connected = partial(
+            self._machine.charger_connected,
+            offered=request.offered,
+            quirks=request.quirks,
+            address=request.remote_address,
         )
+        self._forget(self._machine.charger_frame)
+        self._feed(connected, request.ocpp_version)
         return attachment
 
     def charger_frame(self, attachment: ChargerAttachment, text: str) -> None:
         """A frame from a socket; one that was replaced is not listened to any more."""
         if attachment is self._attachment:
             self._traffic.charger_received += 1
-            self._carry_out(self._machine.charger_frame(text, now(), utcnow()))
+            self._feed(self._machine.charger_frame, text)
 
     def charger_gone(self, attachment: ChargerAttachment, code: int) -> None:
         """A socket is closed. The late end of a replaced one changes nothing."""
         if attachment is self._attachment:
             self._attachment = None
             logger.info("%s: disconnected with %d", self.identity, code)
-            self._carry_out(self._machine.charger_gone(now(), utcnow()))
+            self._forget(self._machine.charger_frame)  # it will say them again, maybe elsewhere
+            self._feed(self._machine.charger_gone)
 
     @property
     def online(self) -> bool:
@@ -195,24 +206,27 @@ class Session:
 
     def link_state(self, route: int, state: LinkState, error: str) -> None:
         """A link is being dialled, waits or is parked."""
-        self._carry_out(self._machine.link_state(route, state, error, now(), utcnow()))
+        self._feed(self._machine.link_state, route, state, error)
 
     def link_opened(self, route: int) -> None:
         """A link is open."""
-        self._carry_out(self._machine.link_opened(route, now(), utcnow()))
+        self._feed(self._machine.link_opened, route)
 
     def link_frame(self, route: int, text: str) -> None:
         """A frame of a backoffice."""
         self._traffic.backoffice_received += 1
-        self._carry_out(self._machine.link_frame(route, text, now(), utcnow()))
+        self._feed(self._machine.link_frame, route, text)
 
     def link_closed(self, route: int, error: str) -> None:
         """A link was open and is closed."""
-        self._carry_out(self._machine.link_closed(route, error, now(), utcnow()))
+        if self._kept:
+            self._closed_meanwhile(route, error)
+        else:
+            self._feed(self._machine.link_closed, route, error)
 
     def slot_granted(self, route: int) -> None:
         """A route that catches up may send its next message."""
-        self._carry_out(self._machine.slot_granted(route, now(), utcnow()))
+        self._feed(self._machine.slot_granted, route)
 
     # -- from the runtime --------------------------------------------------------------------------
 
@@ -222,9 +236,9 @@ class Session:
             key for key, target in targets.items() if key in self._targets and self._targets[key] != target
         ]
         self._targets = dict(targets)
-        self._carry_out(self._machine.configure(snapshot, now(), utcnow()))
+        self._feed(self._machine.configure, snapshot)
         for route in moved:
-            self._carry_out(self._machine.redial(route, now(), utcnow()))
+            self._feed(self._machine.redial, route)
 
     def tell_health(self) -> bool:
         """Have stored what has changed of how the charger and its routes are; whether anything has."""
@@ -235,7 +249,7 @@ class Session:
 
     def deliver_backlog(self, ocpp_version: str) -> None:
         """Deliver what backoffices still wait for, without the charger."""
-        self._carry_out(self._machine.deliver_backlog(ocpp_version, now(), utcnow()))
+        self._feed(self._machine.deliver_backlog, ocpp_version)
 
     def disconnect(self, code: int, reason: str) -> None:
         """Close the charger's socket; it is welcome to connect again unless admission says no."""
@@ -260,6 +274,7 @@ class Session:
 
     def stop(self, code: int, reason: str) -> None:
         """End the session: links with 1001, the charger with ``code``. Nothing is sent afterwards."""
+        self._kept.clear()
         self._carry_out(self._machine.stop(code, reason, now(), utcnow()))
         self._stopped = True
         self._attachment = None
@@ -272,6 +287,7 @@ class Session:
     def abandon(self) -> None:
         """Another process owns the charger now: fall silent at once, store nothing more."""
         self._stopped = True
+        self._kept.clear()
         self._free_slots()
         if self._timer is not None:
             self._timer.cancel()
@@ -298,6 +314,44 @@ class Session:
         return self._machine.ocpp_version
 
     # -- carrying out ------------------------------------------------------------------------------
+
+    def _feed(self, decide: Callable[..., list[Decision]], *about: Any) -> None:
+        """Something has happened. It waits while it is not known whether the session is still ours."""
+        at = now()
+        if at > self._trust.until:
+            self._trust.ask()
+            self._keep(decide, about)
+        elif self._kept:
+            self._keep(decide, about)
+        else:
+            self._carry_out(decide(*about, at, utcnow()))
+
+    def _keep(self, decide: Callable[..., list[Decision]], about: tuple[Any, ...]) -> None:
+        frames = (self._machine.charger_frame, self._machine.link_frame)
+        if not self._stopped and (len(self._kept) < MOST_KEPT or decide not in frames):
+            self._kept.append((decide, about))
+
+    def _forget(self, decide: Callable[..., list[Decision]], *about: Any) -> None:
+        """What waits and came on a socket that is gone: nobody waits for an answer there."""
+        if self._kept:
+            self._kept = [
+                (kind, told) for kind, told in self._kept if kind != decide or told[: len(about)] != about
+            ]
+
+    def _closed_meanwhile(self, route: int, error: str) -> None:
+        """Known before all that waits: else something would be sent that the next socket isn't ready for."""
+        self._forget(self._machine.link_frame, route)
+        opened: Input = (self._machine.link_opened, (route,))
+        if opened in self._kept:
+            self._kept.remove(opened)
+        else:
+            self._kept.insert(0, (self._machine.link_closed, (route, error)))
+
+    def go_on(self) -> None:
+        """The session is ours: everything that has waited happens now, in order."""
+        kept, self._kept = self._kept, []
+        for decide, about in kept:
+            self._feed(decide, *about)
 
     def _carry_out(self, decisions: list[Decision]) -> None:
         if self._stopped:
@@ -356,7 +410,7 @@ class Session:
             self._writer.put(self.charger, self.epoch, rows, lambda: self._committed(gate))
 
     def _committed(self, gate: int) -> None:
-        self._carry_out(self._machine.committed(gate, now(), utcnow()))
+        self._feed(self._machine.committed, gate)
 
     def _open(self, route: int, version: str) -> None:
         target = self._targets.get(route)
@@ -397,11 +451,10 @@ class Session:
                 continue
             if self._new_passwords[route] is password:
                 del self._new_passwords[route]
-        held = self._held.pop(route, [])
-        if (link := self._links.get(route)) is not None:
-            self._traffic.backoffice_sent += len(held)
-            for text in held:
-                link.send(text)
+        self._feed(self._let_go, route)
+
+    def _let_go(self, route: int, now: float, utcnow: datetime) -> list[Decision]:
+        return [ToBackoffice(route, text) for text in self._held.pop(route, [])]
 
     async def _thin(self, route: int, after: int) -> None:
         try:
@@ -410,7 +463,7 @@ class Session:
         except DatabaseError as error:
             logger.warning("%s: cannot thin what waits, later then: %s", self.identity, error)
             dropped, size = 0, 0
-        self._carry_out(self._machine.thinned(route, dropped, size, now(), utcnow()))
+        self._feed(self._machine.thinned, route, dropped, size)
 
     async def _load_and_feed(self, load: Load) -> None:
         while True:
@@ -421,7 +474,7 @@ class Session:
             except DatabaseError as error:
                 logger.warning("%s: cannot read deliveries, trying again: %s", self.identity, error)
                 await asyncio.sleep(1)
-        self._carry_out(self._machine.deliveries_loaded(load.route, found, now(), utcnow()))
+        self._feed(self._machine.deliveries_loaded, load.route, found)
 
     # -- time --------------------------------------------------------------------------------------
 
@@ -437,4 +490,4 @@ class Session:
 
     def _tick(self) -> None:
         self._timer, self._timer_at = None, float("inf")
-        self._carry_out(self._machine.tick(now(), utcnow()))
+        self._feed(self._machine.tick)

@@ -76,7 +76,7 @@ class Store:
         self.kept.append((route, password))
 
 
-def session_with(store):
+def session_with(store, trust=None):
     async def no_deliveries(load):
         return Loaded()
 
@@ -101,6 +101,7 @@ def session_with(store):
         set_password=store.set_password,
         thin_deliveries=no_thinning,
         pacer=Pacer(asyncio.get_running_loop()),
+        trust=trust,
     )
     session.attach(Attach(charger=1, identity="CP-1", ocpp_version="1.6", remote_address="test"), Socket())
     session.link_opened(1)
