@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import math
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Any, Protocol
@@ -30,6 +32,9 @@ CLOSE_BATCH = 200
 CLOSE_PAUSE_SECONDS = 0.03
 CLOSE_SECONDS = 1.2
 CELERY_SECONDS = 2.5
+
+SPARE_SECONDS = 0.2
+"""What is left of a stop for its last steps."""
 
 
 class WebServer(Server):
@@ -118,7 +123,7 @@ class Sessions(Protocol):
 
     async def wind_down(self) -> None: ...
 
-    async def stop(self) -> None: ...
+    async def stop(self, seconds: float) -> None: ...
 
 
 class Worker(Protocol):
@@ -150,6 +155,8 @@ class Service:
         self._schedule = schedule
         self._started = asyncio.Event()
         self._asked_to_stop = False
+        self._stop_by = math.inf
+        self._is_stopped = False
         self._stopping: asyncio.Task[None] | None = None
 
     def run(self) -> str:
@@ -170,6 +177,7 @@ class Service:
         if self._asked_to_stop:
             os._exit(130)  # asked twice: at once, whatever the loop is busy with
         self._asked_to_stop = True
+        self._stop_by = time.monotonic() + STOP_SECONDS - SPARE_SECONDS
         give_up = threading.Timer(STOP_SECONDS, self._give_up)
         give_up.daemon = True
         give_up.start()
@@ -189,15 +197,22 @@ class Service:
             await self._web.stop_listening()
             await self._sessions.wind_down()  # while chargers and backoffices are still there
             await self._web.close_websockets(1012, "service restart")
-            await self._sessions.stop()
-            await self._loop.run_in_executor(None, self._worker.join, CELERY_SECONDS)
+            await self._sessions.stop(self._left())
+            await self._loop.run_in_executor(None, self._worker.join, min(CELERY_SECONDS, self._left()))
         except Exception:
             logger.exception("The stop was not clean")
             self._web.problem = "the stop was not clean, the log says why"
         finally:
+            self._is_stopped = True
             self._web.stop()
 
-    @staticmethod
-    def _give_up() -> None:
+    def _left(self) -> float:
+        """Seconds; who waits for another does so no longer, or what comes after would not happen."""
+        return max(0.0, min(self._stop_by - time.monotonic(), STOP_SECONDS))
+
+    def _give_up(self) -> None:
+        if self._is_stopped:  # Python waits for all its threads, and one hangs in the database
+            logger.warning("Stopped; a thread that does not end within %s s is abandoned", STOP_SECONDS)
+            os._exit(bool(self._web.problem))
         logger.error("Something did not stop within %s s and is abandoned", STOP_SECONDS)
         os._exit(1)

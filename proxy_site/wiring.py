@@ -31,6 +31,12 @@ GOODBYE_SECONDS = 1.0
 #: How long the stop waits for a database that commits nothing, in seconds.
 COMMIT_SECONDS = 0.5
 
+#: What the writer needs to give up then, and to put the audit log on disk, all in all.
+WRITER_SECONDS = 1.2
+
+#: The least that the database is given to take what sessions leave behind, and the most of all of a stop.
+RELEASE_SECONDS, PATIENCE_SECONDS = 0.5, 4.5
+
 
 def runtime_name() -> str:
     """A name that no other process has, nor this one after a restart."""
@@ -72,12 +78,20 @@ class Proxy:
         bus.install(None)
         await self.runtime.wind_down()
 
-    async def stop(self) -> None:
-        """Take no more chargers, close all sessions and links, write what is left to write."""
+    async def stop(self, seconds: float = PATIENCE_SECONDS) -> None:
+        """Take no more chargers, close all sessions and links, write what is left to write.
+
+        ``seconds``: for all of that. A database that does not answer is not waited for any longer than leaves
+        the writer time to put the audit log on disk.
+        """
         bus.install(None)
-        await asyncio.gather(self.runtime.stop(), attempts.close())
-        await self.dialler.settled(GOODBYE_SECONDS)
-        await self.writer.stop(COMMIT_SECONDS)
+        ending = asyncio.gather(self.runtime.stop(), attempts.close())
+        try:
+            async with asyncio.timeout(max(RELEASE_SECONDS, seconds - WRITER_SECONDS)):
+                await ending
+        except TimeoutError:
+            logger.error("%s: its sessions are not released, the database does not answer", self.runtime.id)
+        await asyncio.gather(self.dialler.settled(GOODBYE_SECONDS), self.writer.stop(COMMIT_SECONDS))
         counts = self.writer.counts()
         if counts["dropped"] or counts["refused"]:  # its row in the database may not have learned of it
             logger.error(

@@ -319,7 +319,7 @@ class Writer:
             self._committer.give_up()
         self._committer.end()
         try:
-            async with asyncio.timeout(1.0 if self._committer.busy_s or self._in_flight else None):
+            async with asyncio.timeout(0.5 if self._committer.busy_s or self._in_flight else None):
                 await self._committer.ended.wait()
         except TimeoutError:
             log.error("the database does not answer; its connection is abandoned")

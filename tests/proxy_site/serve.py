@@ -21,7 +21,7 @@ class Sessions:
     async def wind_down(self) -> None:
         say("sessions winding down")
 
-    async def stop(self) -> None:
+    async def stop(self, seconds: float) -> None:
         say("sessions stopping")
         if sys.argv[2] == "never":
             await asyncio.Event().wait()
