@@ -474,7 +474,7 @@ class Session:
             except DatabaseError as error:
                 logger.warning("%s: cannot read deliveries, trying again: %s", self.identity, error)
                 await asyncio.sleep(1)
-        self._feed(self._machine.deliveries_loaded, load.route, found)
+        self._feed(self._machine.deliveries_loaded, load, found)
 
     # -- time --------------------------------------------------------------------------------------
 

@@ -41,8 +41,8 @@ class Store(msgspec.Struct, frozen=True, gc=False):
 class Load(msgspec.Struct, frozen=True, gc=False):
     """Read up to ``limit`` waiting deliveries of ``route`` with a seq above ``after``.
 
-    Everything stored so far is committed first. Answer with ``deliveries_loaded``. ``letters``: say also
-    whether the route has dead letters.
+    Everything stored so far is committed first. Answer with ``deliveries_loaded`` and this very value.
+    ``letters``: say also whether the route has dead letters.
     """
 
     route: int

@@ -61,7 +61,8 @@ def load(turn: Turn, line: Line) -> None:
     if asked:
         line.deaths = 0
     line.asked_for_letters = asked
-    turn.emit(Load(line.key, line.load(), DELIVERY_WINDOW, letters=asked))
+    line.asked_load = Load(line.key, line.load(), DELIVERY_WINDOW, letters=asked)
+    turn.emit(line.asked_load)
 
 
 def found(state: State, turn: Turn, line: Line, *, left: bool) -> None:

@@ -11,7 +11,7 @@ from enum import Enum, auto
 from typing import Any
 from uuid import UUID
 
-from routing.core.decisions import DELIVERY_WINDOW
+from routing.core.decisions import DELIVERY_WINDOW, Load
 from routing.core.rows import DeliveryRow, LinkState, RouteHealthRow
 from routing.core.snapshot import RouteSnapshot
 
@@ -151,8 +151,8 @@ class Line:
 
     ``waiting`` and ``waiting_bytes``: deliveries here and in the database, and the length of their
     payloads; ``thin_from``: from how many on they may be thinned, None while they are being.
-    ``since``: how long ``link`` is as it is. ``round_trip``: a smoothed time to an answer, 0 before the
-    first; ``told``: what was stored of it.
+    ``asked_load``: what the database was asked for last. ``since``: how long ``link`` is as it is.
+    ``round_trip``: a smoothed time to an answer, 0 before the first; ``told``: what was stored of it.
     ``held``: this backoffice has accepted the charger, but Billing makes it wait.
     ``deaths``: deliveries given up since the database was last asked for dead letters
     (routing.core.letters): ``asks_for_letters`` it is to be, ``asked_for_letters`` it was. ``put_back``:
@@ -166,6 +166,7 @@ class Line:
 
     __slots__ = (
         "asked_for_letters",
+        "asked_load",
         "asks_for_letters",
         "boot_due",
         "boot_sent_at",
@@ -235,6 +236,7 @@ class Line:
         self.waiting_bytes = 0
         self.thin_from: int | None = 0
         self.load_mark = 0
+        self.asked_load: Load | None = None
         self.deaths = 0
         self.put_back = 0, 0
         self.asks_for_letters = self.asked_for_letters = False

@@ -42,6 +42,7 @@ from routing.core.decisions import (
     CloseCharger,
     CloseLink,
     Decision,
+    Load,
     Loaded,
     Memory,
     OpenLink,
@@ -256,15 +257,15 @@ class Machine:
         """What a ``Store`` with this gate held is safe: the answers that waited for it go out."""
         return unstored.release(self._state, gate, now)
 
-    def deliveries_loaded(self, route: int, found: Loaded, now: float, utc: datetime) -> list[Decision]:
-        """Deliveries that were asked for with ``Load``."""
+    def deliveries_loaded(self, load: Load, found: Loaded, now: float, utc: datetime) -> list[Decision]:
+        """What was found for a ``Load``: nothing to a line that stands where the one that asked is gone."""
         state, turn = self._state, Turn(now, utc)
-        line = state.lines.get(route)
-        if line is not None:
+        line = state.lines.get(load.route)
+        if line is not None and line.asked_load is load:
             reconfiguring.take(state, turn, line, found)
             letters.found(state, turn, line, left=found.dead)
             retention.give_up_old(state, turn, line)
-            turn.touched.add(route)
+            turn.touched.add(load.route)
         return self._end(turn)
 
     def thinned(self, route: int, dropped: int, size: int, now: float, utc: datetime) -> list[Decision]:

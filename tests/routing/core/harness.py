@@ -237,10 +237,10 @@ class World:
         self.commit()
         loads, self.loads = self.loads, []
         for load in loads:
-            self.arrivals.append(partial(self._loaded, load.route, self.database.load(load, self.utc)))
+            self.arrivals.append(partial(self._loaded, load, self.database.load(load, self.utc)))
 
-    def _loaded(self, key: int, found: Loaded) -> list[Decision]:
-        return self.machine.deliveries_loaded(key, found, *self.time)
+    def _loaded(self, load: Load, found: Loaded) -> list[Decision]:
+        return self.machine.deliveries_loaded(load, found, *self.time)
 
     def commit(self) -> None:
         """Everything stored so far is safe."""

@@ -74,6 +74,27 @@ def test_what_a_route_had_waiting_is_delivered_when_it_is_on_again(world: World)
     assert world.database.deliveries == {}
 
 
+def test_a_route_that_is_switched_off_and_on_while_its_queue_is_read_gets_each_message_once(
+    world: World,
+) -> None:
+    """What was read for the route as it was before is not taken for what it is now."""
+    number = world.call("StartTransaction", start())[2]["transactionId"]
+    world["energy"].lose()
+    for value in range(3):
+        world.call("MeterValues", meter(number, value=str(value)))
+    world.loads_at_once = False
+    for _ in range(2):
+        world.configure(BILLING, WATCHER)
+        world.configure(BILLING, ENERGY, WATCHER)
+        world.read()
+    world.call("StopTransaction", stop(number))
+    world.forget()
+    world.load()
+    world.wait(3)
+    world.load()
+    assert [a for a, _ in world["energy"].of(*SESSION)] == [*["MeterValues"] * 3, "StopTransaction"]
+
+
 def test_a_session_that_began_while_a_route_was_off_is_told_when_it_is_on(world: World) -> None:
     world.configure(BILLING, WATCHER)
     world.call("StartTransaction", start())
