@@ -6,13 +6,14 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from django.db import OperationalError
 from django.db.models import Model
 from django.utils import timezone
 
 from backoffices.models import Backoffice
 from backoffices.tasks import expire_deliveries
 from chargers.models import Charger
-from routing import letters
+from routing import expiring, letters
 from routing.core.rows import DEAD_LETTERS, Row
 from routing.models import (
     Alarm,
@@ -146,3 +147,39 @@ def test_the_alarm_of_a_route_that_was_deleted_ends() -> None:
     Route.objects.filter(pk=1).delete()
     expire_deliveries()
     assert [a.key for a in Alarm.objects.filter(cleared=None)] == ["2"]
+
+
+def test_a_run_that_is_broken_off_leaves_no_dead_letter_without_its_alarm(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(letters, "AT_ONCE", 1)
+    waits(1, 31, 31)
+    given_up = letters.given_up
+
+    def broken_off(letter: Delivery, why: str) -> Message:
+        if letter.seq == 2:
+            raise OperationalError("database is locked")
+        return given_up(letter, why)
+
+    monkeypatch.setattr(letters, "given_up", broken_off)
+    with pytest.raises(OperationalError):
+        expire_deliveries()
+    assert dead(1) == [1]
+    assert Alarm.objects.get().text.startswith("office 1: 2 messages")
+
+
+@pytest.mark.parametrize("what", ["served", "switched off"])
+def test_of_two_processes_one_gives_up(
+    database: Database, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    Route.objects.filter(pk=1).update(enabled=what == "served")
+    waits(1, 31)
+    free: list[bool] = []
+
+    def too_long(keep_for: float) -> str:
+        free.append(database.could("UPDATE routing_delivery SET attempts = 9 WHERE seq = 1"))
+        return "too long"
+
+    monkeypatch.setattr(expiring, "too_long", too_long)
+    assert expire_deliveries() == 1
+    assert free[0] is False  # what was found late is still there to be given up
