@@ -213,6 +213,7 @@ class Conductor:
 
     async def _round(self) -> Round:
         """One outage, and what comes after it."""
+        await self.proxy.rest()  # what is on its way when it leaves would come twice
         away, result = self._sinks[AWAY], Round(machine.load_average())
         since = await self._numbers()
         await away.ask("leave")
