@@ -59,7 +59,7 @@ class Links(Dial, Protocol):
 class SessionWriter(RowWriter, Protocol):
     """A writer that tells whose session was lost to another runtime."""
 
-    lost: Callable[[int], None]
+    lost: Callable[[int, int], None]
 
     def counts(self) -> Mapping[str, float]:
         """See ``routing.writer.Writer.counts``."""

@@ -14,9 +14,10 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 from weakref import WeakValueDictionary
 
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError, OperationalError
 
 from backoffices import current, records, stopping
+from backoffices.complaint import Complaint
 from backoffices.lag import Lag
 from backoffices.life import Life, moment
 from backoffices.live import Held, Links, Live, Pace, SessionWriter
@@ -74,6 +75,7 @@ class Runtime:
         self._threads = DatabaseThreads(name="runtime-db")
         self._presence = PresenceBook(runtime_id, self._threads)
         self.life = Life(runtime_id, self._threads)
+        self._complaint = Complaint()
         self.trust = Trust(self._sort_out, self._go_on, lambda: self.life.failed_since)
         self.lag = Lag()
         self.pacer = Pacer(loop)
@@ -280,10 +282,14 @@ class Runtime:
     def _has_open_link(self, charger: int) -> bool:
         return any(link.open for link in self._dial.links if link.target.charger == charger)
 
-    def _session_lost(self, charger: int) -> None:
-        """Another runtime has claimed it: its socket and links are the newer ones."""
-        live = self._live.pop(charger, None)
-        if live is not None:
+    def _session_lost(self, charger: int, epoch: int) -> None:
+        """Another runtime has claimed it: its socket and links are the newer ones.
+
+        It may be ours again already, under an epoch after this one.
+        """
+        live = self._live.get(charger)
+        if live is not None and live.session.epoch <= epoch:
+            del self._live[charger]
             logger.warning("%s: another runtime has taken over", live.session.identity)
             live.session.abandon()
 
@@ -293,7 +299,7 @@ class Runtime:
         owned = await self._threads.run(records.owned, self.id)
         for charger, live in before:
             if self._live.get(charger) is live and owned.get(charger) != live.session.epoch:
-                self._session_lost(charger)
+                self._session_lost(charger, live.session.epoch)
 
     async def _go_on(self) -> None:
         """The other sessions go on where they stood."""
@@ -410,6 +416,11 @@ class Runtime:
             if charger in self._live and self._live[charger].routes != routes.get(charger, frozenset())
         ]
 
+    @property
+    def database_is_away(self) -> bool:
+        """Whether that is known by now. May be asked on any thread."""
+        return self._complaint.is_made or self.life.away_s is not None
+
     def counts(self) -> dict[str, int]:
         """Sessions, chargers that are online, links, links that are open."""
         links = self._dial.links
@@ -464,6 +475,8 @@ class Runtime:
             self.lag.note(self.loop.time() - due)
             try:
                 await chore()
+            except (OperationalError, InterfaceError) as error:
+                self._complaint.failed(chore.__name__, error)
             except DatabaseError as error:
                 logger.error("%s: the database does not answer: %s", chore.__name__, error)
             except Exception:  # the edge of a loop that must go on as long as the process does
@@ -472,6 +485,7 @@ class Runtime:
     async def _prove_life(self) -> None:
         report = {**self.report(), "loop_lag_ms": round(self.lag.take_worst_s() * 1000, 1)}
         await self.life.prove(report)
+        self._complaint.answered()
 
     async def _record_the_dead(self) -> None:
         await self._threads.run(records.mark_offline_what_died)

@@ -67,13 +67,13 @@ class Stored(msgspec.Struct, frozen=True):
     """What became of a batch.
 
     ``written`` and ``refused`` count rows; ``fenced`` are the puts of sessions that are not ours any
-    more, ``lost`` their chargers.
+    more, ``lost`` their chargers, each with the newest of the epochs under which we wrote.
     """
 
     written: int
     refused: int
     fenced: Sequence[Put]
-    lost: Sequence[int]
+    lost: Sequence[tuple[int, int]]
 
 
 def said(error: BaseException) -> str:
@@ -104,8 +104,10 @@ class Store:
                 (ours if not put.charger or epochs.get(put.charger) == put.epoch else fenced).append(put)
             rows = list(chain.from_iterable(put.rows for put in ours))
             refused = self._write(connection, cursor, rows, one_by_one=one_by_one)
-        lost = {put.charger for put in fenced} - {put.charger for put in ours}
-        return Stored(written=len(rows) - refused, refused=refused, fenced=fenced, lost=sorted(lost))
+        lost: dict[int, int] = {}
+        for put in fenced:
+            lost[put.charger] = max(put.epoch, lost.get(put.charger, 0))
+        return Stored(written=len(rows) - refused, refused=refused, fenced=fenced, lost=sorted(lost.items()))
 
     def store_log(self, rows: Sequence[MessageRow], *, one_by_one: bool) -> int:
         """Store rows of the audit log, whoever owns their sessions by now; returns how many were refused."""

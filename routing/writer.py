@@ -66,9 +66,9 @@ class WriterStopped(RuntimeError):
 class Writer:
     """Stores rows of all sessions of one process in batches. Its methods are called on ``loop``.
 
-    ``lost`` is called with a charger whose session another runtime has taken: its rows were not
-    written, their ``done`` is never called. ``died`` is called in the writer's thread when that fails in a
-    way that nobody has thought of; unless it is set, the process ends then, for whoever supervises it to
+    ``lost`` is called with a charger and the epoch of a session that another runtime has taken: its
+    rows were not written, their ``done`` is never called. ``died`` is called in the writer's thread when
+    that fails in a way that nobody has thought of; unless it is set, the process ends then, for whoever supervises it to
     start it again. Without a ``spool`` rows of the audit log are dropped where they would go there.
     """
 
@@ -82,7 +82,7 @@ class Writer:
         spool: Spool | None = None,
         crowded_rows: int = CROWDED_ROWS,
     ) -> None:
-        self.lost: Callable[[int], None] = _log_lost
+        self.lost: Callable[[int, int], None] = _log_lost
         self.died: Callable[[], None] = _end_process
         self._loop = loop
         self._batch_rows = batch_rows
@@ -273,7 +273,7 @@ class Writer:
             if put.dones is not None and id(put) not in fenced
             for done in put.dones
         ]
-        calls += [(partial(self.lost, charger), "session lost", charger) for charger in stored.lost]
+        calls += [(partial(self.lost, *session), "session lost", session[0]) for session in stored.lost]
         idle = not self._callbacks
         self._callbacks.extend(calls)
         if idle:
@@ -341,7 +341,7 @@ def _resolve(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
-def _log_lost(charger: int) -> None:
+def _log_lost(charger: int, epoch: int) -> None:
     log.warning("charger %d: another runtime owns its session; rows of ours were not stored", charger)
 
 

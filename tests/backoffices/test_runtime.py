@@ -285,6 +285,18 @@ async def test_a_session_that_another_runtime_took_falls_silent():
         assert not new.closed.done()
 
 
+async def test_what_an_older_session_left_does_not_cost_the_one_that_is_ours_again():
+    async with backend() as there, runtime("a") as here, runtime("b") as elsewhere:
+        key, new = await charger("CP-1", there.url), Socket()
+        await elsewhere.attach(request(key), Socket())
+        await here.attach(request(key), new)
+        here._writer.put(key, 1, [DeliveryDone(charger=key, route=1, seq=1)])
+        await here._writer.flush()
+        assert here._writer.counts()["fenced"] >= 1
+        assert here.counts()["sessions"] == 1
+        assert not new.closed.done()
+
+
 async def test_life_is_proved_by_the_clock_of_the_database():
     async with runtime() as here:
         first = (await RuntimeProcess.objects.aget(pk="runtime-a")).beat_at

@@ -94,7 +94,7 @@ async def switch_off(here, key):
 
 
 async def be_taken_over(here, key):
-    here._session_lost(key)
+    here._session_lost(key, 1)
 
 
 @pytest.mark.parametrize("end", [switch_off, be_taken_over])

@@ -90,11 +90,11 @@ async def test_rows_of_the_log_alone_gather_until_somebody_waits(fleet_of_two: D
 async def test_other_rows_hurry_also_when_nobody_waits(fleet_of_two: Database, monkeypatch):
     monkeypatch.setattr(writer_module, "LOG_SECONDS", NEVER)
     async with running(batch_seconds=0.001) as writer:
-        tried: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        writer.lost = tried.set_result
+        tried: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
+        writer.lost = lambda *session: tried.set_result(session)
         writer.put(1, 1, [message()])
         writer.put(2, 99, [delivery(1, 1)])  # of an epoch that is not ours, which the writer tells
-        assert await tried == 2
+        assert await tried == (2, 99)
 
 
 async def test_after_an_outage_the_backlog_goes_in_pieces(fleet_of_two: Database, monkeypatch):
@@ -131,18 +131,18 @@ async def test_a_delivery_answered_later_goes(fleet_of_two: Database):
 
 
 async def test_rows_of_a_session_that_another_runtime_owns_are_not_written(fleet_of_two: Database):
-    lost: list[int] = []
+    lost: list[tuple[int, int]] = []
     called: list[int] = []
     await fleet_of_two.orm(lambda: ChargerSession.objects.filter(pk=1).update(epoch=2, runtime="theirs"))
     async with running(batch_seconds=NEVER) as writer:
-        writer.lost = lost.append
+        writer.lost = lambda *session: lost.append(session)
         writer.put(1, 1, [message(1), latest(1)], partial(called.append, 1))
         writer.put(1, 1, [message(1)], partial(called.append, 1))
         writer.put(2, 1, [message(2)], partial(called.append, 2))
         writer.put(3, 1, [message(3)], partial(called.append, 3))  # a charger that was deleted
         await writer.flush()
         assert writer.counts()["fenced"] == 4
-    assert (lost, called) == ([1, 3], [2])
+    assert (lost, called) == ([(1, 1), (3, 1)], [2])
     assert fleet_of_two.query("SELECT charger_id FROM routing_message") == [(2,)]
     assert fleet_of_two.query("SELECT * FROM routing_latestvalue") == []
 
@@ -164,13 +164,13 @@ async def test_nobody_takes_a_session_while_its_rows_are_written(fleet_of_two: D
 
 
 async def test_what_an_older_session_left_does_not_cost_the_present_one(fleet_of_two: Database):
-    lost: list[int] = []
+    lost: list[tuple[int, int]] = []
     async with running(batch_seconds=NEVER) as writer:
-        writer.lost = lost.append
+        writer.lost = lambda *session: lost.append(session)
         writer.put(1, 0, [message(1, message_id="older")])
         writer.put(1, 1, [message(1, message_id="present")])
         await writer.flush()
-    assert lost == []
+    assert lost == [(1, 0)], "its owner knows that the present one has another epoch"
     assert fleet_of_two.query("SELECT message_id FROM routing_message") == [("present",)]
 
 

@@ -193,15 +193,15 @@ async def stored_by(
 
 async def test_a_session_of_another_runtime_is_noticed_in_the_crowd_too(fleet_of_two: Database):
     called: list[int] = []
-    lost: list[int] = []
+    lost: list[tuple[int, int]] = []
     async with running(crowded_rows=0, batch_seconds=NEVER) as writer:
-        writer.lost = lost.append
+        writer.lost = lambda *session: lost.append(session)
         writer.put(
             1, 0, [message(1)], partial(called.append, 1)
         )  # nothing but a row of the log: it is spooled
         writer.put(2, 1, [message(2)], partial(called.append, 2))
         await writer.flush()
-    assert (called, lost) == ([2], [1])
+    assert (called, lost) == ([2], [(1, 0)])
 
 
 async def test_a_callback_in_the_crowd_that_fails_costs_no_other(fleet_of_two: Database):
