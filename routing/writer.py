@@ -68,8 +68,9 @@ class Writer:
 
     ``lost`` is called with a charger and the epoch of a session that another runtime has taken: its
     rows were not written, their ``done`` is never called. ``died`` is called in the writer's thread when
-    that fails in a way that nobody has thought of; unless it is set, the process ends then, for whoever supervises it to
-    start it again. Without a ``spool`` rows of the audit log are dropped where they would go there.
+    that fails in a way that nobody has thought of; unless it is set, the process ends then, for whoever
+    supervises it to start it again. Without a ``spool`` rows of the audit log are dropped where they would
+    go there.
     """
 
     def __init__(
