@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import sqlite3
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from simulators.backoffice import SimulatedBackoffice
+from simulators.charger import Habits
 from tests.end_to_end.conftest import Site
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -64,3 +67,46 @@ async def test_a_stop_is_in_time_whoever_does_not_answer(own_site: Site, databas
     assert code == 0, own_site.proxy.log
     spooled = list((own_site.proxy.data / "spool").glob("*.spool"))
     assert bool(spooled) == (database == "away")  # what was not stored comes back with the next start
+
+
+METER_VALUES = {"1.6": "MeterValues", "2.0.1": "TransactionEvent"}
+VALUES = 12
+
+
+def numbered(backoffice: SimulatedBackoffice, identity: str) -> list[str]:
+    """What a backoffice was asked about sessions, in order; what comes twice is in here twice."""
+    actions = ("StartTransaction", "MeterValues", "StopTransaction", "TransactionEvent")
+    calls = [e for e in backoffice.record(identity) if e.direction == "received" and e.action in actions]
+    return [json.dumps([call.action, call.payload], sort_keys=True) for call in calls if call.is_call]
+
+
+@pytest.mark.parametrize("version", METER_VALUES)
+async def test_told_to_stop_in_mid_traffic(own_site: Site, version: str) -> None:
+    billing, energy = await own_site.backoffice("billing", 100), await own_site.backoffice("energy", 900)
+    identity = own_site.identity()
+    await own_site.configure(identity)
+    habits = Habits(retry_s=0.2)
+    charger = await own_site.booted(identity, version, habits=habits, retry_s=0.2, longest_retry_s=0.5)
+    await charger.start(1, "CARD-1")
+    await energy.wait_session(identity, stopped=False)
+    for backoffice in (billing, energy):
+        backoffice.behaviour.delay_s = 0.3
+
+    async def charge() -> None:
+        for _ in range(VALUES):
+            await charger.meter(1, seconds=60)
+        await charger.stop(1)
+
+    charging = asyncio.create_task(charge())
+    for backoffice in (billing, energy):  # both have been asked, and will answer in a moment
+        await backoffice.wait_for(identity, METER_VALUES[version], count=2, answered=False)
+    assert await own_site.proxy.end(signal.SIGTERM) == 0, own_site.proxy.log
+    await own_site.proxy.start()
+    await charging
+    for backoffice in (billing, energy):
+        session = await backoffice.wait_session(identity, timeout_s=60)
+        assert len(session.meter_values) == VALUES
+        assert session.energies_wh == sorted(set(session.energies_wh))
+        asked = numbered(backoffice, identity)
+        assert len(asked) == len(set(asked)) == VALUES + 2
+        assert backoffice.problems(identity) == []
