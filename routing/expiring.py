@@ -6,6 +6,7 @@ small that the writer is not kept waiting.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from routing import letters
 from routing.core.letters import too_long
 from routing.core.options import OptionError, RouteOptions, route_options
 from routing.core.rows import DEAD_LETTERS
+from routing.core.steady import SteadyClock
 from routing.loading import RUNTIME_ALIVE
 from routing.models import (
     Alarm,
@@ -31,6 +33,9 @@ from routing.models import (
 )
 
 ROUTES_AT_ONCE = 500
+
+CLOCK = SteadyClock()
+"""Of this process."""
 
 
 class _Late(NamedTuple):
@@ -48,8 +53,13 @@ class _Late(NamedTuple):
 
 
 def expire_deliveries() -> int:
-    """Make dead letters, with an alarm, of what has waited for too long; how many there were."""
+    """Make dead letters, with an alarm, of what has waited for too long; how many there were.
+
+    None by a clock that may just have jumped: the first call of a process only looks at it.
+    """
     _end_alarms_of_gone_routes()
+    if not CLOCK.is_steady(time.monotonic(), timezone.now()):
+        return 0
     return sum(_expire(late) for late in _late_routes(timezone.now()))
 
 

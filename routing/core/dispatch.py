@@ -60,7 +60,7 @@ def _send(state: State, turn: Turn, line: Line, item: Item, payload: str) -> Non
 
 def _why_never(state: State, turn: Turn, line: Line, item: Item) -> str:
     """Why a stored message is not to be sent any more, in words; "" when it is."""
-    if letters.is_too_old(turn, line, item):
+    if letters.is_too_old(state, turn, line, item):
         return letters.too_long(line.route.options.keep_for)
     return _of_another_version(state, item)
 

@@ -17,9 +17,13 @@ from routing.core.state import State
 from routing.core.turn import Turn
 
 
-def is_too_old(turn: Turn, line: Line, item: Item) -> bool:
-    """Whether a delivery has waited longer than anything is kept for this route."""
-    return turn.utc - item.at > timedelta(seconds=line.route.options.keep_for)
+def is_too_old(state: State, turn: Turn, line: Line, item: Item) -> bool:
+    """Whether a delivery has waited longer than anything is kept for this route.
+
+    Not by a clock that may just have jumped: rather is an old message sent than a new one given up.
+    """
+    is_old = turn.utc - item.at > timedelta(seconds=line.route.options.keep_for)
+    return is_old and state.clock.is_steady(turn.now, turn.utc)
 
 
 def too_long(keep_for: float) -> str:

@@ -21,6 +21,7 @@ from routing.core.lists import KIND as LOCAL_LIST
 from routing.core.lists import LocalLists
 from routing.core.rows import DEAD_LETTERS, AlarmRow, LatestRow
 from routing.core.snapshot import ChargerSnapshot
+from routing.core.steady import SteadyClock
 from routing.core.transactions import ASKED_FOR, Transaction, Transactions
 from routing.core.turn import Gated, Turn
 
@@ -97,6 +98,7 @@ class State:
         "authorizations",
         "backlog_only",
         "booted_at",
+        "clock",
         "garbage",
         "gate",
         "gate_seen",
@@ -153,6 +155,7 @@ class State:
         self.settle_at = NEVER
         self.backlog_only = False
         self.booted_at = -NEVER
+        self.clock = SteadyClock()
         self.seen_at = -NEVER
         self.interval = 300.0
         self.waits_for_billing = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from backoffices.tasks import expire_deliveries
 from chargers.models import Charger
 from routing import expiring, letters
 from routing.core.rows import DEAD_LETTERS, Row
+from routing.core.steady import STEADY, SteadyClock
 from routing.models import (
     Alarm,
     ChargerSession,
@@ -34,6 +36,22 @@ DAY = timedelta(days=1)
 @pytest.fixture(autouse=True)
 def fleet(database: Database) -> None:
     make.fleet()
+
+
+@pytest.fixture(autouse=True)
+def steady(monkeypatch: pytest.MonkeyPatch) -> SteadyClock:
+    """The clock of a process that runs for a while."""
+    clock = SteadyClock()
+    clock.is_steady(time.monotonic() - STEADY, timezone.now() - timedelta(seconds=STEADY))
+    monkeypatch.setattr(expiring, "CLOCK", clock)
+    return clock
+
+
+def test_nothing_by_a_clock_that_has_just_jumped(steady: SteadyClock) -> None:
+    waits(1, 31)
+    steady.is_steady(time.monotonic(), timezone.now() - 60 * DAY)
+    assert expire_deliveries() == 0
+    assert dead(1) == []
 
 
 def waits(route: int, *days: float, charger: int = 1) -> None:

@@ -11,6 +11,7 @@ import pytest
 from routing.core.options import RouteOptions
 from routing.core.rows import DEAD_LETTERS, AlarmRow
 from routing.core.snapshot import Role
+from routing.core.steady import STEADY
 from tests.routing.core.backoffice import Backoffice
 from tests.routing.core.harness import BILLING, ENERGY, EPOCH, World, event, meter, route, start, stop
 from tests.routing.core.traffic import SESSION, VERSIONS, fails_with
@@ -303,10 +304,10 @@ def test_however_many_they_are() -> None:
 
 
 def test_what_is_too_old_when_its_turn_comes_is_not_sent() -> None:
-    world = World(BILLING, route(2, "energy", Role.CONTROL, keep_for=100))
+    world = World(BILLING, route(2, "energy", Role.CONTROL, keep_for=1000))
     world.boot()
     away(world)
-    world.wait(101)
+    world.wait(1001)
     world.call("MeterValues", meter(None))
     world["energy"].open()
     world.wait(3)
@@ -320,8 +321,42 @@ def test_also_of_a_charger_that_is_away(world: World) -> None:
     world.wait(10)
     world.restart()
     world.utc += timedelta(days=31)
+    world.auto_open = False
     world.do(world.machine.deliver_backlog("1.6", *world.time))
+    assert world.database.dead == []
+    world.wait(STEADY)
     assert [a for _, a in world.database.dead] == ["StartTransaction", "StopTransaction"]
+
+
+def test_a_clock_that_jumps_ahead_and_back_makes_no_dead_letters(world: World) -> None:
+    away(world)
+    world.wait(3000)
+    world.utc += timedelta(days=60)
+    world.wait(STEADY - 1)
+    world.connect()
+    world.utc -= timedelta(days=60)
+    world.wait(7200)
+    assert world.database.dead == []
+    world["energy"].open()
+    world.wait(3)
+    assert [a for a, _ in world["energy"].of(*SESSION)] == ["StartTransaction", "StopTransaction"]
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_right_after_a_jump_an_old_message_is_rather_sent_than_given_up(
+    world: World, restarted: bool
+) -> None:
+    away(world)
+    world.wait(3000)
+    world.utc += timedelta(days=60)
+    if restarted:
+        world.restart()
+        world.connect()
+    else:
+        world["energy"].open()
+    world.wait(3)
+    assert [a for a, _ in world["energy"].of(*SESSION)] == ["StartTransaction", "StopTransaction"]
+    assert world.database.dead == []
 
 
 def test_a_session_that_ended_long_ago_is_delivered_with_its_identifiers() -> None:
