@@ -45,8 +45,12 @@ class Site:
         roles: Mapping[str, str] | None = None,
         charger: Mapping[str, Any] | None = None,
         routes: Mapping[str, Mapping[str, Any]] | None = None,
+        backoffices: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
-        """Apply chargers with a route to each backoffice; ``billing`` is billing, the others control."""
+        """Apply chargers with a route to each backoffice; ``billing`` is billing, the others control.
+
+        ``charger`` is added to each charger, ``routes`` and ``backoffices`` to those of a backoffice's name.
+        """
         chosen = {name: "billing" if name == "billing" else "control" for name in self.backoffices}
         chosen |= roles or {}
         one = [
@@ -56,7 +60,11 @@ class Site:
         await self.proxy.apply(
             {
                 "backoffices": [
-                    {"name": f"{name}-{self.number}", "url": backoffice.url}
+                    {
+                        "name": f"{name}-{self.number}",
+                        "url": backoffice.url,
+                        **(backoffices or {}).get(name, {}),
+                    }
                     for name, backoffice in self.backoffices.items()
                 ],
                 "chargers": [{"identity": i, "routes": one, **(charger or {})} for i in identities],
