@@ -15,14 +15,6 @@ from tests.stateful.life import Life
 
 SEED = 1
 HOUR, DAY = 3600.0, 86400.0
-OF_A_MOMENT = (
-    "waiting", "gates", "sharing", "list_changes", "gate.queue", "lines[].fifo",
-    "lines[].urgent", "lines[].statuses", "said",
-)  # fmt: skip
-"""What is empty when the charger has gone and everybody has got what is theirs."""
-
-FEW = 40
-"""So many more are no leak: one of every hour of a day, or of every day of months, would be more."""
 
 OF_A_DAY = ("transactions", "authorizations", "identifiers")
 """What a session remembers for 24 hours: sessions that ended, verdicts on cards, closed identifiers."""
