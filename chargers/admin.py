@@ -105,7 +105,14 @@ class RouteInline(OwnedInline[Route]):
     @admin.display(description="state")
     def link(self, route: Route) -> str:
         known = known_of(route)
-        return known.words if known else "Save it, and it is dialled."
+        return sentence(known.words) if known else "Save it, and it is dialled."
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """An alias is short; the words about the route need the room."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "alias" and field is not None:
+            field.widget.attrs["style"] = "width: 9em"
+        return field
 
 
 class OnlineFilter(admin.SimpleListFilter):
@@ -134,9 +141,9 @@ class ChargerAdmin(HealthMixin, OwnedAdmin[Charger]):
         "identity",
         "online",
         "now",
+        "trouble",
         "route_states",
         "connector_states",
-        "trouble",
         "label",
         "organisation",
     ]

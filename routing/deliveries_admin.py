@@ -21,6 +21,8 @@ from django.utils.timesince import timesince
 from accounts.admin_base import OwnedAdmin
 from routing import letters
 from routing.cards_admin import sees_cards
+from routing.health import at
+from routing.health_admin import sentence
 from routing.models import Delivery, Route
 from routing.records_admin import RecordedAdmin
 from routing.replaying import Replay, TooMuch, replay
@@ -63,7 +65,7 @@ class BackofficeFilter(admin.SimpleListFilter):
 
 @admin.register(Delivery)
 class DeliveryAdmin(RecordedAdmin):
-    list_display = ["at", "age", "of_charger", "of_route", "action", "state", "attempts", "why"]
+    list_display = ["said", "of_charger", "of_route", "action", "state", "why"]
     list_filter = [LettersFilter, BackofficeFilter]
     search_fields = ["charger__identity", "route__backoffice__name"]
     sortable_by = ()
@@ -81,34 +83,37 @@ class DeliveryAdmin(RecordedAdmin):
         hidden = [] if obj is None or sees_cards(request, obj) else ["payload"]
         return [field for field in fields if field not in hidden]
 
-    @admin.display(description="since")
-    def age(self, letter: Delivery) -> str:
-        return timesince(letter.at, depth=1)
+    @admin.display(description="said")
+    def said(self, letter: Delivery) -> str:
+        return at(letter.at, timezone.now())
 
     @admin.display(description="state")
     def state(self, letter: Delivery) -> str:
-        return "dead letter" if letter.dead else "waiting"
+        return f"{'dead letter' if letter.dead else 'waits'}, {timesince(letter.at, depth=1)} old"
 
     @admin.display(description="why")
     def why(self, letter: Delivery) -> str:
-        return letters.words_of(letter)
+        return sentence(letters.words_of(letter))
 
     @admin.action(description="Send selected dead letters again", permissions=["decide"])
     def send_again(self, request: HttpRequest, queryset: Any) -> None:
         done = letters.retry(queryset, request.user)  # type: ignore[arg-type]  # who acts is logged in
-        self.message_user(request, f"{done} dead letters are sent again, behind what waits.")
+        words = "1 dead letter is" if done == 1 else f"{done} dead letters are"
+        self.message_user(request, f"{words} sent again, behind what waits.", _level(done))
 
     @admin.action(description="Discard selected dead letters", permissions=["decide"])
     def discard(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
         if "confirmed" in request.POST:
             done = letters.discard(queryset, request.user)  # type: ignore[arg-type]  # as above
-            self.message_user(request, f"{done} dead letters discarded.")
+            self.message_user(
+                request, f"{done} dead letter{'' if done == 1 else 's'} discarded.", _level(done)
+            )
             return None
         mine = queryset.changeable_by(request.user).filter(dead=True).order_by()
         routes = mine.values("route__backoffice__name", "charger__identity").annotate(number=Count("pk"))
         found = list(routes.order_by("charger__identity", "route__backoffice__name"))
         if not found:
-            self.message_user(request, "None of these is a dead letter that you may discard.")
+            self.message_user(request, "None of these is a dead letter that you may discard.", _level(0))
             return None
         context = {
             **self.admin_site.each_context(request),
@@ -121,6 +126,10 @@ class DeliveryAdmin(RecordedAdmin):
             "select_across": request.POST.get("select_across", "0"),
         }
         return TemplateResponse(request, "admin/routing/delivery/discard.html", context)
+
+
+def _level(done: int) -> int:
+    return messages.SUCCESS if done else messages.WARNING
 
 
 def letters_of(route: Route) -> str:

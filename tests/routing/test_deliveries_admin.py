@@ -103,7 +103,7 @@ def test_by_backoffice_of_ones_own(installer: Any, route: Route) -> None:
 
 def test_letters_are_sent_again(installer: Any, route: Route) -> None:
     first, second = letter(route, 1), letter(route, 2)
-    assert told(act(installer, "send_again", first)) == ["1 dead letters are sent again, behind what waits."]
+    assert told(act(installer, "send_again", first)) == ["1 dead letter is sent again, behind what waits."]
     first.refresh_from_db()
     second.refresh_from_db()
     assert (first.dead, second.dead) == (False, True)
@@ -116,7 +116,7 @@ def test_discarding_asks_first(installer: Any, route: Route) -> None:
     assert "1 dead letter will be discarded for good" in text
     assert "CP-1 to energy: 1" in text
     assert Delivery.objects.exists()
-    assert told(act(installer, "discard", row, confirmed="yes")) == ["1 dead letters discarded."]
+    assert told(act(installer, "discard", row, confirmed="yes")) == ["1 dead letter discarded."]
     assert not Delivery.objects.exists()
     assert Message.objects.get().outcome == "dropped"
 
