@@ -387,7 +387,7 @@ class Runtime:
     async def maintain_links(self) -> dict[str, int]:
         """Compare sessions, routes and live links, repair what differs; returns ``counts`` and repairs."""
         closed, redialled = self._tidy_links()
-        stale = await self._stale_sessions()
+        stale = [] if self.database_is_away else await self._stale_sessions()
         refreshed = await self.refresh_routes(stale)
         return {**self.counts(), "closed": closed, "redialled": redialled, "refreshed": refreshed}
 

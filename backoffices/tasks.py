@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from celery import shared_task
+from django.db import InterfaceError, OperationalError
 
 from backoffices import current, moved, records
+from backoffices.complaint import first_line
 from backoffices.models import Backoffice
 from backoffices.probe import probe, target_of
 from backoffices.runtime import Runtime
@@ -27,43 +31,83 @@ __all__ = [
     "refresh_routes",
 ]
 
+logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
 T = TypeVar("T")
 
 PATIENCE_SECONDS = 30.0
 """How long a task waits for the loop; what it asked for is cancelled then."""
 
 
+NO_COUNTS: dict[str, int] = {}
+
+
+def unless_away(without: T, *, try_it: bool = False) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Have a task return ``without`` while the database is away: the next interval repeats it.
+
+    That it is away the Runtime says, once; a task that notices it first adds a line, not a traceback.
+    ``try_it``: the task has something to do without the database, too.
+    """
+
+    def wrap(task: Callable[P, T]) -> Callable[P, T]:
+        @wraps(task)
+        def run(*args: P.args, **kwargs: P.kwargs) -> T:
+            if _is_away() and not try_it:
+                logger.debug("%s: left out, the database is away", task.__name__)
+                return without
+            try:
+                return task(*args, **kwargs)
+            except (OperationalError, InterfaceError, TimeoutError) as error:
+                is_known = _is_away()
+                if isinstance(error, TimeoutError) and not is_known:
+                    raise
+                level = logging.DEBUG if is_known else logging.WARNING
+                logger.log(level, "%s: the database does not answer: %s", task.__name__, first_line(error))
+                return without
+
+        return run
+
+    return wrap
+
+
 @shared_task(expires=2, ignore_result=True)
+@unless_away(NO_COUNTS, try_it=True)
 def maintain_links() -> dict[str, int]:
     """Compare sessions, routes and live links, and repair what differs."""
     return _ask(lambda runtime: runtime.maintain_links(), {})
 
 
 @shared_task(expires=10, ignore_result=True)
+@unless_away(0)
 def refresh_routes(chargers: Sequence[int]) -> int:
     """Give live sessions of these chargers (primary keys) their configuration anew."""
     return _ask(lambda runtime: runtime.refresh_routes(chargers), 0)
 
 
 @shared_task(expires=5, ignore_result=True)
+@unless_away(0)
 def deliver_backlog(limit: int = 50) -> int:
     """Connect to backoffices that still wait for deliveries of chargers that are away."""
     return _ask(lambda runtime: runtime.deliver_backlog(limit), 0)
 
 
 @shared_task(expires=30, ignore_result=True)
+@unless_away(0)
 def note_migrations() -> int:
     """Raise the alarm of chargers that were told to connect elsewhere and are gone, where no session does."""
     return moved.raise_alarms()
 
 
 @shared_task(expires=30, ignore_result=True)
+@unless_away(0)
 def recount_waiting() -> int:
     """Count what waits for backoffices where no session does, so that the lists are right."""
     return records.recount_waiting()
 
 
 @shared_task(expires=30, ignore_result=True)
+@unless_away(0)
 def expire_deliveries() -> int:
     """Make dead letters of what has waited for a backoffice for too long, where no session does."""
     return expiring.expire_deliveries()
@@ -82,6 +126,11 @@ def probe_backoffice(
 def drain() -> None:
     """End all sessions of this process, before it is stopped: others take its chargers over."""
     _ask(lambda runtime: runtime.stop(), None)
+
+
+def _is_away() -> bool:
+    runtime = current.get()
+    return runtime is not None and runtime.database_is_away
 
 
 def _ask(work: Callable[[Runtime], Coroutine[Any, Any, T]], without: T) -> T:

@@ -213,11 +213,13 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "filters": {"said_once": {"()": "proxy_site.logs.SaidOnce"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": PROXY_LOG_LEVEL},
     "loggers": {
         "daphne": {"level": "WARNING"},
         "celery": {"level": "WARNING"},
         "kombu": {"level": "WARNING"},
+        "psycopg.pool": {"level": "WARNING", "filters": ["said_once"]},
     },
 }

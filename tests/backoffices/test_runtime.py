@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from asgiref.sync import sync_to_async
 from django.apps import apps
-from django.db import DatabaseError
+from django.db import DatabaseError, OperationalError
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -426,6 +426,46 @@ async def test_maintain_links_repairs_what_polling_missed():
         here._live.clear()
         assert (await here.maintain_links())["closed"] == 1
         await there.until(lambda there: not there.connected)
+
+
+async def test_links_are_repaired_while_the_database_is_away_and_it_is_not_asked(monkeypatch):
+    async with backend() as there, runtime() as here:
+        key = await charger("CP-1", there.url)
+        await here.attach(request(key), Socket())
+        await links_open(here, 1)
+        here._complaint.failed("_prove_life", OperationalError("away"))
+        assert here.database_is_away
+
+        def enabled_routes(chargers):
+            raise OperationalError("asked all the same")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(records, "enabled_routes", enabled_routes)
+            here._live.clear()
+            assert (await here.maintain_links())["closed"] == 1
+        await here._prove_life()
+        assert not here.database_is_away
+
+
+async def test_a_database_that_is_away_is_complained_of_once_and_its_return_told(caplog, monkeypatch):
+    loop, failed, failures = asyncio.get_running_loop(), asyncio.Event(), []
+
+    def away(*_):
+        failures.append("")
+        if len(failures) > 20:
+            loop.call_soon_threadsafe(failed.set)
+        raise OperationalError("refused\n\tIs the server running?")
+
+    often = Pace(beat=0.001, poll=3600, sweep=3600, mourn=3600, health=3600)
+    async with runtime(pace=often) as here, asyncio.timeout(PATIENCE):
+        with monkeypatch.context() as patched:
+            patched.setattr(records, "beat", away)
+            await failed.wait()
+        while here.database_is_away:  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0)
+    said = [record.getMessage() for record in caplog.records if record.name == "backoffices.complaint"]
+    assert said[0] == "_prove_life: the database does not answer: refused"
+    assert [line[:30] for line in said[1:]] == ["the database answers again, af"]
 
 
 async def test_the_row_of_a_process_says_how_it_is():

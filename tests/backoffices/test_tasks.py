@@ -1,8 +1,10 @@
 import asyncio
+import logging
 import threading
 from typing import Any
 
 import pytest
+from django.db import InterfaceError, OperationalError, ProgrammingError
 from websockets.asyncio.server import serve
 
 from backoffices import current, tasks
@@ -27,6 +29,8 @@ class LoopInThread:
 
 class FakeRuntime:
     """Notes what it is asked, and on which thread."""
+
+    database_is_away = False
 
     def __init__(self, loop):
         self.loop = loop
@@ -89,6 +93,66 @@ def test_what_the_runtime_does_not_finish_is_cancelled(runtime, monkeypatch):
     with pytest.raises(TimeoutError):
         tasks.deliver_backlog()
     assert cancelled.wait(20)
+
+
+PERIODIC = {
+    tasks.deliver_backlog: 0,
+    tasks.note_migrations: 0,
+    tasks.recount_waiting: 0,
+    tasks.expire_deliveries: 0,
+}
+
+
+@pytest.mark.parametrize(("task", "nothing"), PERIODIC.items(), ids=lambda each: getattr(each, "name", ""))
+def test_a_database_that_is_known_to_be_away_is_not_asked(task, nothing, runtime, caplog):
+    """Without the mark that lets a test use the database, asking it would fail here."""
+    runtime.database_is_away = True
+    caplog.set_level(logging.DEBUG, "backoffices")
+    assert task() == nothing
+    assert runtime.asked == []
+    assert [record.levelname for record in caplog.records] == ["DEBUG"]
+    assert "the database is away" in caplog.text
+
+
+def test_links_are_looked_after_while_the_database_is_away(runtime):
+    runtime.database_is_away = True
+    assert tasks.maintain_links() == {"links": 3}
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_a_task_that_finds_the_database_away_ends_with_a_line(error, is_known, runtime, caplog, monkeypatch):
+    async def fail(limit):
+        runtime.database_is_away = is_known
+        raise error("refused\n\tIs the server running?")
+
+    monkeypatch.setattr(runtime, "deliver_backlog", fail)
+    caplog.set_level(logging.DEBUG, "backoffices")
+    assert tasks.deliver_backlog() == 0
+    (record,) = caplog.records
+    assert record.getMessage() == "deliver_backlog: the database does not answer: refused"
+    assert record.levelname == ("DEBUG" if is_known else "WARNING")
+
+
+def test_a_task_that_a_hanging_database_holds_up_ends_with_a_line(runtime, caplog, monkeypatch):
+    async def hang(limit):
+        runtime.database_is_away = True
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(runtime, "deliver_backlog", hang)
+    monkeypatch.setattr(tasks, "PATIENCE_SECONDS", 0.01)
+    caplog.set_level(logging.DEBUG, "backoffices")
+    assert tasks.deliver_backlog() == 0
+    assert [record.levelname for record in caplog.records] == ["DEBUG"]
+
+
+def test_a_mistake_of_ours_is_not_taken_for_an_outage(runtime, monkeypatch):
+    async def fail(limit):
+        raise ProgrammingError("no such column")
+
+    monkeypatch.setattr(runtime, "deliver_backlog", fail)
+    with pytest.raises(ProgrammingError):
+        tasks.deliver_backlog()
 
 
 def test_the_schedule_names_tasks_that_exist_and_expire_before_they_repeat():

@@ -1,0 +1,40 @@
+"""The log of a runtime about a database that is away: one line when it goes, one when it is back."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+logger = logging.getLogger(__name__)
+
+
+class Complaint:
+    """Told on the loop what fails; ``is_made`` may be asked on any thread."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._since: float | None = None
+
+    @property
+    def is_made(self) -> bool:
+        """Whether the log says already that the database does not answer."""
+        return self._since is not None
+
+    def failed(self, what: str, error: Exception) -> None:
+        """The database did not answer ``what``, a chore; only the first one of an outage is for people."""
+        level = logging.DEBUG if self.is_made else logging.ERROR
+        logger.log(level, "%s: the database does not answer: %s", what, first_line(error))
+        if self._since is None:
+            self._since = self._now()
+
+    def answered(self) -> None:
+        """The database has answered what is asked all the time."""
+        if self._since is not None:
+            logger.warning("the database answers again, after %.1f s", self._now() - self._since)
+            self._since = None
+
+
+def first_line(error: Exception) -> str:
+    """What is wrong, without the advice of the driver below it."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
