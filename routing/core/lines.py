@@ -352,9 +352,8 @@ class Line:
         return self.more and not self.loading and len(self.fifo) <= DELIVERY_WINDOW // 4
 
     def head_is_due(self, now: float) -> bool:
-        """Whether the first delivery could be sent now, but for a slot."""
-        free = self.outstanding is None and self.phase is Phase.READY
-        return free and bool(self.fifo) and self.fifo[0].not_before <= now
+        """Whether the first delivery could be sent now, but for a slot and what is under way."""
+        return self.phase is Phase.READY and bool(self.fifo) and self.fifo[0].not_before <= now
 
     def next_item(self, now: float, *, deliveries: bool = True) -> Item | None:
         """Take the CALL to send now, None when nothing may be sent; ``deliveries``: whether they may."""

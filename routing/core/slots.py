@@ -16,6 +16,8 @@ from routing.core.turn import Turn
 
 OUTSTANDING = frozenset({Kind.DELIVERY, Kind.REPEAT})
 
+WISHED = frozenset({Slot.ASKED, Slot.GRANTED})
+
 
 def may_send(state: State, turn: Turn, line: Line) -> bool:
     """Whether what has waited may be sent now; a slot whose CALL has ended is given back."""
@@ -30,14 +32,17 @@ def _is_waited_for(state: State, line: Line) -> bool:
 
 
 def settle(state: State, turn: Turn, line: Line) -> None:
-    """After a line has sent what it may: ask for a slot, or give back what it has no use for."""
-    if line.slot is Slot.GRANTED:
-        if line.outstanding is not None and line.outstanding.kind in OUTSTANDING:
-            line.slot = Slot.USED
-            return
-        free(turn, line)
-    is_due = line.catching_up and line.head_is_due(turn.now)
-    if line.slot is Slot.ASKED and not is_due:
+    """After a line has sent what it may: ask for a slot, or give back what it has no use for.
+
+    What goes without a slot, such as a heartbeat, costs a line neither its place among those who ask nor the
+    slot that it gets meanwhile: else one that is never silent for long would never have its turn.
+    """
+    sends = line.outstanding is not None and line.outstanding.kind in OUTSTANDING
+    if line.slot is Slot.GRANTED and sends:
+        line.slot = Slot.USED
+        return
+    is_due = line.catching_up and not sends and line.head_is_due(turn.now)
+    if line.slot in WISHED and not is_due:
         free(turn, line)
     elif line.slot is Slot.NONE and is_due:
         line.slot = Slot.ASKED

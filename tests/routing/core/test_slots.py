@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from msgspec.structs import replace
 
 from routing.core.decisions import AskSlot
 from tests.routing.core.backoffice import Backoffice
-from tests.routing.core.harness import BILLING, ENERGY, World, meter, start, stop
+from tests.routing.core.harness import BILLING, BOOT, ENERGY, World, meter, start, stop
 from tests.routing.core.traffic import status
 
 FEW = replace(ENERGY, catch_up=3)
@@ -107,6 +108,48 @@ def test_while_the_charger_waits_for_an_answer_its_backlog_needs_no_slot() -> No
     assert (world.slots_asked, world.slots_out) == ([], set())
 
 
+def test_what_goes_without_a_slot_costs_no_place_among_those_who_ask() -> None:
+    """However often it does, the turn of the backlog comes."""
+    world, energy, _ = away_for(1)
+    wish = world.slots_asked[0]
+    energy.behave = Backoffice.hold
+    status(world, 2, "Charging")
+    assert energy.got[-1][0] == "StatusNotification"
+    assert world.slots_asked[0] is wish
+    energy.release()
+    assert world.slots_asked[0] is wish
+
+
+def test_a_slot_that_comes_while_something_else_is_asked_is_kept_until_its_answer() -> None:
+    world, energy, _ = away_for(1)
+    energy.behave = Backoffice.hold
+    status(world, 2, "Charging")
+    world.grant(1)
+    assert (asked(world), world.slots_out, values(energy)) == ([], {FEW.key}, [])
+    energy.release()
+    assert values(energy) == ["0"]
+    energy.release()
+    assert (asked(world), world.slots_out) == ([], set())
+
+
+def test_a_slot_that_is_kept_is_given_back_with_the_link() -> None:
+    world, energy, _ = away_for(1)
+    energy.behave = Backoffice.hold
+    status(world, 2, "Charging")
+    world.grant(1)
+    energy.lose()
+    assert (asked(world), world.slots_out) == ([], set())
+
+
+def test_a_slot_that_is_kept_is_used_when_no_answer_comes() -> None:
+    world, energy, _ = away_for(1)
+    energy.behave = Backoffice.ignore
+    status(world, 2, "Charging")
+    world.grant(1)
+    world.wait(31)
+    assert values(energy) == ["0"]
+
+
 def test_an_answer_that_came_too_late_is_waited_for_no_more() -> None:
     world, number = world_with_session()
     billing = world["billing"]
@@ -127,16 +170,26 @@ def test_statuses_overtake_what_waits_for_a_slot() -> None:
     assert asked(world) == [FEW.key]
 
 
-def test_a_slot_that_is_not_used_goes_back() -> None:
-    """It comes while another CALL is outstanding, or when nothing is left to send."""
+def test_a_slot_that_nobody_asked_for_changes_nothing() -> None:
+    world = away_for(1)[0]
+    world.grant()
+    assert (world.slots_asked, world.slots_out) == ([], set())
+    before = world.sent()
+    world.do(world.machine.slot_granted(FEW.key, *world.time))
+    assert world.sent() == before
+    assert (world.slots_asked, world.slots_out) == ([], set())
+
+
+def test_a_slot_that_is_kept_is_given_back_when_the_charger_boots() -> None:
     world, energy, _ = away_for(1)
     energy.behave = Backoffice.hold
-    world.wait(310)  # the proxy's own heartbeat is outstanding now
-    assert [a for _, a, _ in energy.held] == ["Heartbeat"]
-    assert (world.slots_asked, world.slots_out) == ([], set())
-    world.do(world.machine.slot_granted(FEW.key, *world.time))
-    assert values(energy) == []
-    energy.behave = Backoffice.answer
+    status(world, 2, "Charging")
+    world.grant(1)
+    world.call("BootNotification", json.loads(BOOT))
+    energy.release()
+    assert [a for _, a, _ in energy.held] == ["BootNotification"]
+    assert (asked(world), world.slots_out) == ([], set())
+    energy.release()
     energy.release()
     assert asked(world) == [FEW.key]
 
