@@ -33,6 +33,10 @@ else:
     _RouteAdmin = object
 
 
+LONGEST_KEY = 19
+"""Digits that no primary key has: databases take none so long."""
+
+
 class LettersFilter(admin.SimpleListFilter):
     title = "state"
     parameter_name = "letters"
@@ -60,7 +64,8 @@ class BackofficeFilter(admin.SimpleListFilter):
         chosen = self.value()
         if chosen is None:
             return queryset
-        return queryset.filter(route__backoffice=chosen) if chosen.isdecimal() else queryset.none()
+        is_key = chosen.isdecimal() and len(chosen) < LONGEST_KEY
+        return queryset.filter(route__backoffice=chosen) if is_key else queryset.none()
 
 
 @admin.register(Delivery)
