@@ -6,6 +6,7 @@ from typing import Any
 
 from celery import Celery
 from celery.worker import state
+from kombu.exceptions import OperationalError
 
 from proxy_site import tasks
 
@@ -31,8 +32,12 @@ class EmbeddedWorker:
     def join(self, timeout_s: float) -> bool:
         """True if the worker has ended within ``timeout_s``. Not for the loop's thread: it waits."""
         if self._thread.is_alive():
-            for _ in range(2):  # Celery waits for work once more after it has seen the flag
-                tasks.wake.delay()
+            try:
+                for _ in range(2):  # Celery waits for work once more after it has seen the flag
+                    tasks.wake.delay()
+            except OperationalError as error:  # what is under way there, the next interval repeats
+                logger.warning("the broker does not answer, the Celery worker is not waited for: %s", error)
+                return False
             self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
