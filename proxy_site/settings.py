@@ -121,7 +121,9 @@ def _database() -> dict[str, Any]:
         config["TEST"] = {"NAME": str(Path(tempfile.gettempdir()) / f"proxy-test-{os.getpid()}.sqlite3")}
     elif config["ENGINE"] == "django.db.backends.postgresql":
         config["OPTIONS"] = {
-            "pool": {"min_size": 1, "max_size": 16, "timeout": 10},
+            # The pool dials less and less often, up to reconnect_timeout: with its usual 300 s, an outage of
+            # a minute would last another one for us.
+            "pool": {"min_size": 1, "max_size": 16, "timeout": 10, "reconnect_timeout": 10},
             **config.get("OPTIONS", {}),
         }
     config["CONN_MAX_AGE"] = 0  # under ASGI a kept connection belongs to a thread that may never come back

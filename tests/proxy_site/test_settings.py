@@ -48,6 +48,12 @@ def test_alone_it_is_embedded(settings_of, tmp_path):
     assert found["PROXY_UNKNOWN_CHARGERS"] == "refuse"
 
 
+def test_the_pool_dials_as_long_as_anybody_waits_and_then_begins_anew(settings_of):
+    """Its pauses double: what was begun long ago would try too seldom when PostgreSQL is back."""
+    pool = settings_of(**FLEET)["DATABASES"]["default"]["OPTIONS"]["pool"]
+    assert pool["reconnect_timeout"] == pool["timeout"]
+
+
 def test_a_fleet_uses_postgresql_and_redis(settings_of):
     found = settings_of(**FLEET)
     assert found["PROXY_EMBEDDED"] is False
