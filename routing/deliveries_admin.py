@@ -90,7 +90,7 @@ class DeliveryAdmin(RecordedAdmin):
 
     @admin.display(description="said")
     def said(self, letter: Delivery) -> str:
-        return at(letter.at, timezone.now())
+        return at(letter.at, timezone.now()).replace(" ", "\N{NO-BREAK SPACE}")
 
     @admin.display(description="state")
     def state(self, letter: Delivery) -> str:

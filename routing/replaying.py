@@ -64,17 +64,27 @@ def replay(route: Route, since: datetime, user: User) -> Replay:
     waiting = set(Delivery.objects.filter(route=route).values_list("exchange", flat=True))
     wanted = [one for one in sent if one.exchange not in waiting]
     rows = list(_deliveries(route, wanted))
-    for start in range(0, len(rows), letters.AT_ONCE):
-        with changes.recorded() as changed:
-            part = rows[start : start + letters.AT_ONCE]
-            first = letters.next_number(route.charger_id)
-            for at, row in enumerate(part):
-                row.seq = first + at
-            Delivery.objects.bulk_create(part)
+    parts = (rows[start : start + letters.AT_ONCE] for start in range(0, len(rows), letters.AT_ONCE))
+    queued = sum(_queue(route, part) for part in parts)
+    if queued:
+        letters.log(user, route, f"Replayed {queued} messages since {since:%Y-%m-%d %H:%M} UTC.")
+    missing = len(wanted) - len(rows)
+    return Replay(queued=queued, waiting=len(sent) - queued - missing, missing=missing)
+
+
+def _queue(route: Route, part: Sequence[Delivery]) -> int:
+    """Put these behind everything that waits, but for those that somebody else has queued meanwhile."""
+    with changes.recorded() as changed:
+        same = Delivery.objects.filter(route=route, exchange__in=[row.exchange for row in part])
+        there = set(same.values_list("exchange", flat=True))
+        new = [row for row in part if row.exchange not in there]
+        first = letters.next_number(route.charger_id)
+        for at, row in enumerate(new):
+            row.seq = first + at
+        Delivery.objects.bulk_create(new)
+        if new:
             changed.add(route.charger_id)
-    if rows:
-        letters.log(user, route, f"Replayed {len(rows)} messages since {since:%Y-%m-%d %H:%M} UTC.")
-    return Replay(queued=len(rows), waiting=len(sent) - len(wanted), missing=len(wanted) - len(rows))
+    return len(new)
 
 
 def _sent(route: Route, since: datetime) -> list[_Sent]:

@@ -177,3 +177,21 @@ def test_not_by_somebody_else(person: User, role: str | None) -> None:
     with pytest.raises(PermissionDenied):
         replay(Route.objects.get(pk=2), SINCE, person)
     assert not Delivery.objects.exists()
+
+
+def test_two_who_replay_at_once_queue_nothing_twice(person: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    lived_through(BILLING)
+    target, deliveries = Route.objects.get(pk=1), replaying._deliveries
+    others: list[Replay | None] = []
+
+    def while_somebody_else_does_so_too(*args: Any) -> Iterator[Delivery]:
+        if not others:
+            others.append(None)
+            others[0] = replay(target, SINCE, person)
+        return deliveries(*args)
+
+    monkeypatch.setattr(replaying, "_deliveries", while_somebody_else_does_so_too)
+    assert replay(target, SINCE, person) == Replay(queued=0, waiting=3, missing=0)
+    assert others == [Replay(queued=3, waiting=0, missing=0)]
+    assert len(set(Delivery.objects.values_list("exchange", flat=True))) == Delivery.objects.count() == 3
+    assert LogEntry.objects.count() == 1
