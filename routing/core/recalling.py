@@ -11,9 +11,9 @@ from routing.core import actions, frames, readings, repairs, sessions
 from routing.core.decisions import Said
 from routing.core.frames import Call, CallResult
 from routing.core.payloads import EventHead, StartHead, TransactionInfo, VerdictHead, integer, read, text
-from routing.core.replies import STORED
+from routing.core.replies import STORED, is_timeless
 from routing.core.snapshot import OCPP_VERSIONS
-from routing.core.state import ANSWERS_REMEMBERED, REPEAT_WINDOW, State
+from routing.core.state import REPEAT_WINDOW, State
 from routing.core.turn import Turn
 
 
@@ -26,6 +26,18 @@ def new_socket(state: State, turn: Turn) -> None:
     said_before, state.said = state.said, []
     for said in said_before:
         _recall(state, turn, said)
+    _forget_older(state)
+
+
+def _forget_older(state: State) -> None:
+    """Ids may begin anew with a connection: of what carries no time only the newest can come again."""
+    timeless = [
+        message_id
+        for message_id, (text_, _, _) in state.answered.items()
+        if isinstance(call := frames.parse(text_), Call) and is_timeless(state.version, call.action)
+    ]
+    for message_id in timeless[:-1]:
+        del state.answered[message_id]
 
 
 SAID: frozenset[str] = frozenset(
@@ -56,12 +68,9 @@ def _recall(state: State, turn: Turn, said: Said) -> None:
         _recall_event(state, call, payload)
     elif call.action == "StartTransaction" and payload:
         _recall_start(state, turn, call, payload)
-    age = (turn.utc - said.at).total_seconds()
-    if payload and age < REPEAT_WINDOW:
-        state.answered.pop(call.message_id, None)
-        state.answered[call.message_id] = (call.text, said.answer, turn.now - age)
-        if len(state.answered) > ANSWERS_REMEMBERED:
-            del state.answered[next(iter(state.answered))]
+    age = max(0.0, (turn.utc - said.at).total_seconds())  # a clock may have gone back
+    if payload and age < REPEAT_WINDOW and _is_stored(state, call.action):
+        state.remember_answer(call, said.answer, turn.now - age)
 
 
 def _recall_event(state: State, call: Call, answer: str) -> None:

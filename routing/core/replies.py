@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from routing.core import audit, fallback, frames, sessions
+from routing.core import actions, audit, fallback, frames, sessions
 from routing.core.actions import Queue
 from routing.core.ballots import Ballot
 from routing.core.errors import Condition, error_code
@@ -14,6 +14,12 @@ STORED = frozenset({Queue.DURABLE, Queue.THIN, Queue.SMALL})
 """Queues in the database: such a message is committed before the charger gets its answer."""
 
 EMPTY = "{}"
+
+
+def is_timeless(version: str, action: str) -> bool:
+    """Whether a stored message need not carry a time or number that tells it from an equal one."""
+    row = actions.up(version, action)
+    return row is not None and row.queue is Queue.SMALL
 
 
 def reply(state: State, turn: Turn, received: Received, payload: str, rule: str) -> None:
@@ -31,10 +37,7 @@ def _finish(state: State, turn: Turn, received: Received, frame: str, rule: str,
     call = received.call
     audit.charger_call(state, turn, received, frame, rule, outcome="error" if code else "answered", code=code)
     turn.answer(frame, gated=received.row.queue in STORED, call=call)
-    state.answered.pop(call.message_id, None)
-    state.answered[call.message_id] = (call.text, frame, turn.now)
-    if len(state.answered) > ANSWERS_REMEMBERED:
-        del state.answered[next(iter(state.answered))]
+    state.remember_answer(call, frame, turn.now)
 
 
 def unanswered(state: State, turn: Turn, received: Received, card: str, why: str) -> None:

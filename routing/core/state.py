@@ -271,6 +271,13 @@ class State:
         """Everything of this kind, by key."""
         return {key: row for (of, key), row in self.latest.items() if of == kind}
 
+    def remember_answer(self, call: Call, frame: str, at: float) -> None:
+        """Keep what a CALL of the charger was answered at this monotonic time, for its repeat."""
+        self.answered.pop(call.message_id, None)
+        self.answered[call.message_id] = (call.text, frame, at)
+        if len(self.answered) > ANSWERS_REMEMBERED:
+            del self.answered[next(iter(self.answered))]
+
     def raise_alarm(self, kind: str, text: str, turn: Turn, key: str = "") -> None:
         """Have a person look at this, a kind of ``ALARMS``; what lasts already is not raised again."""
         if (kind, key) not in self.alarms:

@@ -12,6 +12,7 @@ from routing.core import frames
 from routing.core.decisions import Decision, ToCharger
 from routing.core.frames import Call
 from routing.core.readings import answered_late
+from routing.core.replies import is_timeless
 from routing.core.state import State
 from routing.core.turn import Gated, Turn
 
@@ -20,15 +21,24 @@ GIVES_UP = 2.0
 
 
 def says_again(state: State, turn: Turn, call: Call) -> bool:
-    """Whether this CALL is one whose answer waits for the store; it gets that answer now."""
-    for waiting in state.gates.values():
-        for answer in waiting:
-            if answer.call is not None and _is_again(state, turn, answer, answer.call, call):
+    """Whether this CALL is one whose answer waits for the store; it gets that answer now.
+
+    Of messages that need not carry a time only the newest can come again: an older one that is equal was
+    said before something changed, and changed back.
+    """
+    may_be_older = not is_timeless(state.version, call.action)
+    for waiting in reversed(state.gates.values()):
+        for answer in reversed(waiting):
+            if answer.call is None:
+                continue
+            if _is_again(state, turn, answer, answer.call, call):
                 answer.frame = frames.to_other(answer.frame, answer.call.raw_id, call.raw_id)
                 answer.call = call
                 answer.generation = state.generation
-                state.answered[call.message_id] = (call.text, answer.frame, turn.now)
+                state.remember_answer(call, answer.frame, turn.now)
                 return True
+            if not may_be_older and is_timeless(state.version, answer.call.action):
+                return False
     return False
 
 

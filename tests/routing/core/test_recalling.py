@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -115,3 +116,36 @@ def test_what_was_not_answered_yet_is_asked_again() -> None:
     world.call("StopTransaction", stop(100), "b")
     kill(world)
     assert world.call("StopTransaction", stop(100), "c")[2] == {}
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+def test_an_id_that_begins_anew_with_each_connection_hides_no_change(version: str, restarted: bool) -> None:
+    """What is said now is what was said first on the connection before, and then had changed."""
+    world = World(version=version)
+    world.boot()
+    said = [("1", "Idle"), ("2", "Downloading"), ("1", "Idle")]
+    for number, (message_id, told) in enumerate(said):
+        if number == 2:
+            world.disconnect()
+            if restarted:
+                world.restart()
+            world.connect()
+            world.wait(3)
+        world.frame(f'[2,"{message_id}","FirmwareStatusNotification",{{"status":"{told}"}}]')
+    assert [p["status"] for p in world["billing"].payloads("FirmwareStatusNotification")] == [
+        told for _, told in said
+    ]
+
+
+def test_an_answer_by_a_clock_that_went_back_is_remembered_no_longer() -> None:
+    world = World()
+    world.boot()
+    log = '[2,"7","LogStatusNotification",{"status":"Idle"}]'
+    world.frame(log)
+    world.restart()
+    world.utc -= timedelta(days=3)
+    world.connect()
+    world.wait(601)
+    world.frame(log)
+    assert len(world["billing"].payloads("LogStatusNotification")) == 2

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from routing.core.state import ANSWERS_REMEMBERED
 from tests.routing.core.harness import BILLING, ENERGY, World, event, meter, start, stop
 
 SECURITY = {"type": "InvalidMessages", "timestamp": "2026-01-01T00:00:00Z"}
@@ -93,3 +94,22 @@ def test_a_number_as_message_id_is_answered_as_a_number() -> None:
         world.wait(30)
     world.commit()
     assert world.to_charger == ["[3,9,{}]"]
+
+
+def test_what_has_changed_and_changed_back_meanwhile_is_said_of_now() -> None:
+    """Without a time of its own only the newest message can be one that comes again."""
+    world = world_without_store("2.1")
+    said = [{"transactionId": "T", "activated": active} for active in (True, False, True)]
+    for payload in (*said, said[-1]):
+        world.call("NotifyPriorityCharging", payload)
+        world.wait(30)
+    world.commit()
+    assert world["billing"].payloads("NotifyPriorityCharging") == said
+
+
+def test_however_often_it_comes_again_few_answers_are_remembered() -> None:
+    world = world_without_store("1.6")
+    for _ in range(50):
+        world.call("MeterValues", meter(None))
+        world.wait(30)
+    assert len(world.machine._state.answered) <= ANSWERS_REMEMBERED
