@@ -11,6 +11,7 @@ import msgspec
 from django.db import Error
 
 from backoffices import records
+from routing.loading import RUNTIME_ALIVE
 from routing.threads import DatabaseThreads
 
 HANGS_S = 4.0
@@ -37,10 +38,14 @@ class Life:
         self._now = now
         self._asked: Moment | None = None
         self._failed: Moment | None = None
+        self._proved: Moment | None = None
         self._last_outage: tuple[datetime, datetime] | None = None
 
-    async def prove(self, report: Mapping[str, Any]) -> None:
-        """Write the row. Raises ``django.db.Error``; until the next success the database is away then."""
+    async def prove(self, report: Mapping[str, Any]) -> bool:
+        """Write the row. Raises ``django.db.Error``; until the next success the database is away then.
+
+        Whether others may have taken this runtime for dead before that.
+        """
         asked = self._asked = self._now()
         try:
             await self._threads.run(records.beat, self._runtime, report)
@@ -48,17 +53,19 @@ class Life:
             self._failed = self._failed or asked
             raise
         else:
-            self._succeeded(asked)
+            return self._succeeded(asked)
         finally:
             self._asked = None
 
-    def _succeeded(self, asked: Moment) -> None:
+    def _succeeded(self, asked: Moment) -> bool:
         now = self._now()
+        before, self._proved = self._proved, asked
         hung = now.monotonic - asked.monotonic > HANGS_S
         began = self._failed or (asked if hung else None)
         self._failed = None
         if began is not None:
             self._last_outage = (began.utc, now.utc)
+        return before is not None and now.monotonic - before.monotonic >= RUNTIME_ALIVE.total_seconds()
 
     def _began(self) -> Moment | None:
         if self._failed is not None:

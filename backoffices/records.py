@@ -67,11 +67,22 @@ def alive() -> Exists:
     )
 
 
-def mark_offline_what_died() -> int:
-    """Chargers of processes that were killed are not online; returns how many were said to be."""
+def mark_offline_what_died(runtime: str) -> int:
+    """Chargers of processes that were killed are not online; returns how many were said to be.
+
+    ``runtime``, which asks, lives: where it stood still, only its proof of life may be late.
+    """
     RuntimeProcess.objects.filter(beat_at__lt=Now() - REPORT_KEPT).delete()
-    said = ChargerSession.objects.filter(~alive(), online=True)
+    said = ChargerSession.objects.filter(~alive(), online=True).exclude(runtime=runtime)
     return said.update(online=False, disconnected_at=timezone.now())
+
+
+def mark_online_again(runtime: str, chargers: Sequence[int]) -> int:
+    """Another process has taken ``runtime`` for dead, but these are connected to it; returns how many were
+    said not to be.
+    """
+    mine = ChargerSession.objects.filter(runtime=runtime, online=False, pk__in=chargers)
+    return mine.update(online=True, disconnected_at=None)
 
 
 def recount_waiting() -> int:

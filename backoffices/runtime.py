@@ -484,9 +484,12 @@ class Runtime:
 
     async def _prove_life(self) -> None:
         report = {**self.report(), "loop_lag_ms": round(self.lag.take_worst_s() * 1000, 1)}
-        await self.life.prove(report)
+        was_silent = await self.life.prove(report)
         self._complaint.answered()
+        if was_silent:
+            online = [charger for charger, live in self._live.items() if live.attached is not None]
+            await self._threads.run(records.mark_online_again, self.id, online)
 
     async def _record_the_dead(self) -> None:
-        await self._threads.run(records.mark_offline_what_died)
+        await self._threads.run(records.mark_offline_what_died, self.id)
         await self._threads.run(loading.forget_old_changes)

@@ -102,3 +102,16 @@ async def test_the_writer_may_notice_it_before(life, beat_fails, writer, away_s)
             await life.prove({})
     clock.seconds = 5
     assert life.database_away_s(writer) == away_s
+
+
+async def test_it_says_when_others_may_have_taken_it_for_dead(life):
+    life, threads, clock = life
+    assert not await life.prove({})
+    clock.seconds = 9
+    assert not await life.prove({})
+    clock.seconds, threads.error = 12, OperationalError("gone")
+    with pytest.raises(OperationalError):
+        await life.prove({})
+    clock.seconds, threads.error = 19, None
+    assert await life.prove({})
+    assert not await life.prove({})

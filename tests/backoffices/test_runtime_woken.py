@@ -1,12 +1,14 @@
 """A process that stood still, and the one that took its chargers meanwhile."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import OperationalError
 
 from backoffices import records
+from backoffices.life import Moment
 from routing import loading
 from routing.bus import BusUnavailable
 from routing.models import ChargerSession, RuntimeProcess
@@ -31,6 +33,7 @@ async def serve(here, there, identity="CP-1"):
     await there.until(lambda there: f"/{identity}" in there.connected)
     await links_open(here, 1)
     await here._presence.settled()
+    await here._writer.flush()
     return key, socket, attachment
 
 
@@ -163,6 +166,26 @@ async def test_a_stop_does_not_wait_for_ever(monkeypatch):
         await within(here.stop())
         assert not socket.sent
         assert (await socket.closed)[0] == 1012
+
+
+async def test_a_process_that_was_taken_for_dead_says_who_is_connected():
+    async with backend() as there, runtime("a") as here, runtime("b") as elsewhere:
+        key, _, _ = await serve(here, there)
+        away, _, attachment = await serve(here, there, "CP-2")
+        attachment.detach(1006)
+        await here._presence.settled()
+        connected_at = (await session_row(key)).connected_at
+        await RuntimeProcess.objects.filter(pk="a").aupdate(beat_at="2020-01-01T00:00:00Z")
+        await here._record_the_dead()
+        assert (await session_row(key)).online, "who asks lives"
+        await elsewhere._record_the_dead()
+        assert not (await session_row(key)).online
+
+        here.life._proved = Moment(monotonic=-3600.0, utc=datetime(2020, 1, 1, tzinfo=UTC))
+        await here._prove_life()
+        row = await session_row(key)
+        assert (row.online, row.connected_at, row.disconnected_at) == (True, connected_at, None)
+        assert not (await session_row(away)).online
 
 
 @pytest.mark.parametrize(
