@@ -120,10 +120,12 @@ class Runtime:
         current.leave(self)
         for chore in self._chores:
             chore.cancel()
+        by = self.loop.time() + self._pace.answers
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._pace.answers):
+            async with asyncio.timeout_at(by):
                 await self.trust.sure()
-        left = await stopping.answered([live.session for live in self._live.values()], self._pace.answers)
+        sessions = [live.session for live in self._live.values()]
+        left = await stopping.answered(sessions, by - self.loop.time())
         if left:
             logger.warning("%d sessions stop without an answer that they wait for", left)
 
