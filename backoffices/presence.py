@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 import msgspec
-from django.db import DatabaseError
+from django.db import Error
 
 from routing import loading
 from routing.threads import DatabaseThreads
@@ -52,12 +52,15 @@ class PresenceBook:
             self._task.cancel()
 
     async def _write_all(self) -> None:
+        level = logging.ERROR
         while self._pending:
             batch, self._pending = self._pending, {}
             try:
                 await self._threads.run(self._write, batch)
-            except DatabaseError as error:
-                logger.error("%d chargers came or went, not recorded yet: %s", len(batch), error)
+                level = logging.ERROR
+            except Error as error:
+                logger.log(level, "%d chargers came or went, not recorded yet: %s", len(batch), error)
+                level = logging.DEBUG
                 self._pending = {**batch, **self._pending}
                 await asyncio.sleep(RETRY_SECONDS)
 

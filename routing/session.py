@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, Protocol
 from uuid import uuid4
 
-from django.db import DatabaseError
+from django.db import Error
 
 from routing.bus import Attach, ChargerSocket
 from routing.core.decisions import (
@@ -445,7 +445,7 @@ class Session:
         while (password := self._new_passwords.get(route)) is not None:
             try:
                 await self._set_password(route, password)
-            except DatabaseError as error:
+            except Error as error:
                 logger.warning("%s: cannot store a new password, trying again: %s", self.identity, error)
                 await asyncio.sleep(1)
                 continue
@@ -460,19 +460,21 @@ class Session:
         try:
             await self._writer.flush()
             dropped, size = await self._thin_deliveries(route, after)
-        except DatabaseError as error:
+        except Error as error:
             logger.warning("%s: cannot thin what waits, later then: %s", self.identity, error)
             dropped, size = 0, 0
         self._feed(self._machine.thinned, route, dropped, size)
 
     async def _load_and_feed(self, load: Load) -> None:
+        level = logging.WARNING
         while True:
             try:
                 await self._writer.flush()
                 found = await self._load_deliveries(load)
                 break
-            except DatabaseError as error:
-                logger.warning("%s: cannot read deliveries, trying again: %s", self.identity, error)
+            except Error as error:
+                logger.log(level, "%s: cannot read deliveries, trying again: %s", self.identity, error)
+                level = logging.DEBUG
                 await asyncio.sleep(1)
         self._feed(self._machine.deliveries_loaded, load, found)
 

@@ -4,11 +4,11 @@ import asyncio
 import json
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError, OperationalError
 
 from backoffices.pacing import Pacer
 from routing.bus import Attach
-from routing.core.decisions import Loaded, Memory
+from routing.core.decisions import Load, Loaded, Memory
 from routing.core.snapshot import ChargerSnapshot
 from routing.links import DialTarget, LinkListener
 from routing.session import Session
@@ -76,7 +76,7 @@ class Store:
         self.kept.append((route, password))
 
 
-def session_with(store, trust=None):
+def session_with(store, trust=None, load_deliveries=None):
     async def no_deliveries(load):
         return Loaded()
 
@@ -97,7 +97,7 @@ def session_with(store, trust=None):
         epoch=1,
         writer=Writer(),
         dial=dial,
-        load_deliveries=no_deliveries,
+        load_deliveries=load_deliveries or no_deliveries,
         set_password=store.set_password,
         thin_deliveries=no_thinning,
         pacer=Pacer(asyncio.get_running_loop()),
@@ -154,6 +154,28 @@ async def test_a_database_that_fails_is_asked_again(monkeypatch, caplog):
     assert store.kept == [(1, bytes.fromhex(KEYS[0]))]
     assert len([r for r in caplog.records if "cannot store a new password" in r.getMessage()]) == 2
     assert KEYS[0] not in caplog.text
+    session.stop(1001, "test")
+
+
+async def test_deliveries_are_read_when_the_database_is_back_and_the_log_says_once_that_they_wait(
+    monkeypatch, caplog
+):
+    async def at_once(seconds):
+        await real_sleep(0)
+
+    async def load(asked):
+        tried.append(asked)
+        if len(tried) <= 4:
+            raise (OperationalError if len(tried) % 2 else InterfaceError)("away")
+        return Loaded()
+
+    real_sleep = asyncio.sleep
+    tried: list[Load] = []
+    monkeypatch.setattr(asyncio, "sleep", at_once)
+    session, _ = session_with(Store(), load_deliveries=load)
+    await session._load_and_feed(Load(route=1, after=0, limit=10))
+    assert len(tried) == 5
+    assert [r.levelname for r in caplog.records if "cannot read deliveries" in r.getMessage()] == ["WARNING"]
     session.stop(1001, "test")
 
 
