@@ -163,7 +163,8 @@ class Runtime:
         """See ``routing.bus.Bus``. Of several at once the one that asked last wins."""
         async with self._turn(request.charger):
             await self.trust.sure()
-            live = await self._open(request.charger, "connected" if self.trust.woke_lately else "nobody")
+            is_old = self.trust.is_old(request.asked_at)
+            live = await self._open(request.charger, "connected" if is_old else "nobody")
             live.backlog_until = None
             attachment = live.session.attach(request, socket)
             held = live.attached = Held(attachment, lambda held: self._detached(live, held))
@@ -195,8 +196,8 @@ class Runtime:
     async def _open(self, charger: int, spares: loading.Spares) -> Live:
         """The session of a charger; its turn is ours. Raises BusUnavailable.
 
-        A handshake that had to wait because this process stood still is older than any that another has
-        taken meanwhile.
+        A handshake that had to wait, for the database or because this process stood still, is older than one
+        that another has taken meanwhile.
         """
         if self._stopping:
             raise BusUnavailable(f"runtime {self.id} is stopping; connect again")

@@ -82,10 +82,12 @@ class Trust:
             if self._asking is not None:
                 await asyncio.wait([self._asking])
 
-    @property
-    def woke_lately(self) -> bool:
-        """Whether a charger that is let in now may have knocked while this process stood still."""
-        return self._clock() < self._woke_at + SPAN_S
+    def is_old(self, asked_at: float | None) -> bool:
+        """Whether a charger that is let in now may have knocked long ago: it asked then, or while this
+        process stood still. ``asked_at`` on the monotonic clock, None for just now.
+        """
+        now = self._clock()
+        return now < self._woke_at + SPAN_S or (asked_at is not None and now - asked_at > SPAN_S)
 
     async def _ask(self) -> None:
         self.pauses += 1

@@ -62,12 +62,17 @@ class ChargerConsumer(FastConsumer):
     fault: tuple[Cause, str] | None = None
 
     async def websocket_connect(self, message: dict[str, Any]) -> None:
+        asked_at = time.monotonic()
         admission = await admit(self.scope)
         if isinstance(admission, Refusal):
             return await self.refuse(admission)
+        direct: DirectSocket | None = self.scope.get("extensions", {}).get("ocpp.direct")
+        if direct is not None and direct.gone:  # it has given up, and may be connected elsewhere
+            raise StopConsumer
         self.identity = admission.identity
         try:
-            self.attachment = await current().attach(_request(admission), self.open_socket(admission))
+            request = _request(admission, asked_at)
+            self.attachment = await current().attach(request, self.open_socket(admission))
         except BusUnavailable as error:
             refusal = unavailable(f"the proxy can't serve the charger now: {error}")
             await self.record(refusal.cause, refusal.sentence)
@@ -150,7 +155,7 @@ class ChargerConsumer(FastConsumer):
             self.socket.ended()
 
 
-def _request(admission: Admission) -> Attach:
+def _request(admission: Admission, asked_at: float) -> Attach:
     return Attach(
         charger=admission.charger,
         identity=admission.identity,
@@ -158,4 +163,5 @@ def _request(admission: Admission) -> Attach:
         remote_address=admission.remote_address,
         offered=admission.offered,
         quirks=admission.quirks,
+        asked_at=asked_at,
     )

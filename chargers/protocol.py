@@ -262,6 +262,11 @@ class EdgeProtocol(WebSocketProtocol):
             logger.exception("frame of %s could not be taken; the socket is closed with 1011", self.peer_name)
             self.close_with(1011, "internal error")
 
+    @property
+    def gone(self) -> bool:
+        """Whether the TCP connection is known to be gone, also during the handshake."""
+        return bool(self.state == self.STATE_CLOSED)
+
     # Frames down
 
     def start(self, receive: Callable[[str], None], ping_s: float, *, inflates: bool = True) -> None:

@@ -12,6 +12,9 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 class DirectSocket(Protocol):
     """The ASGI extension ``ocpp.direct`` of chargers/protocol.py."""
 
+    @property
+    def gone(self) -> bool: ...
+
     def start(self, receive: Callable[[str], None], ping_s: float, *, inflates: bool) -> None: ...
 
     def send_text(self, text: str) -> None: ...

@@ -29,7 +29,8 @@ class Attach(msgspec.Struct, frozen=True, kw_only=True):
 
     ``charger`` is the primary key of the Charger row, ``ocpp_version`` one of OCPP_VERSIONS.
     ``offered``: those between which there was a choice, in the charger's order. ``quirks``: what was odd
-    about its handshake, names of routing.core.quirks.
+    about its handshake, names of routing.core.quirks. ``asked_at``: when its handshake came (monotonic
+    seconds), None for just now.
     """
 
     charger: int
@@ -38,6 +39,7 @@ class Attach(msgspec.Struct, frozen=True, kw_only=True):
     remote_address: str
     offered: tuple[str, ...] = ()
     quirks: tuple[str, ...] = ()
+    asked_at: float | None = None
 
 
 class Attachment(Protocol):

@@ -2,13 +2,16 @@
 
 import asyncio
 from datetime import UTC, datetime
+from time import monotonic
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import OperationalError
+from msgspec import structs
 
 from backoffices import records
 from backoffices.life import Moment
+from backoffices.trust import SPAN_S
 from routing import loading
 from routing.bus import BusUnavailable
 from routing.models import ChargerSession, RuntimeProcess
@@ -116,6 +119,17 @@ async def test_a_handshake_that_waited_takes_no_charger_from_another_process():
             await here.attach(request(key), Socket())
         assert not new.closed.done()
         assert (await session_row(key)).epoch == 1
+
+
+async def test_a_handshake_that_waited_for_the_database_takes_none_either():
+    async with backend() as there, runtime("a") as here, runtime("b") as elsewhere:
+        key, new, _ = await serve(elsewhere, there)
+        late = structs.replace(request(key), asked_at=monotonic() - SPAN_S - 1)
+        with pytest.raises(BusUnavailable, match="is served by b; connect again"):
+            await here.attach(late, Socket())
+        assert not new.closed.done()
+        await here.attach(structs.replace(request(key), asked_at=monotonic()), Socket())
+        assert (await session_row(key)).runtime == "a"
 
 
 @pytest.mark.parametrize("how", ["the charger has left it", "it is dead", "long after the pause"])

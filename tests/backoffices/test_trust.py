@@ -57,7 +57,7 @@ async def test_as_long_as_the_loop_runs_nobody_is_asked(trust, database):
         trust._refresh()
         await sure(trust)
     assert database.asked == trust.pauses == 0
-    assert not trust.woke_lately
+    assert not trust.is_old(None)
 
 
 async def test_the_timer_alone_notices_a_pause(trust, database):
@@ -78,9 +78,16 @@ async def test_after_a_pause_it_asks_once_and_goes_on(trust, database):
     assert (database.asked, trust.pauses) == (1, 1)
     assert database.gone_on.is_set()
     assert trust.until == database.now + SPAN_S
-    assert trust.woke_lately
+    assert trust.is_old(None)
+    assert trust.is_old(database.now)
     database.now += SPAN_S
-    assert not trust.woke_lately
+    assert not trust.is_old(None)
+
+
+async def test_a_handshake_may_be_old_without_a_pause(trust, database):
+    assert not trust.is_old(None)
+    assert not trust.is_old(database.now - SPAN_S)
+    assert trust.is_old(database.now - SPAN_S - 0.1)
 
 
 @pytest.mark.parametrize("error", [OperationalError("gone"), ValueError("ours")], ids=repr)

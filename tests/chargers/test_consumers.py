@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+import time
+from queue import Queue
+from typing import Any
 
 import pytest
 from channels.testing import ApplicationCommunicator
@@ -10,6 +14,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
+from chargers import consumers
+from chargers.admission import admit
 from chargers.causes import Cause
 from chargers.consumers import ChargerConsumer
 from chargers.models import Charger, RefusedAttempt
@@ -286,3 +292,31 @@ def test_little_that_inflates_to_much_is_cut_off(edge: Edge, fake_bus: FakeBus, 
     assert attachment.detached.get(timeout=PATIENCE_S) == 1009
     edge.until_finished()
     assert record().cause == Cause.OVERSIZED_FRAME
+
+
+def test_who_has_given_up_before_it_was_let_in_is_not_attached(
+    edge: Edge, fake_bus: FakeBus, charger: Charger, monkeypatch
+):
+    """It may be connected elsewhere by now: attaching it here would end that."""
+    client: Queue[RawClient] = Queue()
+
+    async def slow(scope: dict[str, Any]) -> Any:
+        admission = await admit(scope)
+        await asyncio.to_thread(lambda: client.get(timeout=PATIENCE_S).abort())
+        async with asyncio.timeout(PATIENCE_S):
+            while not scope["extensions"]["ocpp.direct"].gone:  # noqa: ASYNC110 - it says nothing when it goes
+                await asyncio.sleep(0)
+        return admission
+
+    monkeypatch.setattr(consumers, "admit", slow)
+    client.put(RawClient(edge.port, "/ocpp/CP-1", "ocpp1.6", wait=False))
+    edge.until_finished()
+    assert fake_bus.attached.empty()
+
+
+def test_a_session_is_told_when_its_charger_has_asked(edge: Edge, fake_bus: FakeBus, charger: Charger):
+    before = time.monotonic()
+    with edge.connect("/ocpp/CP-1", V16):
+        asked_at = fake_bus.newest().request.asked_at
+    assert asked_at is not None
+    assert before <= asked_at <= time.monotonic()
