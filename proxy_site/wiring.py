@@ -85,13 +85,13 @@ class Proxy:
         the writer time to put the audit log on disk.
         """
         bus.install(None)
-        ending = asyncio.gather(self.runtime.stop(), attempts.close())
         try:
             async with asyncio.timeout(max(RELEASE_SECONDS, seconds - WRITER_SECONDS)):
-                await ending
+                await asyncio.gather(self.runtime.stop(), attempts.close())
         except TimeoutError:
             logger.error("%s: its sessions are not released, the database does not answer", self.runtime.id)
-        await asyncio.gather(self.dialler.settled(GOODBYE_SECONDS), self.writer.stop(COMMIT_SECONDS))
+        finally:
+            await asyncio.gather(self.dialler.settled(GOODBYE_SECONDS), self.writer.stop(COMMIT_SECONDS))
         counts = self.writer.counts()
         if counts["dropped"] or counts["refused"]:  # its row in the database may not have learned of it
             logger.error(

@@ -1,12 +1,15 @@
 """What joins the parts."""
 
 import asyncio
+from contextlib import nullcontext
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.db import InterfaceError
 
 from proxy_site import wiring
 from proxy_site.celery import app
+from tests.routing.rows import message
 
 
 def test_no_process_has_the_name_of_another_nor_of_its_former_self():
@@ -29,3 +32,24 @@ def test_every_periodic_task_exists():
     app.loader.import_default_modules()
     assert {entry["task"] for entry in app.conf.beat_schedule.values()} <= set(app.tasks)
     assert "backoffices.tasks.maintain_links" in app.tasks
+
+
+@pytest.mark.parametrize("trouble", ["fails", "hangs"])
+async def test_the_audit_log_is_kept_whatever_the_sessions_do_at_the_end(
+    settings, tmp_path, monkeypatch, trouble
+):
+    settings.PROXY_DATA_DIR = tmp_path
+    monkeypatch.setattr(wiring, "RELEASE_SECONDS", 0.0)
+    proxy = wiring.Proxy(asyncio.get_running_loop())
+
+    async def stop() -> None:
+        if trouble == "fails":
+            raise InterfaceError("connection already closed")
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(proxy.runtime, "stop", stop)
+    proxy.writer.put(1, 1, [message()])
+    with pytest.raises(InterfaceError) if trouble == "fails" else nullcontext():
+        await proxy.stop(0.0 if trouble == "hangs" else wiring.PATIENCE_SECONDS)
+    assert proxy.writer.counts()["spooled"] == 1
+    assert list((tmp_path / "spool").glob("*.spool"))
