@@ -9,6 +9,7 @@ from collections import Counter
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -42,7 +43,7 @@ class Moody(Backend):
     def __init__(self):
         super().__init__()
         self.mode = "good"
-        self.modes_seen = Counter()
+        self.modes_seen: Counter[str] = Counter()
 
     async def greet(self, connection, handshake):
         self.modes_seen[self.mode] += 1
@@ -99,7 +100,7 @@ class Phone(Socket):
 
 def census(here):
     """Everything that may be left over, by kind and name."""
-    loop = asyncio.get_running_loop()
+    loop: Any = asyncio.get_running_loop()
     timers = [handle for handle in loop._scheduled if not handle.cancelled()]
     held = {
         "sessions": here._live,
@@ -112,8 +113,8 @@ def census(here):
         "chores": here._chores,
     }
     return {
-        "tasks": Counter(task.get_coro().__qualname__ for task in asyncio.all_tasks(loop)),
-        "timers": Counter(getattr(t._callback, "__qualname__", repr(t._callback)) for t in timers),
+        "tasks": Counter(_name(task.get_coro()) for task in asyncio.all_tasks(loop)),
+        "timers": Counter(_name(timer._callback) for timer in timers),
         "sockets": sum(_is_socket(descriptor) for descriptor in Path("/proc/self/fd").iterdir()),
         "threads": Counter(
             name for name in (t.name for t in threading.enumerate()) if not name.startswith(POOLS)
@@ -121,6 +122,10 @@ def census(here):
         "held": {name: len(things) for name, things in held.items()},
         "counts": here.counts(),
     }
+
+
+def _name(thing: Any) -> str:
+    return str(getattr(thing, "__qualname__", thing))
 
 
 def _is_socket(descriptor):

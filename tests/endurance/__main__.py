@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import signal
 import sys
 import tempfile
 import traceback
@@ -22,6 +23,15 @@ def _say(sample: Sample) -> None:
         file=sys.stderr,
         flush=True,
     )
+
+
+async def until_told(stage: Stage) -> None:
+    """Live through it, or until SIGINT or SIGTERM, also where the shell has the background ignore SIGINT."""
+    this = asyncio.current_task()
+    assert this is not None  # it runs
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(signum, this.cancel)
+    await stage.run()
 
 
 def keep(place: Path, stage: Stage) -> None:
@@ -58,14 +68,22 @@ def main(arguments: list[str]) -> int:
             Path(room), hours=given.hours, speed=given.speed, seed=given.seed,
             version=given.version, trace=given.trace,
         )  # fmt: skip
-        stage.told = _say
+        place = given.keep / str(given.seed)
+
+        def told(sample: Sample) -> None:
+            keep(place, stage)
+            _say(sample)
+
+        stage.told = told
         try:
-            asyncio.run(stage.run())
+            asyncio.run(until_told(stage))
             found = problems(stage.samples)
+        except asyncio.CancelledError:
+            found = ["it was ended before its time"]
         except Exception:  # noqa: BLE001 -- what is known so far is kept, and the run has failed
             found = [traceback.format_exc()]
         finally:
-            keep(given.keep / str(given.seed), stage)
+            keep(place, stage)
     if stage.samples:
         print(table(stage.samples))
     print(summary(stage))

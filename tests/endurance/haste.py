@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from types import ModuleType
 from typing import Any
 
 import msgspec
@@ -75,7 +76,13 @@ def hurry(speed: float) -> None:
         parked_delay=USUAL.parked_delay / speed,
         steady=USUAL.steady / speed,
     )
-    setattr(session, "now", clock.now)  # noqa: B010 -- mypy has them for constants
-    setattr(session, "utcnow", clock.utcnow)  # noqa: B010
-    setattr(runtime, "Session", HastySession)  # noqa: B010
-    setattr(wiring, "Dialler", partial(Dialler, limits))  # noqa: B010
+    _replace(session, "now", clock.now)
+    _replace(session, "utcnow", clock.utcnow)
+    _replace(runtime, "Session", HastySession)
+    _replace(wiring, "Dialler", partial(Dialler, limits))
+
+
+def _replace(module: ModuleType, name: str, by: object) -> None:
+    """Have a module use something else under this name. Raises AttributeError where it has no such name."""
+    getattr(module, name)
+    setattr(module, name, by)

@@ -67,13 +67,19 @@ def problems(samples: list[Sample]) -> list[str]:
 
     The first sample is of a fresh proxy, the second of the first hour, the last of the proxy at rest again.
     """
-    fresh, first, last = samples[0], samples[1], samples[-1]
+    first, last = samples[1], samples[-1]
     found = [
         f"memory of {one.rss / 2**20:.1f} MiB at {when} is not within 10 % of {first.rss / 2**20:.1f} MiB"
         for one, when in ((samples[-2], "the end"), (last, "rest"))
         if one.rss > first.rss * (1 + TOLERANCE)
     ]
-    found += [f"{last.rows[name]} {name} are left" for name in NOT_LEFT if last.rows.get(name)]
+    return found + left(samples)
+
+
+def left(samples: list[Sample]) -> list[str]:
+    """What the last sample, of the proxy at rest again, has that the first had not."""
+    fresh, last = samples[0], samples[-1]
+    found = [f"{last.rows[name]} {name} are left" for name in NOT_LEFT if last.rows.get(name)]
     found += [f"{n} {what} are left" for what, n in (("sessions", last.sessions), ("links", last.links)) if n]
     found += more("tasks", fresh.tasks, last.tasks)
     found += more("open files", fresh.fds, last.fds, (SOCKETS,))
