@@ -23,7 +23,7 @@ from backoffices.life import Life, moment
 from backoffices.live import Held, Links, Live, Pace, SessionWriter
 from backoffices.pacing import Pacer
 from backoffices.presence import Presence, PresenceBook
-from backoffices.trust import Trust
+from backoffices.trust import Trust, go_on
 from routing import loading, memories
 from routing.bus import Attach, Attachment, BusUnavailable, ChargerSocket
 from routing.core.decisions import Load, Loaded, Memory
@@ -37,7 +37,6 @@ from routing.traffic import Traffic
 logger = logging.getLogger(__name__)
 
 RESTART = "service restart"
-
 
 LOST = ("dropped", "refused")
 """What the writer calls rows that will never be stored."""
@@ -201,11 +200,10 @@ class Runtime:
         """
         if self._stopping:
             raise BusUnavailable(f"runtime {self.id} is stopping; connect again")
-        live = self._live.get(charger)
-        if live is not None:
-            return live
-        pauses = self.trust.pauses
+        live, pauses = self._live.get(charger), self.trust.pauses
         try:
+            if live is not None and await self._is_ours(charger, live, spares):
+                return live
             epoch, loaded, memory = await self._threads.run(self._load, charger, spares)
         except DatabaseError as error:
             raise BusUnavailable(f"the database does not answer: {type(error).__name__}") from error
@@ -236,6 +234,15 @@ class Runtime:
         )
         live = self._live[charger] = Live(session, targets)
         return live
+
+    async def _is_ours(self, charger: int, live: Live, spares: loading.Spares) -> bool:
+        """Claim a session that is in memory; False where another process has had the charger meanwhile."""
+        if self.trust.is_alone:
+            return True
+        epoch = await self._threads.run(loading.claim, charger, self.id, spares)
+        if epoch != live.session.epoch:
+            self._session_lost(charger, live.session.epoch)
+        return self._live.get(charger) is live
 
     def _load(
         self, charger: int, spares: loading.Spares
@@ -305,14 +312,7 @@ class Runtime:
                 self._session_lost(charger, live.session.epoch)
 
     async def _go_on(self) -> None:
-        """The other sessions go on where they stood."""
-        for number, live in enumerate(tuple(self._live.values()), 1):
-            try:
-                live.session.go_on()
-            except Exception:  # one session's mistake must not keep the others silent
-                logger.exception("%s: could not go on", live.session.identity)
-            if number % ASKED_AT_ONCE == 0:
-                await asyncio.sleep(0)
+        await go_on([live.session for live in self._live.values()])
 
     # -- configuration -----------------------------------------------------------------------------
 
@@ -476,12 +476,11 @@ class Runtime:
             due = self.loop.time() + seconds
             await asyncio.sleep(seconds)
             self.lag.note(self.loop.time() - due)
+            self._complaint.hangs("_prove_life", self.life.away_s)
             try:
                 await chore()
             except (OperationalError, InterfaceError) as error:
                 self._complaint.failed(chore.__name__, error)
-            except DatabaseError as error:
-                logger.error("%s: the database does not answer: %s", chore.__name__, error)
             except Exception:  # the edge of a loop that must go on as long as the process does
                 logger.exception("%s failed", chore.__name__)
 

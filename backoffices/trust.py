@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from math import inf
 
-from django.db import DatabaseError
+from django.db import Error
+
+from routing.session import Session
 
 logger = logging.getLogger(__name__)
 
@@ -17,6 +19,9 @@ SPAN_S = 2.0
 
 REFRESH_S = 0.5
 RETRY_S = 0.2
+
+BATCH = 50
+"""Sessions that go on before others have their turn of the loop."""
 
 BRIEF_S = 10.0
 """A database that was away before this process stood still, and is away afterwards, was so all the time if
@@ -27,9 +32,9 @@ class Trust:
     """A ``routing.trust.Trust``, refreshed as long as the loop runs. Used on one loop.
 
     ``sort_out`` asks the database who owns what and abandons what others have taken; it raises
-    DatabaseError where there is none. ``go_on`` lets the others say what they held back. ``away_since``:
-    the monotonic time since when the database is known to be away, None while it is there. ``pauses``: how
-    often this process has stood still.
+    ``django.db.Error`` where there is none. ``go_on`` lets the others take what has waited.
+    ``away_since``: the monotonic time since when the database is known to be away, None while it is there.
+    ``pauses``: how often this process has stood still.
     """
 
     def __init__(
@@ -49,6 +54,11 @@ class Trust:
         self._timer: asyncio.TimerHandle | None = None
         self._woke_at = -inf
         self._ended = False
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other process can take a session."""
+        return self.until == inf
 
     def begin(self) -> None:
         """From now on this process has to ask when it has stood still."""
@@ -107,7 +117,7 @@ class Trust:
         asked = self._clock()
         try:
             await self._sort_out()
-        except DatabaseError as error:
+        except Error as error:
             logger.warning("cannot ask whose the sessions are, trying again: %s", type(error).__name__)
             return False
         except Exception:  # whatever it was, silence for ever is worse than asking again
@@ -119,3 +129,14 @@ class Trust:
         """Nobody can take a session while the database is away."""
         away_since = self._away_since()
         return away_since is not None and away_since <= since and lasted <= BRIEF_S
+
+
+async def go_on(sessions: Iterable[Session]) -> None:
+    """These are ours: what has waited in them happens now."""
+    for number, session in enumerate(sessions, 1):
+        try:
+            session.go_on()
+        except Exception:  # one session's mistake must not keep the others silent
+            logger.exception("%s: could not go on", session.identity)
+        if number % BATCH == 0:
+            await asyncio.sleep(0)

@@ -158,3 +158,26 @@ async def test_a_version_that_is_refused_is_tried_again_in_minutes(recorder, mon
         link.close(1000, "")
         await dialler.settled(PATIENCE)
     assert delays.asked == [300, 300]
+
+
+async def test_a_link_is_dialled_when_it_may(dialler, recorder):
+    asked, allowed = asyncio.Event(), asyncio.Event()
+    came = []
+
+    async def handle(connection):
+        came.append(connection)
+        await stay(connection)
+
+    async def may_dial():
+        asked.set()
+        await allowed.wait()
+
+    dialler.may_dial = may_dial
+    async with backoffice(handle) as port:
+        link = dialler(target(port), "1.6", recorder)
+        async with asyncio.timeout(PATIENCE):
+            await asked.wait()
+        assert not came
+        assert not link.open
+        allowed.set()
+        await recorder.until("opened")

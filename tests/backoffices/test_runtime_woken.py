@@ -121,6 +121,22 @@ async def test_a_handshake_that_waited_takes_no_charger_from_another_process():
         assert (await session_row(key)).epoch == 1
 
 
+async def test_a_session_from_before_another_process_is_not_gone_on_with():
+    """It stands in memory for ``offline_grace``, and does not know what the charger said elsewhere."""
+    async with backend() as there, runtime("a") as here, runtime("b") as elsewhere:
+        here.trust.begin()
+        key, _, attachment = await serve(here, there)
+        attachment.detach(1006)
+        old = here._live[key].session
+        await here.attach(request(key), again := Socket())
+        assert here._live[key].session is old, "nobody had it meanwhile"
+        await elsewhere.attach(request(key), Socket())
+        await here.attach(request(key), Socket())
+        assert here._live[key].session is not old
+        assert (await within(again.closed))[0] == 1012
+        assert (await session_row(key)).epoch == here._live[key].session.epoch == 3
+
+
 async def test_a_handshake_that_waited_for_the_database_takes_none_either():
     async with backend() as there, runtime("a") as here, runtime("b") as elsewhere:
         key, new, _ = await serve(elsewhere, there)

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 
 from backoffices import trust as module
 from backoffices.trust import BRIEF_S, SPAN_S, Trust
@@ -90,7 +90,9 @@ async def test_a_handshake_may_be_old_without_a_pause(trust, database):
     assert trust.is_old(database.now - SPAN_S - 0.1)
 
 
-@pytest.mark.parametrize("error", [OperationalError("gone"), ValueError("ours")], ids=repr)
+@pytest.mark.parametrize(
+    "error", [OperationalError("gone"), InterfaceError("closed"), ValueError("ours")], ids=repr
+)
 async def test_it_stays_silent_until_it_has_an_answer(trust, database, error):
     database.answers = [error] * 3
     database.now += SPAN_S + 1
