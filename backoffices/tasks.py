@@ -17,7 +17,7 @@ from backoffices.models import Backoffice
 from backoffices.probe import probe, target_of
 from backoffices.runtime import Runtime
 from backoffices.schedule import BEAT_SCHEDULE
-from routing import expiring
+from routing import expiring, forgetting
 
 __all__ = [
     "BEAT_SCHEDULE",
@@ -109,7 +109,11 @@ def recount_waiting() -> int:
 @shared_task(expires=30, ignore_result=True)
 @unless_away(0)
 def expire_deliveries() -> int:
-    """Make dead letters of what has waited for a backoffice for too long, where no session does."""
+    """Make dead letters of what has waited for a backoffice for too long, where no session does.
+
+    Rows that nobody reads any more go.
+    """
+    forgetting.forget_rows()
     return expiring.expire_deliveries()
 
 

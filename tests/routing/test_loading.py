@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,7 @@ from routing.core.decisions import DELIVERY_WINDOW, Load, Loaded, Memory
 from routing.core.options import ChargerOptions, RouteOptions
 from routing.core.rows import Row
 from routing.core.snapshot import Role, Verdict
+from routing.forgetting import forget_rows
 from routing.loading import (
     backlog_chargers,
     config_changes,
@@ -387,17 +389,26 @@ def test_messages_of_a_deleted_charger_stay():
     assert load_memory(1).last_seq == 1
 
 
-def test_what_was_forgotten_long_ago_is_dropped_and_the_rest_stays() -> None:
+OF_THE_SESSION_OR_THE_TASK = pytest.mark.parametrize(
+    "drop", [lambda: None, forget_rows], ids=["a session begins", "the task"]
+)
+
+
+@OF_THE_SESSION_OR_THE_TASK
+def test_what_was_forgotten_long_ago_is_dropped_and_the_rest_stays(drop: Callable[[], object]) -> None:
     now = timezone.now()
     for key, payload, hours in [("OLD", "", 25), ("NEW", "", 23), ("KEPT", "{}", 25)]:
         LatestValue.objects.create(
             charger_id=1, kind="authorization", key=key, payload=payload, at=now - timedelta(hours=hours)
         )
+    drop()
+    assert drop is not forget_rows or LatestValue.objects.count() == 2
     assert [row.key for row in load_memory(1).latest] == ["KEPT"]
     assert {row.key for row in LatestValue.objects.all()} == {"NEW", "KEPT"}
 
 
-def test_identifiers_that_were_closed_long_ago_are_dropped() -> None:
+@OF_THE_SESSION_OR_THE_TASK
+def test_identifiers_that_were_closed_long_ago_are_dropped(drop: Callable[[], object]) -> None:
     now = timezone.now()
     for kind, number, hours in [
         ("request", "1", None),
@@ -415,6 +426,8 @@ def test_identifiers_that_were_closed_long_ago_are_dropped() -> None:
             created=now,
             closed=None if hours is None else now - timedelta(hours=hours),
         )
+    drop()
+    assert drop is not forget_rows or Identifier.objects.count() == 3
     assert [row.charger_identifier for row in load_memory(1).identifiers] == ["1", "2", "4"]
     assert Identifier.objects.count() == 3
 
