@@ -28,6 +28,12 @@ class Complaint:
         if self._since is None:
             self._since = self._now()
 
+    def hangs(self, what: str, away_s: float | None) -> None:
+        """For so long the database has not answered, None where it has; one that hangs fails nothing."""
+        if away_s is not None and not self.is_made:
+            self.failed(what, TimeoutError(f"not a word for {away_s:.0f} s"))
+            self._since = self._now() - away_s
+
     def answered(self) -> None:
         """The database has answered what is asked all the time."""
         if self._since is not None:
