@@ -18,12 +18,15 @@ logger = logging.getLogger(__name__)
 class Gaps(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds between two grants of a process, of all backoffices.
 
-    ``shortest``: with an idle loop. ``longest``: however busy it is, what has waited gets on. ``late``: by
+    ``shortest``: with an idle loop. ``longest``: however busy it is, what has waited gets on. ``turn``: in
+    this time everybody who waits gets on, even if the gap has to be shorter than ``shortest``: new messages
+    queue behind those that have waited, and with many chargers would come faster than they go. ``late``: by
     how much a timer may come late before the gap is doubled.
     """
 
     shortest: float = 0.004
     longest: float = 0.25
+    turn: float = 10
     late: float = 0.005
 
 
@@ -86,6 +89,7 @@ class Pacer:
         self._desks: dict[str, Desk] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
+        self._must = False
 
     def ask(self, backoffice: str, at_once: int, granted: Callable[[], None]) -> PacedSlot:
         """See ``routing.links.Pacer``; the newest ``at_once`` of a backoffice counts."""
@@ -112,11 +116,14 @@ class Pacer:
 
     def _arm(self) -> None:
         """Have the next slot granted after the gap, where one can be."""
-        can_grant = any(desk.can_grant for desk in self._desks.values())
-        if can_grant and self._timer is None:
-            self._due = self._loop.time() + self.gap
-            self._timer = self._loop.call_later(self.gap, self._tick)
-        elif not can_grant and self._timer is not None:
+        waiting = sum(len(desk.waiting) for desk in self._desks.values() if desk.can_grant)
+        if waiting and self._timer is None:
+            longest = min(self.gaps.longest, self.gaps.turn / waiting)
+            self._must = self.gap >= longest  # however late the loop is
+            gap = min(self.gap, longest)
+            self._due = self._loop.time() + gap
+            self._timer = self._loop.call_later(gap, self._tick)
+        elif not waiting and self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
@@ -131,9 +138,8 @@ class Pacer:
         if late <= self.gaps.late:
             self.gap = max(self.gaps.shortest, self.gap * RECOVERY)
             return True
-        is_longest = self.gap >= self.gaps.longest
         self.gap = min(self.gaps.longest, self.gap * 2)
-        return is_longest
+        return self._must
 
     def _grant_next(self) -> None:
         """One slot of the backoffice that has got none for the longest time."""

@@ -5,6 +5,8 @@ from functools import partial
 from itertools import pairwise
 from typing import Any, cast
 
+import pytest
+
 from backoffices.pacing import Gaps, Pacer
 
 AT_ONCE = Gaps(shortest=0.001, late=3600)
@@ -60,10 +62,24 @@ class Sender:
         return self
 
 
-def senders(count, **fields):
+class Eager(Sender):
+    """Is answered at once, and has more."""
+
+    def ask(self):
+        self.slot = self.pacer.ask(self.backoffice, self.at_once, self.send)
+        return self
+
+    def send(self):
+        self.granted.append(self.clock.time())
+        assert self.slot is not None
+        self.slot.end()
+        self.ask()
+
+
+def senders(count, kind=Sender, **fields):
     clock = Clock()
     pacer = on(clock)
-    return clock, pacer, [Sender(pacer, clock, **fields).ask() for _ in range(count)]
+    return clock, pacer, [kind(pacer, clock, **fields).ask() for _ in range(count)]
 
 
 def grants(those):
@@ -151,6 +167,16 @@ def test_a_late_loop_is_given_time_but_what_has_waited_gets_on():
     clock.run(60)
     assert sum(grants(those)) == 50
     assert pacer.gap < pacer.gaps.longest
+
+
+@pytest.mark.parametrize("count", [100, 1_000, 5_000])
+@pytest.mark.parametrize("late", [0.0, 0.006], ids=["idle", "late"])
+def test_all_who_wait_get_on_in_one_turn(count, late):
+    clock, _, those = senders(count, kind=Eager, at_once=20)
+    clock.late = late
+    clock.run(11 + 1.1 * count * late)
+    assert min(grants(those)) >= 1
+    assert max(grants(those)) <= min(grants(those)) + 1
 
 
 def test_a_session_that_fails_keeps_nobody_waiting(caplog):
