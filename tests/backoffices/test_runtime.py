@@ -1,4 +1,6 @@
 import asyncio
+import logging
+import threading
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +11,7 @@ from django.db import DatabaseError, OperationalError
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from backoffices import current, records
+from backoffices import current, life, records
 from backoffices.live import Pace
 from backoffices.models import Backoffice
 from routing import loading
@@ -316,8 +318,8 @@ async def test_chores_are_repeated_even_when_one_fails(caplog, monkeypatch):
 
         def beat(runtime_id, report):
             turns.append("beat")
-            if len(turns) == 1:
-                raise DatabaseError("the disk is full")
+            if len(turns) <= 2:  # it is asked once more on a fresh connection
+                raise OperationalError("the disk is full")
             loop.call_soon_threadsafe(seen.set)
 
         monkeypatch.setattr(records, "beat", beat)
@@ -465,6 +467,36 @@ async def test_a_database_that_is_away_is_complained_of_once_and_its_return_told
             await asyncio.sleep(0)
     said = [record.getMessage() for record in caplog.records if record.name == "backoffices.complaint"]
     assert said[0] == "_prove_life: the database does not answer: refused"
+    assert [line[:30] for line in said[1:]] == ["the database answers again, af"]
+
+
+async def test_a_database_that_hangs_is_complained_of_too(caplog, monkeypatch):
+    beat, go_on = records.beat, threading.Event()
+    complained = asyncio.Event()
+
+    def hang(*args):
+        assert go_on.wait(PATIENCE)
+        beat(*args)
+
+    class Noticing(logging.Handler):
+        def emit(self, record):
+            complained.set()
+
+    logger, handler = logging.getLogger("backoffices.complaint"), Noticing()
+    logger.addHandler(handler)
+    often = Pace(beat=3600, poll=3600, sweep=0.001, mourn=3600, health=3600)
+    async with runtime(pace=often) as here, asyncio.timeout(PATIENCE):
+        monkeypatch.setattr(records, "beat", hang)
+        monkeypatch.setattr(life, "HANGS_S", 0)
+        proof = asyncio.ensure_future(here._prove_life())
+        await complained.wait()
+        logger.removeHandler(handler)
+        assert here.database_is_away
+        go_on.set()
+        await proof
+        assert not here.database_is_away
+    said = [record.getMessage() for record in caplog.records if record.name == "backoffices.complaint"]
+    assert said[0] == "_prove_life: the database does not answer: not a word for 0 s"
     assert [line[:30] for line in said[1:]] == ["the database answers again, af"]
 
 
