@@ -43,7 +43,7 @@ def note(state: State, turn: Turn, received: Received) -> None:
     for raw in read(received.call.payload, _Entries).eventData:
         written = bytes(raw).decode()
         entry = read(written, _Entry)
-        if key := _key(entry):
+        if (key := _key(entry)) and state.has_room(KIND, key):
             state.remember(KIND, key, written, turn)
 
 

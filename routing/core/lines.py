@@ -28,6 +28,9 @@ GARBAGE, GARBAGE_WINDOW = 10, 60.0
 """So many frames that cannot be read, in so many seconds, end a connection (ocpp-semantics 1.5)."""
 
 
+MOST_STATUSES = 500
+"""States that wait for one backoffice, of different things; beyond, the oldest are not for it."""
+
 TIMEOUTS = 5
 """CALLs in a row without an answer after which a backoffice is left alone (ocpp-semantics 7.8)."""
 
@@ -402,6 +405,8 @@ class Line:
         """Queue a status; an older one of the same connector that was not sent is forgotten."""
         self.statuses.pop(key, None)
         self.statuses[key] = item
+        if len(self.statuses) > MOST_STATUSES:
+            del self.statuses[next(iter(self.statuses))]
 
     def forget_statuses(self) -> None:
         """Drop statuses of connectors: they are replayed from what the session remembers. Others stay."""

@@ -32,6 +32,10 @@ REPEAT_WINDOW = 600.0
 """Seconds in which an equal CALL with the same id is a repeat (ocpp-semantics 1.7)."""
 
 
+MOST_PLACES = 200
+"""Connectors and EVSEs of which the state is remembered; what is said of still more is only passed on."""
+
+
 Timer = Callable[["State", Turn], None]
 
 
@@ -261,6 +265,10 @@ class State:
         row = LatestRow(charger=self.snapshot.key, kind=kind, key=key, payload=payload, at=turn.utc)
         self.latest[(kind, key)] = row
         turn.store(row)
+
+    def has_room(self, kind: str, key: str) -> bool:
+        """Whether one more place of the charger may be remembered, or is."""
+        return (kind, key) in self.latest or len(self.all_remembered(kind)) < MOST_PLACES
 
     def forget(self, kind: str, key: str, turn: Turn) -> None:
         """Keep nothing of this kind and key any more."""

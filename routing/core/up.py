@@ -172,17 +172,18 @@ def _status(state: State, turn: Turn, received: Received) -> None:
     head = read(received.call.payload, StatusHead)
     evse, connector = integer(head.evseId) or 0, integer(head.connectorId) or 0
     received.connector_id = connector
-    state.remember("status", f"{evse}/{connector}", received.call.payload, turn)
-    turn.store(
-        ConnectorRow(
-            charger=state.snapshot.key,
-            evse_id=evse,
-            connector_id=connector,
-            status=(text(head.status) or text(head.connectorStatus))[:32],
-            error_code=text(head.errorCode)[:50],
-            at=turn.utc,
+    if state.has_room("status", place := f"{evse}/{connector}"):
+        state.remember("status", place, received.call.payload, turn)
+        turn.store(
+            ConnectorRow(
+                charger=state.snapshot.key,
+                evse_id=evse,
+                connector_id=connector,
+                status=(text(head.status) or text(head.connectorStatus))[:32],
+                error_code=text(head.errorCode)[:50],
+                at=turn.utc,
+            )
         )
-    )
     relay(state, turn, received)
 
 

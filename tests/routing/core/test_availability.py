@@ -7,8 +7,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft4Validator
 
+from routing.core import availability
+from routing.core.lines import MOST_STATUSES
 from routing.core.snapshot import Role
-from tests.routing.core.backoffice import NOON
+from routing.core.state import MOST_PLACES
+from tests.graph import sizes
+from tests.routing.core.backoffice import NOON, Backoffice
 from tests.routing.core.harness import BILLING, ENERGY, World, route
 from tests.routing.core.test_actions_schemas import request_schema
 
@@ -146,3 +150,30 @@ def test_statuses_come_lowest_first(version: str) -> None:
     member = "connectorId" if version == "1.6" else "evseId"
     told = world["energy"].payloads("StatusNotification")
     assert [payload[member] for payload in told] == [0, 1, 2, 10]
+
+
+@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+def test_a_charger_that_speaks_of_ever_more_connectors_fills_no_memory(version: str) -> None:
+    world = World(version=version)
+    world.boot()
+    world["energy"].behave = Backoffice.ignore
+    for number in range(3000):
+        if version == "1.6":
+            payload = {"connectorId": number, "errorCode": "NoError", "status": "Available"}
+        else:
+            payload = {"timestamp": NOON, "connectorStatus": "Available", "evseId": number, "connectorId": 1}
+        assert world.call("StatusNotification", payload)[2] == {}
+    rows = [row for row in world.database.latest.values() if row.kind == "status"]
+    assert len(rows) == MOST_PLACES
+    assert len(world["billing"].of("StatusNotification")) == 3000
+    assert max(sizes(world.machine._state.lines).values()) <= MOST_STATUSES
+
+
+def test_a_charger_that_tells_the_state_of_ever_more_things_fills_no_memory() -> None:
+    world = World(version="2.0.1")
+    world.boot()
+    for number in range(2 * MOST_PLACES):
+        events = {"generatedAt": NOON, "seqNo": 0, "eventData": [entry("Available", evse=number)]}
+        assert world.call("NotifyEvent", events)[2] == {}
+    rows = [row for row in world.database.latest.values() if row.kind == availability.KIND]
+    assert len(rows) == MOST_PLACES
