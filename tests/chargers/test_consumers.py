@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 from queue import Queue
 from typing import Any
 
@@ -294,15 +295,16 @@ def test_little_that_inflates_to_much_is_cut_off(edge: Edge, fake_bus: FakeBus, 
     assert record().cause == Cause.OVERSIZED_FRAME
 
 
+@pytest.mark.parametrize("how", [RawClient.abort, lambda client: client._socket.close()], ids=["RST", "FIN"])
 def test_who_has_given_up_before_it_was_let_in_is_not_attached(
-    edge: Edge, fake_bus: FakeBus, charger: Charger, monkeypatch
+    edge: Edge, fake_bus: FakeBus, charger: Charger, monkeypatch, how: Callable[[RawClient], None]
 ):
     """It may be connected elsewhere by now: attaching it here would end that."""
     client: Queue[RawClient] = Queue()
 
     async def slow(scope: dict[str, Any]) -> Any:
         admission = await admit(scope)
-        await asyncio.to_thread(lambda: client.get(timeout=PATIENCE_S).abort())
+        await asyncio.to_thread(lambda: how(client.get(timeout=PATIENCE_S)))
         async with asyncio.timeout(PATIENCE_S):
             while not scope["extensions"]["ocpp.direct"].gone:  # noqa: ASYNC110 - it says nothing when it goes
                 await asyncio.sleep(0)
