@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -155,14 +156,14 @@ def _same(said: Said, got: Got, place: str, found: Findings) -> None:
 class Reason(StrEnum):
     """Why a message came again."""
 
-    KILLED = "the proxy was killed in between"
+    KILLED = "the proxy, or the database of two, was killed in between"
     UNANSWERED = "its answer had not arrived"
     NONE = "no reason is known"
 
 
 def _reason(run: RunRecord, name: str, first: float, before: Got, again: Got, newest: int) -> Reason:
     """What allows ``again``, ``newest`` having come last; ``first`` is when the message came first."""
-    if any(s.kind in KILLED and first <= s.end and s.begin <= again.at for s in run.done):
+    if any(first <= end and begin <= again.at for begin, end in _kills(run)):
         return Reason.KILLED
     silent = any(
         (s.kind in FROZEN or (s.kind in SILENT and s.target == name))
@@ -172,6 +173,19 @@ def _reason(run: RunRecord, name: str, first: float, before: Got, again: Got, ne
     )
     # What was not answered comes again at once, before anything newer (ocpp-semantics 2.5).
     return Reason.UNANSWERED if (before.fate != "good" or silent) and again.mark == newest else Reason.NONE
+
+
+def _kills(run: RunRecord) -> Iterator[tuple[float, float]]:
+    """When something was killed, from when to when.
+
+    Of two processes the one can't know what the other has sent and could not store: there a database that
+    was killed counts too, until the other's writer has tried again.
+    """
+    for span in run.done:
+        if span.kind in KILLED:
+            yield span.begin, span.end
+        elif span.kind == "PostgreSQL stopped" and run.processes > 1:
+            yield span.begin, span.end + AFTERWARDS_S
 
 
 def _doubled(reason: Reason, before: Got, again: Got, place: str, found: Findings) -> None:

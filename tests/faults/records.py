@@ -92,7 +92,7 @@ class RunRecord:
 
     ``order`` has, by charger, the marks of what the proxy has written down, in the order of its numbers;
     ``dead`` counts deliveries that were given up, ``unclean`` has words on processes that did not stop well,
-    ``routes`` what the proxy says of its routes at the end.
+    ``routes`` what the proxy says of its routes at the end, ``processes`` how many it has.
     """
 
     chargers: list[ChargerRecord] = field(default_factory=list)
@@ -103,6 +103,7 @@ class RunRecord:
     dead: int = 0
     unclean: list[str] = field(default_factory=list)
     routes: list[str] = field(default_factory=list)
+    processes: int = 1
 
 
 def mark_of(action: str, payload: dict[str, Any]) -> int:

@@ -58,6 +58,7 @@ class Stage:
         return record
 
     async def _sessions(self, stack: AsyncExitStack) -> None:
+        self.world.record.processes = len(self.world.proxies)
         for charger in self.world.chargers:
             stack.push_async_callback(_cancelled, asyncio.create_task(charger.run()))
         began = time.monotonic()

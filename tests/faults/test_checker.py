@@ -115,6 +115,15 @@ def test_a_repeat_after_a_kill_is_allowed(kind: str) -> None:
     assert check(run) == Findings(messages=3, doubled_killed=1)
 
 
+@pytest.mark.parametrize(("processes", "counted"), [(2, "doubled_killed"), (1, "doubled")])
+def test_what_one_of_two_could_not_store_may_come_again(processes: int, counted: str) -> None:
+    run = good_run()
+    run.processes = processes
+    repeat(run)
+    run.done.append(Span("PostgreSQL stopped", 4.0, 5.0))
+    assert getattr(check(run), counted) == 1
+
+
 def test_a_repeat_of_what_was_not_answered_is_allowed() -> None:
     run = good_run()
     repeat(run)
