@@ -1,6 +1,4 @@
 import asyncio
-import logging
-import threading
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -11,13 +9,13 @@ from django.db import DatabaseError, OperationalError
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from backoffices import current, life, records
+from backoffices import current, records
 from backoffices.live import Pace
 from backoffices.models import Backoffice
 from routing import loading
 from routing.bus import BusUnavailable
 from routing.core.rows import DeliveryDone
-from routing.models import ChargerSession, ConfigChange, Delivery, Route, RuntimeProcess
+from routing.models import ChargerSession, ConfigChange, Route, RuntimeProcess
 from tests.backoffices.peers import PATIENCE
 from tests.backoffices.runtimes import (
     Socket,
@@ -342,67 +340,6 @@ async def test_chargers_of_a_killed_process_are_not_online():
         assert not await RuntimeProcess.objects.filter(pk="killed").aexists()
 
 
-async def owe(charger, seq=1):
-    """Something that the charger's backoffice has not had."""
-    route = await Route.objects.aget(charger_id=charger)
-    await Delivery.objects.acreate(
-        charger_id=charger,
-        route=route,
-        seq=seq,
-        exchange=seq,
-        at=timezone.now(),
-        action="StatusNotification",
-        payload='{"connectorId":1,"errorCode":"NoError","status":"Available"}',
-    )
-
-
-async def test_the_backlog_of_a_charger_that_is_away_is_delivered_and_its_link_closed():
-    async with backend() as there, runtime() as here:
-        key = await charger("CP-1", there.url)
-        await owe(key)
-        assert await here.deliver_backlog(10) == 1
-        await there.until(lambda there: there.gone)
-        await here._drop_idle()
-
-        assert not await Delivery.objects.aexists()
-        assert (await session_row(key)).runtime == ""
-        assert await here.deliver_backlog(10) == 0
-
-
-async def test_a_backlog_that_cannot_be_delivered_makes_room_for_others():
-    async with runtime(pace=Pace(beat=3600, poll=3600, sweep=3600, mourn=3600, backlog=0)) as here:
-        keys = [await charger(f"CP-{n}", "ws://127.0.0.1:1/") for n in range(3)]
-        for key in keys:
-            await owe(key)
-        assert await here.deliver_backlog(2) == 2
-        assert await here.deliver_backlog(2) == 0
-        await here._drop_idle()
-
-        assert here.counts() == {"sessions": 0, "online": 0, "links": 0, "open_links": 0}
-        assert await Delivery.objects.acount() == 3
-
-
-async def test_a_charger_that_comes_while_its_backlog_is_delivered_keeps_the_session():
-    async with backend() as there, runtime() as here:
-        key = await charger("CP-1", there.url)
-        await owe(key)
-        await here.deliver_backlog(10)
-        await here.attach(request(key), Socket())
-        await there.until(lambda there: there.connected)
-        await here._drop_idle()
-
-        assert here.counts()["online"] == 1
-
-
-async def test_the_backlog_that_another_runtime_has_in_memory_is_left_to_it():
-    async with runtime("a") as here, runtime("b") as elsewhere:
-        key = await charger("CP-1", "ws://127.0.0.1:1/")
-        await owe(key)
-        assert await here.deliver_backlog(10) == 1
-        assert await elsewhere.deliver_backlog(10) == 0
-        assert (await session_row(key)).runtime == "a"
-
-
 async def test_maintain_links_repairs_what_polling_missed():
     async with backend() as there, runtime() as here:
         key = await charger("CP-1", there.url)
@@ -447,83 +384,3 @@ async def test_links_are_repaired_while_the_database_is_away_and_it_is_not_asked
             assert (await here.maintain_links())["closed"] == 1
         await here._prove_life()
         assert not here.database_is_away
-
-
-async def test_a_database_that_is_away_is_complained_of_once_and_its_return_told(caplog, monkeypatch):
-    loop, failed, failures = asyncio.get_running_loop(), asyncio.Event(), []
-
-    def away(*_):
-        failures.append("")
-        if len(failures) > 20:
-            loop.call_soon_threadsafe(failed.set)
-        raise OperationalError("refused\n\tIs the server running?")
-
-    often = Pace(beat=0.001, poll=3600, sweep=3600, mourn=3600, health=3600)
-    async with runtime(pace=often) as here, asyncio.timeout(PATIENCE):
-        with monkeypatch.context() as patched:
-            patched.setattr(records, "beat", away)
-            await failed.wait()
-        while here.database_is_away:  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0)
-    said = [record.getMessage() for record in caplog.records if record.name == "backoffices.complaint"]
-    assert said[0] == "_prove_life: the database does not answer: refused"
-    assert [line[:30] for line in said[1:]] == ["the database answers again, af"]
-
-
-async def test_a_database_that_hangs_is_complained_of_too(caplog, monkeypatch):
-    beat, go_on = records.beat, threading.Event()
-    complained = asyncio.Event()
-
-    def hang(*args):
-        assert go_on.wait(PATIENCE)
-        beat(*args)
-
-    class Noticing(logging.Handler):
-        def emit(self, record):
-            complained.set()
-
-    logger, handler = logging.getLogger("backoffices.complaint"), Noticing()
-    logger.addHandler(handler)
-    often = Pace(beat=3600, poll=3600, sweep=0.001, mourn=3600, health=3600)
-    async with runtime(pace=often) as here, asyncio.timeout(PATIENCE):
-        monkeypatch.setattr(records, "beat", hang)
-        monkeypatch.setattr(life, "HANGS_S", 0)
-        proof = asyncio.ensure_future(here._prove_life())
-        await complained.wait()
-        logger.removeHandler(handler)
-        assert here.database_is_away
-        go_on.set()
-        await proof
-        assert not here.database_is_away
-    said = [record.getMessage() for record in caplog.records if record.name == "backoffices.complaint"]
-    assert said[0].startswith("_prove_life: the database does not answer: not a word for ")
-    assert [line[:30] for line in said[1:]] == ["the database answers again, af"]
-
-
-async def test_the_row_of_a_process_says_how_it_is():
-    async with backend() as there, runtime() as here:
-        key = await charger("CP-1", there.url)
-        attachment = await here.attach(request(key), Socket())
-        await links_open(here, 1)
-        attachment.up('[2,"1","Heartbeat",{}]')
-        await here._prove_life()
-
-        report = (await RuntimeProcess.objects.aget(pk="runtime-a")).report
-        assert report["sessions"] == report["online"] == report["links"] == report["open_links"] == 1
-        assert report["frames"]["charger_received"] == report["frames"]["charger_sent"] == 1
-        assert report["writer"]["dropped"] == 0
-        assert report["database"] == {"away_since": None, "last_outage": None}
-        assert report["loop_lag_ms"] >= 0
-
-
-async def test_a_process_that_lost_rows_can_be_read_after_its_end(monkeypatch):
-    async with runtime() as here:
-        counts = here._writer.counts
-        monkeypatch.setattr(here._writer, "counts", lambda: {**counts(), "dropped": 7})
-        await here.stop()
-
-        row = await RuntimeProcess.objects.aget(pk="runtime-a")
-        assert row.report["writer"]["dropped"] == 7
-        assert datetime.fromisoformat(row.report["stopped_at"]) <= timezone.now()
-        await ChargerSession.objects.acreate(charger_id=await charger("CP-1"), runtime="runtime-a", epoch=1)
-        assert not await ChargerSession.objects.filter(records.alive()).aexists()

@@ -479,7 +479,11 @@ async def test_a_thread_that_fails_in_a_way_nobody_knows_ends_the_process_loudly
 
     monkeypatch.setattr(Store, "store", fail)
     writer = Writer(loop)
-    writer.died = lambda: loop.call_soon_threadsafe(died.set)
+
+    def die() -> None:
+        loop.call_soon_threadsafe(died.set)
+
+    writer.died = die
     writer.start()
     called: list[int] = []
     writer.put(1, 1, [delivery(1, 1)], partial(called.append, 1))
