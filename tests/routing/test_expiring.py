@@ -181,7 +181,7 @@ def test_a_run_that_is_broken_off_leaves_no_dead_letter_without_its_alarm(
 
     monkeypatch.setattr(letters, "given_up", broken_off)
     with pytest.raises(OperationalError):
-        expire_deliveries()
+        expiring.expire_deliveries()
     assert dead(1) == [1]
     assert Alarm.objects.get().text.startswith("office 1: 2 messages")
 
