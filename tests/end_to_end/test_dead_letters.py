@@ -45,7 +45,7 @@ async def test_what_a_backoffice_refused_is_sent_again_from_the_admin(site: Site
     energy.behaviour.rude = None
     again = [("action", "send_again"), ("_selected_action", str(letter))]
     page = await to_thread(browser.post, LIST, again, page)
-    assert "1 dead letters are sent again, behind what waits." in page
+    assert "1 dead letter is sent again, behind what waits." in page
     view = await energy.wait_session(identity, stopped=False)
     assert view.transaction_id == 900
     assert await site.proxy.wait_rows(f"{ALARM} NOT NULL", identity)
