@@ -156,7 +156,7 @@ async def test_everybody_sees_totals_of_the_process(runtime):
     assert found[("ocpp_database_up",)] == 1
     assert found[("ocpp_loop_tasks",)] >= 1
     assert found[("process_resident_memory_bytes",)] > 1_000_000
-    assert not re.search("Billing|Ene|1.2.3|machine", text)
+    assert not re.search(r"Billing|Ene|1\.2\.3|machine", text)
     assert database.asked == 0
 
 
