@@ -180,7 +180,7 @@ class ReplayMixin(_RouteAdmin):
         form = ReplayForm(request.POST or None)
         if form.is_valid():
             try:
-                done = replay(route, form.cleaned_data["since"], request.user)  # type: ignore[arg-type]
+                done = replay(route, form.cleaned_data["since"], request.user)  # type: ignore[arg-type]  # as above
             except TooMuch as error:
                 form.add_error("since", str(error))
             else:

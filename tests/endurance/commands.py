@@ -45,18 +45,22 @@ def _profile(asker: Asker, id_name: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def _v16(asker: Asker, connector: int) -> dict[str, list[Command]]:
-    chance = asker.chance
-    tag, here = chance.choice(TAGS), {"connectorId": connector}
-    number = asker.numbers[-1] if asker.numbers else 0
-    keys = chance.sample(["HeartbeatInterval", "MeterValueSampleInterval", "NoSuchKey"], 2)
-    everybody: list[Command] = [
+def _reads_v16(asker: Asker, here: dict[str, Any]) -> list[Command]:
+    keys = asker.chance.sample(["HeartbeatInterval", "MeterValueSampleInterval", "NoSuchKey"], 2)
+    return [
         ("GetConfiguration", {}),
         ("GetConfiguration", {"key": keys}),
         ("TriggerMessage", {"requestedMessage": "MeterValues", **here}),
         ("TriggerMessage", {"requestedMessage": "StatusNotification", **here}),
         ("TriggerMessage", {"requestedMessage": "BootNotification"}),
     ]
+
+
+def _v16(asker: Asker, connector: int) -> dict[str, list[Command]]:
+    chance = asker.chance
+    tag, here = chance.choice(TAGS), {"connectorId": connector}
+    number = asker.numbers[-1] if asker.numbers else 0
+    everybody = _reads_v16(asker, here)
     profile = _profile(asker, "chargingProfileId")
     whole = _profile(
         asker,
