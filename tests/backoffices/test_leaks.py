@@ -149,11 +149,29 @@ def watch(here, key):
 
 async def changed(here, condition):
     """Wait until something that a session does makes this true."""
-    async with asyncio.timeout(PATIENCE):
-        while not condition():
-            here._dial.changed.clear()
-            await here._dial.changed.wait()
-            await asyncio.sleep(0)  # what it did may be the last of a task, which is gone a moment later
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while not condition():
+                here._dial.changed.clear()
+                await here._dial.changed.wait()
+                await asyncio.sleep(0)  # what it did may be the last of a task, which is gone a moment later
+    except TimeoutError:
+        raise AssertionError(f"nothing more has happened: {standing(here)}") from None
+
+
+def standing(here):
+    """What sessions still wait for, in words: for whoever reads of a test that waited in vain."""
+    return [
+        {
+            "tasks": session._tasks,
+            "gates": list(session._machine._state.gates),
+            "waiting": list(session._machine._state.waiting),
+            "wanted": [line.key for line in session._machine._state.lines.values() if line.wanted],
+            "deadline": session._timer_at,
+            "writer": here._writer.counts(),
+        }
+        for session in (live.session for live in here._live.values())
+    ]
 
 
 def lines(here, key):
