@@ -24,6 +24,7 @@ from tests.backoffices.runtimes import Backend, Socket, charger, request, runtim
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+LOOK_AGAIN_S = 0.5
 ROUNDS = 50
 MODES = ("good", "refuse", "close", "hang")
 ROLES = ("billing", "control", "observe")
@@ -153,7 +154,9 @@ async def changed(here, condition):
         async with asyncio.timeout(PATIENCE):
             while not condition():
                 here._dial.changed.clear()
-                await here._dial.changed.wait()
+                with suppress(TimeoutError):  # tasks end, and links are told, also where no session is asked
+                    async with asyncio.timeout(LOOK_AGAIN_S):
+                        await here._dial.changed.wait()
                 await asyncio.sleep(0)  # what it did may be the last of a task, which is gone a moment later
     except TimeoutError:
         raise AssertionError(f"nothing more has happened: {standing(here)}") from None
