@@ -33,7 +33,7 @@ class HealthMixin(_Admin):
 
     def health_of(self, request: HttpRequest, rows: list[Any]) -> Mapping[int, Any]:
         """How these rows are, by primary key."""
-        raise NotImplementedError
+        raise NotImplementedError  # each admin asks its own service
 
     def know(self, request: HttpRequest, rows: list[Any]) -> None:
         """Ask for all at once."""
