@@ -410,8 +410,8 @@ def statements(connection: BaseDatabaseWrapper) -> dict[type[Row], Statement]:
 def coalesce(rows: Sequence[Row]) -> dict[type[Row], list[Row]]:
     """The least that must be stored to reach what storing ``rows`` one by one would reach.
 
-    Of rows with one key the last counts; a delivery that was added and done in the same batch is
-    not stored at all. A key of a delivery never comes back after it was done (``seq`` only grows).
+    Of rows with one key the last counts. A key of a delivery never comes back after it was done (``seq``
+    only grows), so that kinds may be stored one after the other.
     """
     kinds: dict[type[Row], list[Row]] = {table.row: [] for table in TABLES}
     for row in rows:
@@ -420,15 +420,4 @@ def coalesce(rows: Sequence[Row]) -> dict[type[Row], list[Row]]:
         if table.verb in (Verb.PUT, Verb.CHANGE, Verb.REMOVE) and len(kinds[table.row]) > 1:
             key = attrgetter(*table.key)
             kinds[table.row] = list({key(row): row for row in kinds[table.row]}.values())
-    if kinds[DeliveryDone]:
-        _cancel_out(kinds)
     return {kind: found for kind, found in kinds.items() if found}
-
-
-def _cancel_out(kinds: dict[type[Row], list[Row]]) -> None:
-    key = attrgetter("route", "seq")
-    done = {key(row) for row in kinds[DeliveryDone]}
-    added = {key(row) for row in kinds[DeliveryRow]}
-    kinds[DeliveryRow] = [row for row in kinds[DeliveryRow] if key(row) not in done]
-    kinds[DeliveryFailed] = [row for row in kinds[DeliveryFailed] if key(row) not in done]
-    kinds[DeliveryDone] = [row for row in kinds[DeliveryDone] if key(row) not in added]

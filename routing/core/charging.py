@@ -96,9 +96,7 @@ def _tell_of_beginning(state: State, turn: Turn, received: Received, transaction
         return
     made = item(Kind.DELIVERY, received, start, asked=False)
     made.replayed = owner.phase is Phase.DOWN
-    row = delivery_row(state, owner.key, received, start)
-    turn.store(row)
-    owner.deliver(made)
+    turn.deliver(owner, made, delivery_row(state, owner.key, received, start))
     received.exchange = state.next_seq(turn.utc)  # the event itself comes behind
 
 

@@ -120,11 +120,9 @@ def store_delivery(
     made = item(Kind.DELIVERY, received, payload, asked=asked)
     made.replayed = line.phase is Phase.DOWN
     made.number = received.number
-    turn.store(delivery_row(state, line.key, received, made.payload))
-    line.deliver(made)
+    turn.deliver(line, made, delivery_row(state, line.key, received, made.payload))
     if line.waiting > DELIVERY_WINDOW:
         thinning.watch(state, turn, line)
-    turn.touched.add(line.key)
 
 
 def delivery_row(state: State, route: int, received: Received, payload: str) -> DeliveryRow:

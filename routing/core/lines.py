@@ -70,6 +70,7 @@ class Item:
     ``asked``: the charger waits for this backoffice's answer. ``message_ids`` are all under which it
     was sent: a late answer still counts. ``number`` is the transaction id in the payload as it stands
     there (1.6), "" where nobody has looked. ``edited``: the payload is what this route may see of it.
+    ``stored``: its row, if it has one, is safe; before that it is not sent (docs/decisions, 18).
     """
 
     __slots__ = (
@@ -87,6 +88,7 @@ class Item:
         "replayed",
         "sent_at",
         "seq",
+        "stored",
         "text",
         "transaction",
     )
@@ -117,6 +119,7 @@ class Item:
         self.attempts = attempts
         self.number = ""
         self.edited = False
+        self.stored = True
         self.not_before = 0.0
         self.message_ids: tuple[str, ...] = ()
         self.sent_at = 0.0
@@ -139,6 +142,10 @@ class Item:
         )
         item.edited = row.edited
         return item
+
+    def may_go(self, now: float) -> bool:
+        """Whether this delivery may be sent now: it is safe on disk, and no earlier try was just in vain."""
+        return self.stored and self.not_before <= now
 
     def repeat(self) -> Item:
         """What is still outstanding when an earlier try of this CALL was answered."""
@@ -356,7 +363,7 @@ class Line:
 
     def head_is_due(self, now: float) -> bool:
         """Whether the first delivery could be sent now, but for a slot and what is under way."""
-        return self.phase is Phase.READY and bool(self.fifo) and self.fifo[0].not_before <= now
+        return self.phase is Phase.READY and bool(self.fifo) and self.fifo[0].may_go(now)
 
     def next_item(self, now: float, *, deliveries: bool = True) -> Item | None:
         """Take the CALL to send now, None when nothing may be sent; ``deliveries``: whether they may."""
@@ -379,13 +386,13 @@ class Line:
                 head is None
                 or not deliveries
                 or status.seq < head.seq
-                or head.not_before > now
+                or not head.may_go(now)
                 or len(self.fifo) > 1
                 or self.more
             ):
                 del self.statuses[key]
                 return status
-        if head is not None and deliveries and head.not_before <= now:
+        if head is not None and deliveries and head.may_go(now):
             return self.fifo.pop(0)
         return None
 

@@ -254,8 +254,10 @@ class Machine:
     # -- the store -------------------------------------------------------------------------------
 
     def committed(self, gate: int, now: float, utc: datetime) -> list[Decision]:
-        """What a ``Store`` with this gate held is safe: the answers that waited for it go out."""
-        return unstored.release(self._state, gate, now)
+        """What a ``Store`` with this gate held is safe: the answers and copies that waited for it go out."""
+        turn = Turn(now, utc)
+        unstored.release(self._state, turn, gate)
+        return self._end(turn)
 
     def deliveries_loaded(self, load: Load, found: Loaded, now: float, utc: datetime) -> list[Decision]:
         """What was found for a ``Load``: nothing to a line that stands where the one that asked is gone."""
@@ -373,7 +375,7 @@ class Machine:
         """
         state = self._state
         asked = any(line.outstanding is not None and not line.overdue for line in state.lines.values())
-        return asked or state.gate.outstanding is not None or (state.online and bool(state.gates))
+        return asked or state.gate.outstanding is not None or (state.online and any(state.gates.values()))
 
     def stop(self, code: int, reason: str, now: float, utc: datetime) -> list[Decision]:
         """The session ends: the charger is closed with ``code``, backoffices with 1001 or, where it is the
@@ -423,4 +425,4 @@ class Machine:
             revoking.overrides_end(state, turn)
         if not state.winding_down:
             calls.pump(state, turn)
-        return turn.finish(unstored.hold(state, turn) if turn.gated else None)
+        return turn.finish(unstored.hold(state, turn) if turn.gated or turn.unstored else None)

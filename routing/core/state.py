@@ -16,7 +16,7 @@ from routing.core.decisions import Memory, Report
 from routing.core.frames import Call
 from routing.core.gate import Asked, Gate
 from routing.core.identifiers import Identifiers
-from routing.core.lines import GARBAGE, GARBAGE_WINDOW, NEVER, Line
+from routing.core.lines import GARBAGE, GARBAGE_WINDOW, NEVER, Item, Line
 from routing.core.lists import KIND as LOCAL_LIST
 from routing.core.lists import LocalLists
 from routing.core.rows import DEAD_LETTERS, AlarmRow, LatestRow
@@ -93,7 +93,8 @@ class State:
     ends, nothing new is asked of anybody. ``last_reading``: the newest
     MeterValues, and the generation in which they came. ``said``: what the database knows of what the charger
     has said last, until that is taken over (``recalling``). ``gate_seen``: the oldest gate at the last
-    looks, and when it was seen first; ``told_waits_for``: what was stored of what the charger waits for."""
+    looks, and when it was seen first; ``told_waits_for``: what was stored of what the charger waits for.
+    ``gates`` and ``unstored``: by the number of a gate the answers and the deliveries that wait for it."""
 
     __slots__ = (
         "address",
@@ -133,6 +134,7 @@ class State:
         "timers",
         "told_waits_for",
         "transactions",
+        "unstored",
         "used_answers",
         "version",
         "waiting",
@@ -173,6 +175,7 @@ class State:
         self.sharing: dict[str, list[Asked]] = {}
         self.gate = Gate()
         self.gates: dict[int, list[Gated]] = {}
+        self.unstored: dict[int, list[tuple[int, Item]]] = {}
         self.last_gate = 0
         self.gate_seen = (0, 0.0)
         self.told_waits_for = ""

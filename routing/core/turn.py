@@ -6,7 +6,8 @@ from datetime import datetime
 
 from routing.core.decisions import Decision, Store, ToBackoffice, ToCharger
 from routing.core.frames import Call
-from routing.core.rows import Row
+from routing.core.lines import Item, Line
+from routing.core.rows import DeliveryRow, Row
 
 
 class Gated:
@@ -29,10 +30,11 @@ class Turn:
     """Collects the decisions and rows of one event.
 
     ``now`` is monotonic time in seconds, ``utc`` the aware wall time for payloads and rows.
-    ``touched`` are the routes whose queues have to be looked at before the turn ends.
+    ``touched`` are the routes whose queues have to be looked at before the turn ends. ``gated`` and
+    ``unstored``: answers to the charger, and deliveries of routes, that wait until the rows are safe.
     """
 
-    __slots__ = ("decisions", "gated", "now", "rows", "touched", "utc")
+    __slots__ = ("decisions", "gated", "now", "rows", "touched", "unstored", "utc")
 
     def __init__(self, now: float, utc: datetime) -> None:
         self.now = now
@@ -40,6 +42,7 @@ class Turn:
         self.decisions: list[Decision] = []
         self.rows: list[Row] = []
         self.gated: list[Gated] = []
+        self.unstored: list[tuple[int, Item]] = []
         self.touched: set[int] = set()
 
     def emit(self, decision: Decision) -> None:
@@ -53,6 +56,14 @@ class Turn:
     def store(self, row: Row) -> None:
         """Store this row with the others of the turn."""
         self.rows.append(row)
+
+    def deliver(self, line: Line, item: Item, row: DeliveryRow) -> None:
+        """Queue a delivery of this line: it is sent when its row is safe."""
+        item.stored = False
+        self.rows.append(row)
+        self.unstored.append((line.key, item))
+        line.deliver(item)
+        self.touched.add(line.key)
 
     def answer(self, frame: str, *, gated: bool, call: Call | None = None) -> None:
         """Answer the charger's ``call``, ``gated``: only when the rows of this turn are safe."""

@@ -1,15 +1,18 @@
-"""Answers that wait for the store, and chargers that cannot wait as long (ocpp-semantics 1.5, 1.7).
+"""What waits for the store, and chargers that cannot wait as long (ocpp-semantics 1.5, 1.7).
 
 A charger has one CALL outstanding. When its answer does not come it gives up after 10 to 30 s, or connects
 anew, and says the same again, under the same message id or another one. What it has said is on its way to
 the disk already: so nothing is stored a second time, however long the database is away, and the answer
 goes to the id under which it was said last, on the socket on which that was.
+
+A backoffice gets nothing either before it is stored: only the process that owns the session can store, and
+so no other one sends the same again (docs/decisions, 18).
 """
 
 from __future__ import annotations
 
 from routing.core import frames
-from routing.core.decisions import Decision, ToCharger
+from routing.core.decisions import ToCharger
 from routing.core.frames import Call
 from routing.core.readings import answered_late
 from routing.core.replies import is_timeless
@@ -50,23 +53,26 @@ def _is_again(state: State, turn: Turn, answer: Gated, said: Call, call: Call) -
 
 
 def hold(state: State, turn: Turn) -> int:
-    """Keep the gated answers of a turn until its rows are safe; the number of their gate."""
+    """Keep the answers and deliveries of a turn until its rows are safe; the number of their gate."""
     for answer in turn.gated:
         answer.generation = state.generation
     state.last_gate += 1
     state.gates[state.last_gate] = turn.gated
+    if turn.unstored:
+        state.unstored[state.last_gate] = turn.unstored
     return state.last_gate
 
 
-def release(state: State, gate: int, now: float) -> list[Decision]:
-    """The rows behind a gate are safe: who still waits is answered."""
-    released: list[Decision] = []
+def release(state: State, turn: Turn, gate: int) -> None:
+    """The rows behind a gate are safe: who still waits is answered, what was to be delivered may be sent."""
     for answer in state.gates.pop(gate, ()):
-        if answer.call is not None and now >= answer.since + GIVES_UP:
+        if answer.call is not None and turn.now >= answer.since + GIVES_UP:
             answered_late(state, answer.call)
         if state.online and answer.generation == state.generation:
-            released.append(ToCharger(answer.frame))
-    return released
+            turn.emit(ToCharger(answer.frame))
+    for route, item in state.unstored.pop(gate, ()):
+        item.stored = True
+        turn.touched.add(route)
 
 
 def new_socket(state: State) -> None:

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chargers.models import Connector
-from routing.core.rows import DeliveryDone, DeliveryRow, LatestRow, MessageRow, Row
+from routing.core.rows import DeliveryDone, DeliveryFailed, DeliveryRow, LatestRow, MessageRow, Row
 from routing.models import Delivery, LatestValue, Message, RouteState, RouteTransaction, Transaction
 from routing.tables import (
     TABLES,
@@ -304,15 +304,16 @@ def batches(rows: list[Row], cut: list[int]) -> list[list[Row]]:
 
 def test_coalesced_is_the_least():
     rows: list[Row] = [
-        make.delivery(1, 1),
         make.delivery(1, 2),
         make.failed(1, 1),
         make.latest(payload="old"),
+        make.message(),
     ]
-    rows += [make.message(), make.done(1, 1), make.done(2, 5), make.latest(payload="new"), make.message()]
+    rows += [make.failed(1, 1, attempts=2), make.done(2, 5), make.latest(payload="new"), make.message()]
     assert coalesce(rows) == {
         MessageRow: [make.message(), make.message()],
         LatestRow: [make.latest(payload="new")],
         DeliveryRow: [make.delivery(1, 2)],
+        DeliveryFailed: [make.failed(1, 1, attempts=2)],
         DeliveryDone: [make.done(2, 5)],
     }

@@ -251,6 +251,11 @@ class World:
                 self.queue.append(partial(self._committed, store.gate))
         self.run()
 
+    def commit_all(self) -> None:
+        """Everything is safe that is stored, and all that follows from that."""
+        while self.stored:
+            self.commit()
+
     def _committed(self, gate: int) -> list[Decision]:
         return self.machine.committed(gate, *self.time)
 

@@ -113,3 +113,85 @@ def test_however_often_it_comes_again_few_answers_are_remembered() -> None:
         world.call("MeterValues", meter(None))
         world.wait(30)
     assert len(world.machine._state.answered) <= ANSWERS_REMEMBERED
+
+
+# -- what backoffices get (docs/decisions, 18) ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(("version", "action", "payload"), SAID, ids=NAMES)
+def test_no_backoffice_gets_what_is_not_stored(version: str, action: str, payload: Any) -> None:
+    world = world_without_store(version)
+    world.call(action, payload)
+    world.wait(120)
+    assert not world["billing"].got
+    assert not world["energy"].got
+    world.commit()
+    assert world["billing"].payloads(action)
+
+
+def test_what_was_never_stored_is_sent_by_nobody_and_comes_once_when_said_again() -> None:
+    """Of two processes one owns the session and can store: what the other was told, that can't send."""
+    world = world_without_store("1.6")
+    assert world.call("MeterValues", meter(None), "one") is None
+    world.restart(committed=False)
+    world.commit_at_once = True
+    world.connect()
+    assert world.call("MeterValues", meter(None), "two") == [3, "two", {}]
+    assert [len(world[name].payloads("MeterValues")) for name in ("billing", "energy")] == [1, 1]
+
+
+def test_a_backoffice_gets_what_was_stored_late_in_the_chargers_order() -> None:
+    world = world_without_store("1.6")
+    for value in ("1", "2", "3"):
+        world.call("MeterValues", meter(None, value=value))
+    first, *others = world.stored
+    world.stored = [first]
+    world.commit()
+    world.call("MeterValues", meter(None, value="4"))
+    world.stored[:0] = others
+    world.commit()
+    values = [p["meterValue"][0]["sampledValue"][0]["value"] for p in world["energy"].payloads("MeterValues")]
+    assert values == ["1", "2", "3", "4"]
+
+
+def test_what_is_not_kept_flows_while_the_database_is_away() -> None:
+    world = world_without_store("1.6")
+    world.call("MeterValues", meter(None))
+    status = {"connectorId": 1, "errorCode": "NoError", "status": "Available"}
+    assert world.call("StatusNotification", status) == [3, "c3", {}]
+    assert world.call("Heartbeat", {})[0] == 3
+    assert world["energy"].payloads("StatusNotification") == [status]
+    world["billing"].call("Reset", {"type": "Soft"})
+    assert [command[2] for command in world.commands] == ["Reset"]
+
+
+def test_a_start_whose_owner_could_not_be_asked_in_time_is_answered_by_the_offline_policy() -> None:
+    world = world_without_store("1.6")
+    world.call("StartTransaction", start(), "m")
+    world.wait(60)
+    assert world.answer_to("m") is None
+    world.commit_all()
+    assert world.answer_to("m")[2]["idTagInfo"] == {"status": "Invalid"}  # nobody knows this card
+    assert world["billing"].payloads("StartTransaction") == [start()]
+
+
+def test_a_start_that_is_stored_late_is_still_its_owners_to_answer() -> None:
+    world = world_without_store("1.6")
+    world.call("StartTransaction", start(), "m")
+    world.wait(3)
+    world.commit_all()
+    assert world.answer_to("m") == [3, "m", {"idTagInfo": {"status": "Accepted"}, "transactionId": 100}]
+
+
+def test_a_slot_is_not_asked_for_what_is_not_stored() -> None:
+    world = World(BILLING, ENERGY)
+    world.boot()
+    world["energy"].drop()
+    world.do(world.machine.link_closed(ENERGY.key, "gone", *world.time))
+    world.commit_at_once = world.grants_at_once = False
+    world.call("MeterValues", meter(None))
+    world["energy"].up = True
+    world.do(world.machine.link_opened(ENERGY.key, *world.time))
+    assert not world.slots_asked
+    world.commit()
+    assert [asked.route for asked in world.slots_asked] == [ENERGY.key]
