@@ -112,16 +112,6 @@ async def test_after_an_outage_the_backlog_goes_in_pieces(fleet_of_two: Database
     assert writer.counts()["waiting"] == 0
 
 
-async def test_a_delivery_answered_within_its_batch_is_never_written(fleet_of_two: Database):
-    async with running(batch_seconds=NEVER) as writer:
-        writer.put(1, 1, [delivery(1, 10), delivery(2, 10)])
-        writer.put(1, 1, [done(1, 10), done(2, 10)])
-        await writer.flush()
-        writer.put(1, 1, [delivery(1, 11)])
-        await writer.flush()
-    assert fleet_of_two.query("SELECT id, seq FROM routing_delivery") == [(1, 11)]  # the first ever inserted
-
-
 async def test_a_delivery_answered_later_goes(fleet_of_two: Database):
     async with running(batch_seconds=NEVER) as writer:
         writer.put(1, 1, [delivery(1, 10), delivery(1, 11), delivery(2, 10)])

@@ -111,13 +111,13 @@ async def test_what_replaces_itself_does_not_pile_up(patient: Database):
             for number in range(2000):
                 status = connector(connector_id=number % 4, status=f"{number}")
                 writer.put(1, 1, [status, latest(payload=f"{number}"), route_health(waiting=number)])
-                writer.put(1, 1, [delivery(1, number + 2)], partial(called.append, number))
-                writer.put(1, 1, [done(1, number + 2)])
+                writer.put(1, 1, [transaction(meter_stop=number)], partial(called.append, number))
             assert writer.counts()["waiting"] < 200
         await writer.flush()
     assert called == list(range(2000))
     assert patient.query("SELECT payload FROM routing_latestvalue") == [("1999",)]
     assert patient.query("SELECT waiting FROM routing_routestate") == [(1999,)]
+    assert patient.query("SELECT meter_stop FROM routing_transaction") == [(1999,)]
     assert patient.query("SELECT seq FROM routing_delivery") == [(1,)]
     stored = patient.query("SELECT status FROM chargers_connector ORDER BY connector_id")
     assert stored == [("1996",), ("1997",), ("1998",), ("1999",)]
