@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 from accounts.admin_base import OwnedAdmin, ReadOnlyAdmin, RecordAdmin, SuperuserMixin, owned
 from routing import guard_admin, processes_admin, rights_admin  # noqa: F401  # each registers its pages
 from routing.cards_admin import sees_cards
+from routing.core.masking import masked
 from routing.deliveries_admin import ReplayMixin, letters_of
 from routing.health import UP, health_of
 from routing.health_admin import HealthMixin, known_of, sentence
@@ -30,7 +31,6 @@ from routing.models import (
     RouteTransaction,
     Transaction,
 )
-from routing.models.cards import masked
 from routing.records_admin import RecordedAdmin
 
 

@@ -8,8 +8,8 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from accounts.admin_base import OwnedAdmin, VisibleFilter, may_change
+from routing.core.masking import masked
 from routing.models import Card
-from routing.models.cards import masked
 
 
 def sees_cards(request: HttpRequest, row: Any) -> bool:

@@ -7,8 +7,8 @@ from typing import Any
 
 from accounts.models import Organisation
 from proxy_site.configuration.reading import Entry, card_key
+from routing.core.masking import masked
 from routing.models import Card
-from routing.models.cards import masked
 
 FIELDS = ("label", "group", "expires_at", "blocked")
 

@@ -17,10 +17,10 @@ from accounts.models import Organisation
 from backoffices.models import MOST_AT_ONCE, Backoffice
 from chargers.models import Charger
 from proxy_site.configuration.document import Document, Item, Place
+from routing.core.masking import masked
 from routing.core.options import ChargerOptions, RouteOptions
 from routing.core.snapshot import OCPP_VERSIONS
 from routing.models import Card, PermissionPreset, Route
-from routing.models.cards import masked
 from routing.validation import (
     Problem,
     did_you_mean,

@@ -9,11 +9,6 @@ from accounts.models import Organisation
 from routing.changes import ConfigModel, ConfigQuerySet
 
 
-def masked(id_tag: str) -> str:
-    """A card as lists and logs show it: its last four characters at most, for cards are personal data."""
-    return f"****{id_tag[-4:]}" if len(id_tag) > 4 else "****"
-
-
 class CardQuerySet(ConfigQuerySet["Card"]):
     charger_path = "organisation__chargers"
 
