@@ -19,7 +19,6 @@ from django.utils import timezone
 from accounts.models import User
 from routing import changes
 from routing.core.rows import DEAD_LETTERS
-from routing.memories import RECENT_MESSAGES
 from routing.models import Alarm, ChargerRowQuerySet, Delivery, Message, Route
 
 AT_ONCE = 500
@@ -107,8 +106,8 @@ def next_number(charger: int) -> int:
     """
     highest = Delivery.objects.filter(charger_id=charger).aggregate(last=Max("seq"))["last"] or 0
     # A clock may have been ahead for a while: the session's numbers have stayed where that brought them.
-    said = Message.objects.filter(charger_id=charger).order_by("-pk").values_list("exchange", flat=True)
-    highest = max(highest, *said[:RECENT_MESSAGES], 0)
+    said = Message.objects.filter(charger_id=charger).aggregate(last=Max("exchange"))["last"] or 0
+    highest = max(highest, said)
     return max(int(timezone.now().timestamp() * 1_000_000) + AHEAD, highest + APART)
 
 

@@ -37,6 +37,7 @@ from routing.models import (
     RouteTransaction,
     Transaction,
 )
+from routing.models.traffic import number_at
 from routing.thinning import count_waiting
 
 FORGOTTEN_KEPT = timedelta(days=1)
@@ -44,6 +45,9 @@ FORGOTTEN_KEPT = timedelta(days=1)
 
 RECENT_MESSAGES = 200
 """How many of the newest messages are looked at for the highest seq, and for what the charger said."""
+
+LATELY = timedelta(days=2)
+"""So far back is looked first: on PostgreSQL each day of the log is a table of its own."""
 
 MARGIN = timedelta(hours=1)
 """Sessions are read again so long before a live session may forget them: clocks differ."""
@@ -261,11 +265,12 @@ def _delivery_row(row: Iterable[Any]) -> DeliveryRow:
 _IS_SAID = Q(route=None, direction="up", action__in=sorted(recalling.SAID))
 
 _RECENT = prepared.Query(
-    lambda charger: (
-        Message.objects.filter(charger_id=charger)
-        .order_by("-pk")
+    lambda charger, since: (
+        Message.objects.filter(charger_id=charger, exchange__gte=since)
+        .order_by("-exchange", "-id")
         .values_list("exchange", "at", _of_said("text"), _of_said("answer"))[:RECENT_MESSAGES]
     ),
+    int,
     int,
 )
 
@@ -285,7 +290,7 @@ def _recent(charger: int) -> tuple[int, list[Said]]:
     """What the newest messages say: the highest seq (of deliveries too: numbers go on from here if a clock
     went back), and what the charger has said last, oldest first.
     """
-    rows = _RECENT(charger)
+    rows = _RECENT(charger, number_at(timezone.now() - LATELY)) or _RECENT(charger, 0)
     highest = max((row[0] for row in [*_HIGHEST_WAITING(charger), *rows]), default=0)
     said = [Said(text, answer, at) for _, at, text, answer in rows if text]
     return highest, said[:SAID_KEPT][::-1]

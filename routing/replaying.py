@@ -8,7 +8,7 @@ sent, as ever (``routing.core.binding``), by what is configured then.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -20,9 +20,13 @@ from accounts.models import User
 from routing import changes, letters
 from routing.core.unbinding import payload_of, unbound
 from routing.models import Delivery, Message, Route, Transaction
+from routing.models.traffic import number_at
 
 MOST = 20_000
 """Messages per call: twice what may wait for a backoffice before it is thinned."""
+
+LATE = timedelta(days=60)
+"""So long after the charger has said it a message may have been sent: twice what a route waits for."""
 
 SESSION_ACTIONS = ("StartTransaction", "StopTransaction", "TransactionEvent")
 """With MeterValues of sessions, what a backoffice bills by."""
@@ -92,7 +96,7 @@ def _sent(route: Route, since: datetime) -> list[_Sent]:
     of_session = Q(action__in=SESSION_ACTIONS) | Q(action="MeterValues", transaction_id__isnull=False)
     tries = (
         _log(route)
-        .filter(of_session, route_id=route.pk, at__gte=since)
+        .filter(of_session, route_id=route.pk, at__gte=since, exchange__gte=number_at(since - LATE))
         .exclude(message_id="")
         .order_by("id")
         .values_list("exchange", "action", "transaction_id", "text")

@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
-from routing.core import frames, redaction
+from datetime import timedelta
+
+from routing.core import frames, redaction, spans
 from routing.core.gate import Asked, DownCall
 from routing.core.lines import Item, Line
 from routing.core.rows import Direction, MessageRow, Outcome
 from routing.core.state import Received, State
 from routing.core.turn import Turn
+
+CARDS = {
+    "Authorize": ("$.idTag", "$.idToken.idToken"),
+    "StartTransaction": ("$.idTag",),
+    "StopTransaction": ("$.idTag",),
+    "TransactionEvent": ("$.idToken.idToken",),
+    "RemoteStartTransaction": ("$.idTag",),
+    "RequestStartTransaction": ("$.idToken.idToken",),
+    "ReserveNow": ("$.idTag", "$.idToken.idToken"),
+}
+"""Where a CALL names the card that it is about."""
+
+FRAMING = 48
+"""Characters of a CALL of the proxy's beside action and payload: brackets, quotes, its message id."""
+
+
+def card_of(action: str, payload: str) -> str:
+    """The card that a CALL is about, "" for none: the log is searched by it."""
+    for path in CARDS.get(action, ()):
+        if isinstance(card := spans.value(payload, path), str):
+            return card[:255]
+    return ""
 
 
 def charger_call(
@@ -39,6 +63,8 @@ def charger_call(
             latency_ms=round((turn.now - received.since) * 1000, 3),
             transaction=received.transaction.id if received.transaction else None,
             connector_id=received.connector_id,
+            size=len(call.text) + len(answer),
+            id_tag=card_of(call.action, call.payload),
         )
     )
 
@@ -59,7 +85,7 @@ def copy(
         MessageRow(
             charger=state.snapshot.key,
             route=line.key,
-            at=turn.utc,
+            at=turn.utc - timedelta(seconds=turn.now - item.sent_at) if item.message_ids else turn.utc,
             exchange=item.exchange,
             direction="up",
             action=item.action[:64],
@@ -72,6 +98,7 @@ def copy(
             latency_ms=round((turn.now - item.sent_at) * 1000, 3) if item.message_ids else None,
             transaction=item.transaction,
             connector_id=None,
+            size=item.size + len(answer),
         )
     )
 
@@ -97,6 +124,8 @@ def asked(
             latency_ms=round((turn.now - call.queued_at) * 1000, 3),
             transaction=None,
             connector_id=None,
+            size=len(call.text) + len(answer),
+            id_tag=card_of(call.action, call.payload),
         )
     )
 
@@ -122,6 +151,7 @@ def commanded(
             latency_ms=round((turn.now - call.sent_at) * 1000, 3),
             transaction=None,
             connector_id=None,
+            size=len(call.payload) + len(call.action) + FRAMING + len(answer),
         )
     )
 
@@ -171,5 +201,6 @@ def stray(
             latency_ms=None,
             transaction=None,
             connector_id=None,
+            size=len(text) + len(answer),
         )
     )

@@ -53,6 +53,7 @@ def _send(state: State, turn: Turn, line: Line, item: Item, payload: str) -> Non
     is_chargers_own = payload == item.payload and not item.edited and item.kind in COPIES
     is_chargers_own = is_chargers_own and not state.snapshot.options.repair
     item.text = "" if is_chargers_own else frame
+    item.size = len(frame)
     line.outstanding = item
     line.overdue = False
     turn.send(line.key, frame)

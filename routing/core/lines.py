@@ -70,7 +70,8 @@ class Item:
     ``asked``: the charger waits for this backoffice's answer. ``message_ids`` are all under which it
     was sent: a late answer still counts. ``number`` is the transaction id in the payload as it stands
     there (1.6), "" where nobody has looked. ``edited``: the payload is what this route may see of it.
-    ``stored``: its row, if it has one, is safe; before that it is not sent (docs/decisions, 18).
+    ``size``: characters of the frame that was sent. ``stored``: its row, if it has one, is safe; before
+    that it is not sent (docs/decisions, 18).
     """
 
     __slots__ = (
@@ -88,6 +89,7 @@ class Item:
         "replayed",
         "sent_at",
         "seq",
+        "size",
         "stored",
         "text",
         "transaction",
@@ -123,6 +125,7 @@ class Item:
         self.not_before = 0.0
         self.message_ids: tuple[str, ...] = ()
         self.sent_at = 0.0
+        self.size = 0
         self.text = ""
 
     @classmethod
@@ -152,6 +155,7 @@ class Item:
         left = Item(Kind.REPEAT, self.action, self.payload, seq=self.seq, exchange=self.exchange, at=self.at)
         left.message_ids = self.message_ids[-1:]
         left.sent_at = self.sent_at
+        left.size = self.size
         left.text = self.text
         return left
 

@@ -25,11 +25,13 @@ class MessageRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One CALL on one socket with what became of it: a row of the audit log.
 
     ``route`` is None on the charger's socket. ``exchange`` joins a charger's CALL with its copies
-    per route (and a backoffice's CALL with the copy that the charger got): the seq of the first.
-    ``text`` is the frame as it was on that socket, empty where its payload equals that of the
-    exchange's first row to the byte; ``answer`` the frame that answered it.
+    per route (and a backoffice's CALL with the copy that the charger got): the seq of the first, and so
+    the time at which it began, in microseconds since 1970.
+    ``at``: when the CALL came or went on this socket. ``text`` is the frame as it was there, empty where
+    its payload equals that of the exchange's first row to the byte; ``answer`` the frame that answered it;
+    ``size`` the characters of both as they were sent, before anything was hidden.
     ``rule`` says who or what decided, in words a person understands. ``latency_ms`` is from the
-    CALL to its answer on this socket.
+    CALL to its answer on this socket. ``id_tag``: the card that the first row of an exchange is about.
     """
 
     charger: int
@@ -47,6 +49,8 @@ class MessageRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     latency_ms: float | None
     transaction: UUID | None
     connector_id: int | None
+    size: int = 0
+    id_tag: str = ""
 
 
 class DeliveryRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):

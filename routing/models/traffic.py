@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 
 from django.db import models
 from django.db.models import Q
@@ -11,6 +12,17 @@ from django.utils import timezone
 from accounts.querysets import OwnedQuerySet
 from routing.models.querysets import ChargerRowQuerySet
 from routing.models.routes import Route
+
+WELL = ("answered", "sent")
+"""Outcomes of a message that went as it should."""
+
+NOT_WELL = ~Q(outcome__in=WELL)
+"""The others: errors, refusals, no answer. Such exchanges are kept longer."""
+
+
+def number_at(moment: datetime) -> int:
+    """The number that an exchange has which begins at this moment: microseconds since 1970."""
+    return int(moment.timestamp() * 1_000_000)
 
 
 class Transaction(models.Model):
@@ -79,7 +91,9 @@ class RouteTransaction(models.Model):
 class Message(models.Model):
     """One CALL on one socket and what became of it: the audit log (fields as routing.core.rows.MessageRow).
 
-    Append-only; it outlives charger and route, hence no constraints in the database.
+    Append-only; it outlives charger and route, hence no constraints in the database. On PostgreSQL a
+    partitioned table, by ``exchange``, a day each: all rows of an exchange are together
+    (``routing.partitions``). There ``id`` has no index: rows are looked for by charger and exchange.
     """
 
     class Direction(models.TextChoices):
@@ -126,15 +140,19 @@ class Message(models.Model):
     latency_ms = models.FloatField(null=True, blank=True)
     transaction_id = models.UUIDField(null=True, blank=True)
     connector_id = models.IntegerField(null=True, blank=True)
+    size = models.IntegerField(default=0, db_default=0)
+    id_tag = models.CharField(max_length=255, blank=True, default="", db_default="")
 
     objects = ChargerRowQuerySet["Message"].as_manager()
 
     class Meta:
-        ordering = ["-id"]
+        ordering = ["-exchange", "-id"]
         indexes = [
-            models.Index(fields=["charger", "-id"], name="message_charger"),
+            models.Index(fields=["charger", "exchange"], name="message_of_charger"),
+            models.Index(fields=["exchange"], name="message_exchange"),
             models.Index(fields=["message_id"], name="message_message_id"),
-            models.Index(fields=["at"], condition=~Q(outcome="answered"), name="message_not_answered"),
+            models.Index(fields=["exchange", "at"], condition=NOT_WELL, name="message_not_well"),
+            models.Index(fields=["id_tag", "exchange"], condition=~Q(id_tag=""), name="message_card"),
         ]
 
     def __str__(self) -> str:

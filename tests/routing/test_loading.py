@@ -26,7 +26,7 @@ from routing.loading import (
     last_config_change,
     load_charger,
 )
-from routing.memories import RECENT_MESSAGES, SAID_KEPT, load_deliveries, load_memory
+from routing.memories import LATELY, RECENT_MESSAGES, SAID_KEPT, load_deliveries, load_memory
 from routing.models import (
     ChargerSession,
     ConfigChange,
@@ -37,6 +37,7 @@ from routing.models import (
     Route,
     RuntimeProcess,
 )
+from routing.models.traffic import number_at
 from tests.routing import rows as make
 from tests.routing.conftest import Database
 from tests.routing.test_tables import store
@@ -293,10 +294,17 @@ def test_deliveries_come_with_the_sessions_that_ended_long_ago():
     assert memory.route_transactions == [known]
 
 
-def test_the_highest_seq_is_among_the_newest_messages():
+def test_the_highest_seq_is_that_of_the_newest_message():
     exchanges = [900, 10, 30, *[20] * (RECENT_MESSAGES - 2)]
     store([make.message(exchange=exchange) for exchange in exchanges])
-    assert load_memory(1).last_seq == 30
+    assert load_memory(1).last_seq == 900
+
+
+def test_of_a_charger_that_was_away_for_long_the_newest_messages_are_found_too():
+    store([make.message(exchange=number_at(timezone.now() - LATELY - timedelta(days=400)))])
+    old = load_memory(1).last_seq
+    store([make.message(exchange=number_at(timezone.now()))])
+    assert 0 < old < load_memory(1).last_seq
 
 
 @pytest.mark.parametrize(
@@ -338,7 +346,7 @@ def test_the_number_of_queries_does_not_grow():
         store([make.transaction(UUID(int=number)), make.route_transaction(UUID(int=number), number + 10)])
         store([make.delivery(number + 10, number), make.message(), make.latest(key=str(number))])
     assert (queries(load_charger, 1), queries(load_memory, 1)) == (few[0], few[1] + 1)
-    assert few == (2, 9)
+    assert few == (2, 10)
 
 
 # Who is waited for
