@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 from weakref import WeakValueDictionary
 
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import DatabaseError
 
 from backoffices import current, records, stopping
+from backoffices.chores import Chores
 from backoffices.complaint import Complaint
 from backoffices.lag import Lag
 from backoffices.life import Life, moment
 from backoffices.live import Held, Links, Live, Pace, SessionWriter
+from backoffices.mailbox import Mailbox
 from backoffices.pacing import Pacer
 from backoffices.presence import Presence, PresenceBook
 from backoffices.trust import Trust, go_on
@@ -77,12 +79,13 @@ class Runtime:
         self._complaint = Complaint()
         self.trust = Trust(self._sort_out, self._go_on, lambda: self.life.failed_since)
         self.lag = Lag()
+        self._chores = Chores(self.life, self._complaint, self.lag)
+        self.mailbox = Mailbox(runtime_id)
         self.pacer = Pacer(loop)
         self.traffic = Traffic()
         self._about = about
         self._live: dict[int, Live] = {}
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
-        self._chores: set[asyncio.Task[None]] = set()
         self._last_change = 0
         self._stale: set[int] = set()
         self._to_check: list[int] = []
@@ -99,12 +102,13 @@ class Runtime:
         await self._prove_life()
         if await self._threads.run(records.may_be_taken):
             self.trust.begin()
-        self._every(self._pace.beat, self._prove_life)
-        self._every(self._pace.poll, self._follow_configuration)
-        self._every(self._pace.poll, self._refresh_stale)
-        self._every(self._pace.sweep, self._drop_idle)
-        self._every(self._pace.mourn, self._record_the_dead)
-        self._every(self._pace.health, self._tell_health)
+        self._chores.every(self._pace.beat, self._prove_life)
+        self._chores.every(self._pace.poll, self._follow_configuration)
+        self._chores.every(self._pace.poll, self._refresh_stale)
+        self._chores.every(self._pace.sweep, self._drop_idle)
+        self._chores.every(self._pace.mourn, self._record_the_dead)
+        self._chores.every(self._pace.health, self._tell_health)
+        self.mailbox.start()
         current.use(self)
 
     async def wind_down(self) -> None:
@@ -117,8 +121,7 @@ class Runtime:
             return
         self._stopping = True
         current.leave(self)
-        for chore in self._chores:
-            chore.cancel()
+        self._chores.cancel()
         by = self.loop.time() + self._pace.answers
         with suppress(TimeoutError):
             async with asyncio.timeout_at(by):
@@ -137,6 +140,7 @@ class Runtime:
             return await asyncio.shield(self._stopped)
         self._stopped = self.loop.create_future()
         await self.wind_down()
+        await self.mailbox.stop()
         await self._stop_sessions(code)
         self.trust.end()
         self._presence.stop()
@@ -465,24 +469,6 @@ class Runtime:
             await self._writer.flush()
 
     # -- chores ------------------------------------------------------------------------------------
-
-    def _every(self, seconds: float, chore: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        task = self.loop.create_task(self._repeat(seconds, chore))
-        self._chores.add(task)
-        task.add_done_callback(self._chores.discard)
-
-    async def _repeat(self, seconds: float, chore: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        while True:
-            due = self.loop.time() + seconds
-            await asyncio.sleep(seconds)
-            self.lag.note(self.loop.time() - due)
-            self._complaint.hangs("_prove_life", self.life.away_s)
-            try:
-                await chore()
-            except (OperationalError, InterfaceError) as error:
-                self._complaint.failed(chore.__name__, error)
-            except Exception:  # the edge of a loop that must go on as long as the process does
-                logger.exception("%s failed", chore.__name__)
 
     async def _prove_life(self) -> None:
         report = {**self.report(), "loop_lag_ms": round(self.lag.take_worst_s() * 1000, 1)}

@@ -7,6 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 
@@ -184,7 +185,8 @@ if REDIS_URL:
     CHANNEL_LAYERS: dict[str, Any] = {
         "default": {
             "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-            "CONFIG": {"hosts": [REDIS_URL]},
+            # Redis pub/sub knows no databases: installations that share a server would hear each other.
+            "CONFIG": {"hosts": [REDIS_URL], "prefix": f"proxy{urlsplit(REDIS_URL).path.strip('/') or 0}"},
         }
     }
 else:
@@ -223,5 +225,6 @@ LOGGING = {
         "celery": {"level": "WARNING"},
         "kombu": {"level": "WARNING"},
         "psycopg.pool": {"level": "WARNING", "filters": ["said_once"]},
+        "channels_redis": {"level": "CRITICAL"},  # a traceback each second; backoffices.mailbox says it once
     },
 }

@@ -111,7 +111,8 @@ def census(here):
         "links": here._dial.links,
         "sockets": here._dial.sockets,
         "stale": here._stale,
-        "chores": here._chores,
+        "chores": here._chores._tasks,
+        "mailbox": here.mailbox._tasks,
     }
     return {
         "tasks": Counter(_name(task.get_coro()) for task in asyncio.all_tasks(loop)),
