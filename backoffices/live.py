@@ -18,6 +18,8 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     ``health``: how often sessions say how their routes are.
     ``backlog``: how long a session without a charger may try in vain to reach a backoffice.
     ``answers``: the longest that a stop waits for answers, ``stop``: for the database.
+    ``moves``: the longest that a session which another process wants waits for answers, ``asks``: that a
+    charger waits for its old owner.
     """
 
     beat: float = 2
@@ -28,6 +30,8 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     backlog: float = 60
     answers: float = 1
     stop: float = 2
+    moves: float = 0.7
+    asks: float = 1
 
 
 class LiveLink(Protocol):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 from weakref import WeakValueDictionary
@@ -17,8 +17,10 @@ from weakref import WeakValueDictionary
 from django.db import DatabaseError
 
 from backoffices import current, records, stopping
+from backoffices.care import Care
 from backoffices.chores import Chores
 from backoffices.complaint import Complaint
+from backoffices.handover import Handover
 from backoffices.lag import Lag
 from backoffices.life import Life, moment
 from backoffices.live import Held, Links, Live, Pace, SessionWriter
@@ -38,7 +40,7 @@ from routing.traffic import Traffic
 
 logger = logging.getLogger(__name__)
 
-RESTART = "service restart"
+RESTART, MOVED = "service restart", "moved"
 
 LOST = ("dropped", "refused")
 """What the writer calls rows that will never be stored."""
@@ -48,8 +50,8 @@ REFRESHED_AT_ONCE = 20
 ASKED_AT_ONCE = 50
 """Sessions that say how their routes are before others have their turn of the loop: half a millisecond."""
 
-CHECKED_AT_ONCE = 200
-"""Sessions whose routes one call of ``maintain_links`` compares with the database."""
+Claimed = tuple[int, tuple[ChargerSnapshot, dict[int, DialTarget]] | None, Memory]
+"""Of a charger: the epoch under which it is ours, its configuration, and what is remembered."""
 
 
 class Runtime:
@@ -81,14 +83,15 @@ class Runtime:
         self.lag = Lag()
         self._chores = Chores(self.life, self._complaint, self.lag)
         self.mailbox = Mailbox(runtime_id)
+        self._handover = Handover(runtime_id, self.mailbox, self.hand_over, self._owners, self._pace.asks)
         self.pacer = Pacer(loop)
         self.traffic = Traffic()
         self._about = about
         self._live: dict[int, Live] = {}
+        self._care = Care(self._live, dial, self._threads)
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._last_change = 0
         self._stale: set[int] = set()
-        self._to_check: list[int] = []
         self._stopping = False
         self._stopped: asyncio.Future[None] | None = None
 
@@ -122,6 +125,7 @@ class Runtime:
         self._stopping = True
         current.leave(self)
         self._chores.cancel()
+        self._handover.give_up()
         by = self.loop.time() + self._pace.answers
         with suppress(TimeoutError):
             async with asyncio.timeout_at(by):
@@ -140,8 +144,7 @@ class Runtime:
             return await asyncio.shield(self._stopped)
         self._stopped = self.loop.create_future()
         await self.wind_down()
-        await self.mailbox.stop()
-        await self._stop_sessions(code)
+        await asyncio.gather(self.mailbox.stop(), self._stop_sessions(code))
         self.trust.end()
         self._presence.stop()
         try:
@@ -206,9 +209,9 @@ class Runtime:
             raise BusUnavailable(f"runtime {self.id} is stopping; connect again")
         live, pauses = self._live.get(charger), self.trust.pauses
         try:
-            if live is not None and await self._is_ours(charger, live, spares):
+            if live is not None and await self._is_ours(charger, live):
                 return live
-            epoch, loaded, memory = await self._threads.run(self._load, charger, spares)
+            epoch, loaded, memory = await self._take(charger, spares)
         except DatabaseError as error:
             raise BusUnavailable(f"the database does not answer: {type(error).__name__}") from error
         except (loading.UnknownCharger, loading.ServedElsewhere) as error:
@@ -239,18 +242,29 @@ class Runtime:
         live = self._live[charger] = Live(session, targets)
         return live
 
-    async def _is_ours(self, charger: int, live: Live, spares: loading.Spares) -> bool:
+    async def _is_ours(self, charger: int, live: Live) -> bool:
         """Claim a session that is in memory; False where another process has had the charger meanwhile."""
         if self.trust.is_alone:
             return True
-        epoch = await self._threads.run(loading.claim, charger, self.id, spares)
+        try:
+            epoch = await self._threads.run(loading.claim, charger, self.id, "living")
+        except loading.ServedElsewhere as held:
+            epoch = held.epoch
         if epoch != live.session.epoch:
             self._session_lost(charger, live.session.epoch)
         return self._live.get(charger) is live
 
-    def _load(
-        self, charger: int, spares: loading.Spares
-    ) -> tuple[int, tuple[ChargerSnapshot, dict[int, DialTarget]] | None, Memory]:
+    async def _take(self, charger: int, spares: loading.Spares) -> Claimed:
+        if self.trust.is_alone:
+            return await self._threads.run(self._load, charger, spares)
+        return await self._handover.take(
+            spares, lambda spared: self._threads.run(self._load, charger, spared)
+        )
+
+    async def _owners(self, chargers: Iterable[int]) -> Mapping[int, tuple[str, int]]:
+        return await self._threads.run(loading.epochs, chargers)
+
+    def _load(self, charger: int, spares: loading.Spares) -> Claimed:
         """In a thread: own it first, so that nobody else writes to what is read then."""
         epoch = loading.claim(charger, self.id, spares)
         loaded = loading.load_charger(charger)
@@ -284,14 +298,35 @@ class Runtime:
             if self._live.get(charger) is live and self._is_over(live):  # it may have come back meanwhile
                 await self._drop(charger, live, 1012, RESTART)
 
-    async def _drop(self, charger: int, live: Live, code: int, reason: str) -> None:
-        """End a session and give its charger up once all it stored is committed; its turn is ours."""
+    async def hand_over(self, charger: int, epoch: int) -> bool | None:
+        """Another process serves the charger from now on: finish the session of this epoch and release it.
+
+        What backoffices were asked is answered and recorded first, if that comes in time. See ``Handover``.
+        """
+        async with self._turn(charger):
+            await self.trust.sure()
+            live = self._live.get(charger)
+            if live is None or live.session.epoch != epoch:
+                return False
+            logger.info("%s: another runtime takes over", live.session.identity)
+            live.session.charger_moved()
+            await stopping.answered([live.session], self._pace.moves)
+            if self._live.get(charger) is not live:  # it was taken by force, or all end
+                return None
+            return await self._drop(charger, live, 1012, MOVED) or None
+
+    async def _drop(self, charger: int, live: Live, code: int, reason: str) -> bool:
+        """End a session and give its charger up once all it stored is committed; its turn is ours.
+
+        Whether it is nobody's then.
+        """
         del self._live[charger]
         live.session.stop(code, reason)
         await self._writer.flush()
         await self._presence.settled()
         with suppress(DatabaseError):  # then it stays ours by name, which does no harm
-            await self._threads.run(loading.release, charger, self.id, live.session.epoch)
+            return await self._threads.run(loading.release, charger, self.id, live.session.epoch)
+        return False
 
     def _has_open_link(self, charger: int) -> bool:
         return any(link.open for link in self._dial.links if link.target.charger == charger)
@@ -393,35 +428,10 @@ class Runtime:
 
     async def maintain_links(self) -> dict[str, int]:
         """Compare sessions, routes and live links, repair what differs; returns ``counts`` and repairs."""
-        closed, redialled = self._tidy_links()
-        stale = [] if self.database_is_away else await self._stale_sessions()
+        closed, redialled = self._care.tidy_links()
+        stale = [] if self.database_is_away else await self._care.stale_sessions()
         refreshed = await self.refresh_routes(stale)
         return {**self.counts(), "closed": closed, "redialled": redialled, "refreshed": refreshed}
-
-    def _tidy_links(self) -> tuple[int, int]:
-        closed = redialled = 0
-        for link in tuple(self._dial.links):
-            live = self._live.get(link.target.charger)
-            if live is None or link.target.route not in live.routes:
-                logger.warning("%r: its route is not served here any more", link.target)
-                link.close(1000, "route not served")
-                closed += 1
-            elif not link.alive:
-                link.begin()
-                redialled += 1
-        return closed, redialled
-
-    async def _stale_sessions(self) -> list[int]:
-        """A part of the live sessions each time: those whose routes are not those of the database."""
-        if not self._to_check:
-            self._to_check = list(self._live)
-        part, self._to_check = self._to_check[:CHECKED_AT_ONCE], self._to_check[CHECKED_AT_ONCE:]
-        routes = await self._threads.run(records.enabled_routes, part)
-        return [
-            charger
-            for charger in part
-            if charger in self._live and self._live[charger].routes != routes.get(charger, frozenset())
-        ]
 
     @property
     def database_is_away(self) -> bool:

@@ -55,7 +55,21 @@ Spares = Literal["nobody", "connected", "living"]
 
 
 class ServedElsewhere(Exception):
-    """Another process has the session and keeps it; the message is a sentence."""
+    """Another process has the session and keeps it; the message is a sentence.
+
+    ``online``: whether the charger is connected to it.
+    """
+
+    def __init__(self, charger: int, owner: str, epoch: int, *, online: bool) -> None:
+        super().__init__(f"charger {charger} is served by {owner}; connect again")
+        self.charger = charger
+        self.owner = owner
+        self.epoch = epoch
+        self.online = online
+
+    def is_spared(self, spares: Spares) -> bool:
+        """Whether a claim with these ``spares`` leaves it to its owner."""
+        return spares == "living" or (spares == "connected" and self.online)
 
 
 class UnknownCharger(LookupError):
@@ -285,19 +299,15 @@ def claim(charger: int, runtime: str, spares: Spares = "nobody") -> int:
             if _create_session(charger, runtime):
                 return FIRST_EPOCH
             continue
-        owner, epoch = found[0]
+        owner, epoch, online, lives = found[0]
         if owner == runtime:
             return epoch
-        if spares != "nobody" and _is_served(charger, owner, spares):
-            raise ServedElsewhere(f"charger {charger} is served by {owner}; connect again")
+        if lives:
+            held = ServedElsewhere(charger, owner, epoch, online=online)
+            if held.is_spared(spares):
+                raise held
         if _TAKE(charger, owner, epoch, runtime, epoch + 1):
             return epoch + 1
-
-
-def _is_served(charger: int, owner: str, spares: Spares) -> bool:
-    alive = RuntimeProcess.objects.filter(pk=owner, beat_at__gte=Now() - RUNTIME_ALIVE)
-    served = ChargerSession.objects.filter(Exists(alive), pk=charger, runtime=owner)
-    return (served.filter(online=True) if spares == "connected" else served).exists()
 
 
 def _create_session(charger: int, runtime: str) -> bool:
@@ -311,6 +321,12 @@ def _create_session(charger: int, runtime: str) -> bool:
             f"charger {charger} does not exist (any more); its session can't be claimed"
         ) from error
     return True
+
+
+def epochs(chargers: Iterable[int]) -> dict[int, tuple[str, int]]:
+    """Who owns the sessions of these chargers, "" for nobody, and under which epoch."""
+    rows = ChargerSession.objects.filter(pk__in=list(chargers))
+    return {charger: (owner, epoch) for charger, owner, epoch in rows.values_list("pk", "runtime", "epoch")}
 
 
 def release(charger: int, runtime: str, epoch: int) -> bool:
@@ -333,8 +349,14 @@ def _mine(charger: int, runtime: str, epoch: int) -> Any:
     return ChargerSession.objects.filter(pk=charger, runtime=runtime, epoch=epoch)
 
 
-_OWNER = prepared.Query(
-    lambda charger: ChargerSession.objects.filter(pk=charger).values_list("runtime", "epoch"), int
+_OWNER: prepared.Query[tuple[str, int, bool, bool]] = prepared.Query(
+    lambda charger: ChargerSession.objects.filter(pk=charger).values_list(
+        "runtime",
+        "epoch",
+        "online",
+        Exists(RuntimeProcess.objects.filter(pk=OuterRef("runtime"), beat_at__gte=Now() - RUNTIME_ALIVE)),
+    ),
+    int,
 )
 
 _TAKE = prepared.Update(

@@ -159,7 +159,7 @@ class Session:
         self._timer_at = float("inf")
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = False
-        self._when_quiet: Callable[[Session], None] | None = None
+        self._when_quiet: list[Callable[[Session], None]] = []
 
     # -- the charger -----------------------------------------------------------------------------
 
@@ -263,40 +263,48 @@ class Session:
         self._machine.wind_down()
         if self._stopped or not self._machine.awaits_answers:
             return False
-        self._when_quiet = when_quiet
+        self._when_quiet.append(when_quiet)
         return True
 
     def _is_quiet(self) -> None:
-        when_quiet = self._when_quiet
-        if when_quiet is not None and not self._machine.awaits_answers:
-            self._when_quiet = None
-            when_quiet(self)
+        if not self._machine.awaits_answers:
+            told, self._when_quiet = self._when_quiet, []
+            for when_quiet in told:
+                when_quiet(self)
+
+    def charger_moved(self) -> None:
+        """The charger has dialled another process: what it still says here it will say again there."""
+        self._machine.wind_down()
+        if self._attachment is not None:
+            self._attachment.socket.close(1012, "moved")
+            self.charger_gone(self._attachment, 1012)
 
     def stop(self, code: int, reason: str) -> None:
         """End the session: links with 1001, the charger with ``code``. Nothing is sent afterwards."""
-        self._kept.clear()
         self._carry_out(self._machine.stop(code, reason, now(), utcnow()))
-        self._stopped = True
-        self._attachment = None
-        self._free_slots()
-        if self._timer is not None:
-            self._timer.cancel()
+        self._end()
         for task in self._tasks:
             task.cancel()
 
     def abandon(self) -> None:
         """Another process owns the charger now: fall silent at once, store nothing more."""
-        self._stopped = True
-        self._kept.clear()
-        self._free_slots()
-        if self._timer is not None:
-            self._timer.cancel()
+        attachment = self._attachment
+        self._end()
         for link in self._links.values():
             link.close(1001, "moved")
         self._links.clear()
-        if self._attachment is not None:
-            self._attachment.socket.close(1012, "moved")
-            self._attachment = None
+        if attachment is not None:
+            attachment.socket.close(1012, "moved")
+
+    def _end(self) -> None:
+        self._stopped = True
+        self._attachment = None
+        self._kept.clear()
+        for slot in self._slots.values():
+            slot.end()
+        self._slots.clear()
+        if self._timer is not None:
+            self._timer.cancel()
 
     @property
     def idle(self) -> bool:
@@ -394,14 +402,9 @@ class Session:
                         link.set_ping(seconds)
                 case Report(kind, text):
                     logger.info("%s: %s: %s", self.identity, kind, text)
-        if self._when_quiet is not None:
+        if self._when_quiet:
             self._is_quiet()
         self._arm()
-
-    def _free_slots(self) -> None:
-        for slot in self._slots.values():
-            slot.end()
-        self._slots.clear()
 
     def _store(self, rows: tuple[Row, ...], gate: int | None) -> None:
         if gate is None:

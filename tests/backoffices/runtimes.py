@@ -1,6 +1,7 @@
 """Runtimes with what they need around them, and backoffices that say who came."""
 
 import asyncio
+import json
 from contextlib import asynccontextmanager
 
 from asgiref.sync import sync_to_async
@@ -40,7 +41,8 @@ class Socket:
 class Backend:
     """Backoffices on real sockets: who is connected, by path, with which code each went, what it answered.
 
-    ``until_answer``: what is waited for before meter values are answered; ``in_hand``: there are some.
+    ``until_answer``: what is waited for before meter values are answered; ``in_hand``: there are some;
+    ``values``: all that came.
     """
 
     def __init__(self):
@@ -50,6 +52,7 @@ class Backend:
         self.answers: asyncio.Queue[str] = asyncio.Queue()
         self.until_answer: asyncio.Event | None = None
         self.in_hand = asyncio.Event()
+        self.values: list[str] = []
         self.changed = asyncio.Condition()
 
     async def handle(self, connection):
@@ -64,9 +67,8 @@ class Backend:
                 answer = '{"transactionId":77,"idTagInfo":{"status":"Accepted"}}'
             elif text.startswith("[2"):
                 answer = "{}"
-                if '"MeterValues"' in text and self.until_answer is not None:
-                    self.in_hand.set()
-                    await self.until_answer.wait()
+                if '"MeterValues"' in text:
+                    await self.meter_values(text)
             else:
                 self.answers.put_nowait(text)
                 continue
@@ -76,6 +78,14 @@ class Backend:
             self.connected.pop(path, None)
             self.gone.append((path, connection.close_code))
             self.changed.notify_all()
+
+    async def meter_values(self, text):
+        async with self.changed:
+            self.values.append(json.loads(text)[3]["meterValue"][0]["sampledValue"][0]["value"])
+            self.changed.notify_all()
+        if self.until_answer is not None:
+            self.in_hand.set()
+            await self.until_answer.wait()
 
     async def until(self, condition):
         async with asyncio.timeout(PATIENCE), self.changed:

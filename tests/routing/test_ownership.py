@@ -6,11 +6,21 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from routing.loading import UnknownCharger, claim, mark_offline, mark_online, release
-from routing.models import ChargerSession
+from routing.loading import (
+    RUNTIME_ALIVE,
+    ServedElsewhere,
+    UnknownCharger,
+    claim,
+    epochs,
+    mark_offline,
+    mark_online,
+    release,
+)
+from routing.models import ChargerSession, RuntimeProcess
 from tests.routing import rows as make
 from tests.routing.conftest import Database
 
@@ -41,6 +51,28 @@ def test_a_claim_takes_few_statements(owned_by, statements):
     with CaptureQueriesContext(connection) as captured:
         claim(1, "ours")
     assert len(captured) == statements
+
+
+@pytest.mark.parametrize("beat", ["fresh", "old", "none"])
+@pytest.mark.parametrize("online", [True, False], ids=["connected", "away"])
+@pytest.mark.parametrize("spares", ["nobody", "connected", "living"])
+def test_a_claim_spares_who_lives_without_another_look(spares, online, beat):
+    claim(1, "theirs")
+    ChargerSession.objects.filter(pk=1).update(online=online)
+    if beat != "none":
+        ago = RUNTIME_ALIVE * (0.5 if beat == "fresh" else 2)
+        RuntimeProcess.objects.create(pk="theirs", beat_at=Now() - ago, report={})
+    is_kept = beat == "fresh" and (spares == "living" or (spares == "connected" and online))
+    with CaptureQueriesContext(connection) as captured:
+        if is_kept:
+            with pytest.raises(ServedElsewhere, match="charger 1 is served by theirs; connect again") as held:
+                claim(1, "ours", spares)
+            assert (held.value.owner, held.value.epoch, held.value.online) == ("theirs", 2, online)
+        else:
+            assert claim(1, "ours", spares) == 3
+    assert len(captured) == (1 if is_kept else 2)
+    assert owner() == (("theirs", 2) if is_kept else ("ours", 3))
+    assert epochs([1, 4711]) == {1: owner()}
 
 
 def test_claiming_what_is_ours_changes_nothing():
