@@ -1,9 +1,11 @@
-"""Two processes of role all on PostgreSQL and Redis: one dies, the other goes on (architecture.md 5)."""
+"""Two processes of role all on PostgreSQL and Redis: one dies, or a charger leaves it (architecture.md 5)."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -14,10 +16,13 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 import pytest_asyncio
+from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
 
 from simulators.charger import Habits
 from tests.end_to_end.conftest import Site
 from tests.end_to_end.proxy import ProxyProcess
+from tests.end_to_end.test_stop import numbered
 
 POSTGRES, REDIS = os.environ.get("TEST_POSTGRES_URL", ""), os.environ.get("TEST_REDIS_URL", "")
 
@@ -72,3 +77,38 @@ async def test_the_charger_goes_on_at_the_other_process(fleet: tuple[Site, Proxy
         assert session.transaction_id == number
         assert len({str(values) for values in session.meter_values}) == 5
         assert len(backoffice.sessions(identity)) == 1
+
+
+async def test_what_is_stored_comes_once_when_the_charger_dials_the_other_process(
+    fleet: tuple[Site, ProxyProcess],
+) -> None:
+    """A backoffice answers late, to the process that the charger has left: that one says nothing more."""
+    site, second = fleet
+    billing, energy = await site.backoffice("billing", 100), await site.backoffice("energy", 900)
+    identity = site.identity()
+    await site.configure(identity)
+    charger = await site.booted(identity, habits=Habits(retry_s=0.5), **SOON)
+    await charger.start(1, "CARD-1")
+    await energy.wait_session(identity, stopped=False)
+    energy.behaviour.hold("MeterValues")
+    for _ in range(3):
+        await charger.meter(1, seconds=60)  # energy has the first in hand, the others wait
+    await energy.wait_for(identity, "MeterValues", answered=False)
+    charger.uplink.dialling = replace(charger.uplink.dialling, url=second.url(identity))
+    async with connect(second.url(identity), subprotocols=[Subprotocol("ocpp1.6")]):
+        await energy.wait_for(identity, "MeterValues", count=2, answered=False)  # the first, of the second
+        await said(site.proxy, f"{identity}: another runtime takes over")
+        energy.behaviour.let_go()
+    await charger.stop(1)
+    for backoffice in (billing, energy):
+        session = await backoffice.wait_session(identity, timeout_s=60)
+        assert len({str(values) for values in session.meter_values}) == 3
+        times = Counter(numbered(backoffice, identity))
+        assert list(times.values()) == [1, 2 if backoffice is energy else 1, 1, 1, 1]
+
+
+async def said(process: ProxyProcess, words: str) -> None:
+    """Return when a process has printed something."""
+    async with asyncio.timeout(10):
+        while words not in process.log:  # noqa: ASYNC110 - its log has no events
+            await asyncio.sleep(0.05)

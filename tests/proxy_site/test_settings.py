@@ -60,6 +60,7 @@ def test_a_fleet_uses_postgresql_and_redis(settings_of):
     assert found["DATABASES"]["default"]["ENGINE"] == "django.db.backends.postgresql"
     assert found["DATABASES"]["default"]["OPTIONS"]["pool"]["max_size"] > 1
     assert found["CELERY_BROKER_URL"] == FLEET["REDIS_URL"]
+    assert found["CHANNEL_LAYERS"]["default"]["CONFIG"]["prefix"] == "proxy0"
     assert found["CHANNEL_LAYERS"]["default"]["BACKEND"].endswith("RedisPubSubChannelLayer")
     assert found["ALLOWED_HOSTS"] == ["a.example.org", "b.example.org"]
     assert found["PROXY_ALLOW_PRIVATE_UPSTREAMS"] is False
