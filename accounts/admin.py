@@ -12,6 +12,7 @@ from django.db.models import Count
 from django.http import HttpRequest
 
 from accounts.admin_base import OwnedAdmin, OwnedInline, SuperuserMixin
+from accounts.kept import LEAST_DAYS
 from accounts.models import Membership, Organisation, User
 
 if TYPE_CHECKING:
@@ -38,6 +39,17 @@ class OrganisationAdmin(SuperuserMixin, OwnedAdmin[Organisation]):
     list_display = ["name", "members", "chargers", "created_at"]
     search_fields = ["name"]
     readonly_fields = ["created_at"]
+    fieldsets = [
+        (None, {"fields": ["name", "created_at"]}),
+        (
+            "How long what is kept",
+            {
+                "fields": [f"keep_{kind}_days" for kind in LEAST_DAYS],
+                "description": "By the chargers that belong to the organisation now. What is over is gone "
+                "for good, within an hour.",
+            },
+        ),
+    ]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         counts = {

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.auth.models import AbstractUser
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import QuerySet
 
+from accounts.kept import LEAST_DAYS, MOST_DAYS
 from accounts.querysets import OwnedQuerySet, UnownedQuerySet
+
+
+def _kept_days(kind: str, what: str) -> models.PositiveIntegerField[Any, Any]:
+    """For how many days something of an organisation is kept; None as the settings say."""
+    return models.PositiveIntegerField(
+        f"keep {kind} for days",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(LEAST_DAYS[kind]), MaxValueValidator(MOST_DAYS)],
+        help_text=f"{what} Empty: as long as the settings say.",
+    )
 
 
 class User(AbstractUser):
@@ -28,10 +43,14 @@ class OrganisationQuerySet(OwnedQuerySet["Organisation"]):
 
 
 class Organisation(models.Model):
-    """Who owns chargers and backoffices."""
+    """Who owns chargers and backoffices. ``keep_..._days``: for how long something of theirs is kept."""
 
     name = models.CharField(max_length=100, unique=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    keep_frames_days = _kept_days("frames", "Messages of which all went well.")
+    keep_exchanges_days = _kept_days("exchanges", "Messages with errors or refusals, whole.")
+    keep_transactions_days = _kept_days("transactions", "Ended sessions of charging.")
+    keep_actions_days = _kept_days("actions", "What people have changed.")
 
     objects = OrganisationQuerySet.as_manager()
 

@@ -10,6 +10,8 @@ from cryptography.fernet import Fernet
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
+from accounts.kept import LEAST_DAYS, MOST_DAYS
+
 UNKNOWN_CHARGERS = ("refuse", "adopt")
 BOOLEANS = ("DEBUG", "PROXY_ALLOW_PRIVATE_UPSTREAMS", "PROXY_REQUIRE_TLS")
 TRUE = ("true", "on", "ok", "y", "yes", "1")
@@ -62,6 +64,27 @@ def encryption_keys(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
                     id="proxy.E003",
                 )
             )
+    return problems
+
+
+@register()
+def days_kept(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """Nothing is thrown away because of a zero too few."""
+    names = {kind: f"PROXY_KEEP_{kind.upper()}_DAYS" for kind in LEAST_DAYS}
+    problems: list[CheckMessage] = [
+        Error(
+            f"{name} is {getattr(settings, name)}, expected days from {LEAST_DAYS[kind]} to {MOST_DAYS}.",
+            hint=f"Set {name} in the environment or in .env, or leave it out.",
+            id="proxy.E004",
+        )
+        for kind, name in names.items()
+        if not LEAST_DAYS[kind] <= getattr(settings, name) <= MOST_DAYS
+    ]
+    frames, exchanges = getattr(settings, names["frames"]), getattr(settings, names["exchanges"])
+    if exchanges < frames and not problems:
+        sentence = f"is {exchanges}, less than {names['frames']}: everything is kept for {frames} days."
+        hint = f"Raise {names['exchanges']}, or lower {names['frames']}."
+        problems.append(Warning(f"{names['exchanges']} {sentence}", hint=hint, id="proxy.W006"))
     return problems
 
 

@@ -45,6 +45,11 @@ PROXY_REQUIRE_TLS = env.bool("PROXY_REQUIRE_TLS", default=False)
 PROXY_ADMIN_PASSWORD = env.str("PROXY_ADMIN_PASSWORD", default="")
 #: How much of the audit log may wait on disk, in PROXY_DATA_DIR/spool, while the database is away.
 PROXY_SPOOL_BYTES = env.int("PROXY_SPOOL_BYTES", default=64 * 2**20)
+#: For how many days what is kept, where an organisation does not say otherwise (routing/keeping.py).
+PROXY_KEEP_FRAMES_DAYS = env.int("PROXY_KEEP_FRAMES_DAYS", default=90)
+PROXY_KEEP_EXCHANGES_DAYS = env.int("PROXY_KEEP_EXCHANGES_DAYS", default=365)
+PROXY_KEEP_TRANSACTIONS_DAYS = env.int("PROXY_KEEP_TRANSACTIONS_DAYS", default=730)
+PROXY_KEEP_ACTIONS_DAYS = env.int("PROXY_KEEP_ACTIONS_DAYS", default=730)
 #: Whoever knows it sees /metrics in full; without one nobody does.
 PROXY_METRICS_TOKEN = env.str("PROXY_METRICS_TOKEN", default="")
 PROXY_LOG_LEVEL = env.str("PROXY_LOG_LEVEL", default="INFO").upper()

@@ -136,10 +136,12 @@ class _Application:
         return faults
 
     def _organisations(self) -> None:
-        for name in self.wanted.organisations:
-            if name not in self.organisations:
-                self.organisations[name] = Organisation.objects.create(name=name)
-                self.changes.append(f"create organisation {name}")
+        for name, entry in self.wanted.organisations.items():
+            if name in self.organisations:
+                self._change(self.organisations[name], f"organisation {name}", entry.values, [])
+                continue
+            self.organisations[name] = Organisation.objects.create(**entry.values)
+            self.changes.append(f"create organisation {name}")
 
     def _presets(self) -> None:
         for entry in self.wanted.presets.values():

@@ -11,7 +11,7 @@ import yaml
 from accounts.models import Organisation
 from backoffices.models import Backoffice
 from chargers.models import Charger
-from proxy_site.configuration.reading import CATCH_UP
+from proxy_site.configuration.reading import CATCH_UP, KEPT
 from routing.models import Card, DefaultRoute, PermissionPreset, Route
 
 NOT_EXPORTED = "# password: one is set; it is never exported, and apply leaves it alone"
@@ -23,7 +23,7 @@ def export() -> str:
         "routes__backoffice", "routes__preset"
     )
     sections = [
-        _section("organisations", (_dump({"name": row.name}) for row in Organisation.objects.all())),
+        _section("organisations", (_organisation(row) for row in Organisation.objects.all())),
         _section(
             "presets", (_preset(row) for row in PermissionPreset.objects.select_related("organisation"))
         ),
@@ -41,6 +41,10 @@ def export() -> str:
 def _section(name: str, entries: Iterable[str]) -> str:
     items = ["  - " + indent(entry, "    ").lstrip() for entry in entries]
     return f"{name}:\n{''.join(items)}" if items else ""
+
+
+def _organisation(row: Organisation) -> str:
+    return _dump(_but_defaults({"name": row.name, **{key: getattr(row, key) for key in KEPT}}))
 
 
 def _preset(row: PermissionPreset) -> str:

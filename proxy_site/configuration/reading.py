@@ -13,6 +13,7 @@ import msgspec
 from django.core.exceptions import ValidationError
 from django.db import models
 
+from accounts.kept import LEAST_DAYS, MOST_DAYS
 from accounts.models import Organisation
 from backoffices.models import MOST_AT_ONCE, Backoffice
 from chargers.models import Charger
@@ -38,7 +39,8 @@ SECTIONS = {
     "cards": False,
     "chargers": False,
 }
-ORGANISATION = {"name": True}
+KEPT = tuple(f"keep_{kind}_days" for kind in LEAST_DAYS)
+ORGANISATION = {"name": True, **dict.fromkeys(KEPT, False)}
 PRESET = {"name": True, "organisation": True, "role": True, "permissions": False}
 CARD = {
     "id_tag": True,
@@ -171,7 +173,7 @@ class _Reader:
     def _organisation(self, item: Item) -> Entry:
         row = self.document.mapping(item, ORGANISATION)
         name = self._text(row, "name", Organisation)
-        return self._entry(item, row, name, {"name": name})
+        return self._entry(item, row, name, {"name": name, **{key: self._days(row, key) for key in KEPT}})
 
     def _preset(self, item: Item) -> Entry:
         row = self.document.mapping(item, PRESET)
@@ -314,6 +316,16 @@ class _Reader:
                 expected = ", ".join(OCPP_VERSIONS)
                 self.document.fault(one.place, f"{shown(version)} is not an OCPP version ({expected})")
         return versions
+
+    def _days(self, row: dict[str, Item], key: str) -> int | None:
+        """For how many days something is kept; None as the settings say."""
+        value = self.document.plain(row[key]) if key in row else None
+        least = LEAST_DAYS[key.removeprefix("keep_").removesuffix("_days")]
+        if value is None or (type(value) is int and least <= value <= MOST_DAYS):
+            return value
+        expected = f"expected days from {least} to {MOST_DAYS}, or nothing for those of the settings"
+        self.document.fault(row[key].place, f"{shown(value)} is no number of days to keep; {expected}")
+        return None
 
     def _catch_up(self, item: Item | None) -> int:
         """How many messages that have waited a backoffice is sent at once."""

@@ -340,3 +340,23 @@ def test_many_chargers_take_few_queries(apply, django_assert_max_num_queries):
         apply(text)
     with django_assert_max_num_queries(12):
         assert apply(text) == ["no changes"]
+
+
+def test_how_long_an_organisation_keeps_what(apply, example):
+    changed = EXAMPLE.replace(
+        "- name: Example Installers", "- {name: Example Installers, keep_frames_days: 30}"
+    )
+    assert apply(changed) == [
+        "change organisation Example Installers: keep_frames_days from none to 30",
+        "1 change",
+    ]
+    assert Organisation.objects.get().keep_frames_days == 30
+    assert apply(changed) == ["no changes"]
+    assert apply(EXAMPLE)[0] == "change organisation Example Installers: keep_frames_days from 30 to none"
+
+
+@pytest.mark.parametrize("days", ["2", "36501", "true", "forever", "7.5"])
+def test_days_that_cannot_be(apply, days):
+    with pytest.raises(CommandError, match=r"keep_frames_days: .* expected days from 3 to 36500"):
+        apply(f"organisations: [{{name: A, keep_frames_days: {days}}}]")
+    assert not Organisation.objects.exists()

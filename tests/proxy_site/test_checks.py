@@ -82,3 +82,21 @@ def test_a_short_token_is_noticed_and_not_shown(settings, token, found):
     messages = checks.metrics_token(None)
     assert ids(messages) == found
     assert all("sesame" not in f"{message.msg} {message.hint}" for message in messages)
+
+
+@pytest.mark.parametrize(
+    ("days", "found"),
+    [
+        ({}, []),
+        ({"FRAMES": 2}, ["proxy.E004"]),
+        ({"FRAMES": 0, "TRANSACTIONS": 30}, ["proxy.E004", "proxy.E004"]),
+        ({"ACTIONS": 36_501}, ["proxy.E004"]),
+        ({"FRAMES": 400}, ["proxy.W006"]),
+    ],
+)
+def test_days_that_are_kept(settings, days, found):
+    for kind, value in days.items():
+        setattr(settings, f"PROXY_KEEP_{kind}_DAYS", value)
+    messages = checks.days_kept(None)
+    assert ids(messages) == found
+    assert all(str(value) in " ".join(m.msg for m in messages) for value in days.values())

@@ -18,7 +18,9 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def everything():
     """A row of every kind, each with every key that can be exported."""
-    organisation = Organisation.objects.create(name="Säulen: & Söhne")
+    organisation = Organisation.objects.create(
+        name="Säulen: & Söhne", keep_frames_days=30, keep_exchanges_days=40, keep_transactions_days=50
+    )
     preset = PermissionPreset.objects.create(
         organisation=organisation, name="null", role="control", permissions={"Reset:Hard": "deny"}
     )
