@@ -9,6 +9,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from celery import shared_task
+from celery.worker import state as worker_state
 from django.db import InterfaceError, OperationalError
 
 from backoffices import current, moved, records
@@ -17,13 +18,14 @@ from backoffices.models import Backoffice
 from backoffices.probe import probe, target_of
 from backoffices.runtime import Runtime
 from backoffices.schedule import BEAT_SCHEDULE
-from routing import expiring, forgetting
+from routing import expiring, forgetting, upkeep
 
 __all__ = [
     "BEAT_SCHEDULE",
     "deliver_backlog",
     "drain",
     "expire_deliveries",
+    "keep_up",
     "maintain_links",
     "note_migrations",
     "probe_backoffice",
@@ -41,6 +43,7 @@ PATIENCE_SECONDS = 30.0
 
 
 NO_COUNTS: dict[str, int] = {}
+NO_ERRORS: dict[str, str] = {}
 
 
 def unless_away(without: T, *, try_it: bool = False) -> Callable[[Callable[P, T]], Callable[P, T]]:
@@ -117,6 +120,13 @@ def expire_deliveries() -> int:
     return expiring.expire_deliveries()
 
 
+@shared_task(expires=300, ignore_result=True)
+@unless_away(NO_ERRORS)
+def keep_up() -> dict[str, str]:
+    """Make tables for days to come, drop what is kept long enough; errors by step (``routing.upkeep``)."""
+    return upkeep.run(_is_stopping)
+
+
 @shared_task(expires=30)
 def probe_backoffice(
     backoffice: int, ocpp_version: str = "1.6", identity: str = "probe"
@@ -130,6 +140,11 @@ def probe_backoffice(
 def drain() -> None:
     """End all sessions of this process, before it is stopped: others take its chargers over."""
     _ask(lambda runtime: runtime.stop(), None)
+
+
+def _is_stopping() -> bool:
+    """Whether the worker of this process waits for its tasks to end."""
+    return worker_state.should_stop is not None or worker_state.should_terminate is not None
 
 
 def _is_away() -> bool:

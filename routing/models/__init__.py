@@ -20,6 +20,7 @@ from routing.models.state import (
     LatestValue,
     RouteState,
     RuntimeProcess,
+    Upkeep,
 )
 from routing.models.traffic import Delivery, Message, RouteTransaction, Transaction
 
@@ -42,5 +43,6 @@ __all__ = [
     "RouteTransaction",
     "RuntimeProcess",
     "Transaction",
+    "Upkeep",
     "rule_errors",
 ]

@@ -145,6 +145,29 @@ class RuntimeProcess(models.Model):
         return self.id
 
 
+class Upkeep(models.Model):
+    """What the hourly upkeep has come to with one of its steps (``routing.upkeep``).
+
+    ``done_at``: when it last went well. ``error``: why it did not when it was last tried, "" where it did.
+    ``left``: how many rows it found that it can do nothing about.
+    """
+
+    step = models.CharField(max_length=32, primary_key=True)
+    tried_at = models.DateTimeField()
+    done_at = models.DateTimeField(null=True, blank=True)
+    error = models.CharField(max_length=255, blank=True)
+    left = models.IntegerField(default=0)
+
+    objects = UnownedQuerySet["Upkeep"].as_manager()
+
+    class Meta:
+        verbose_name_plural = "upkeep"
+        ordering = ["step"]
+
+    def __str__(self) -> str:
+        return self.step
+
+
 class ConfigChange(models.Model):
     """Configuration of a charger (None: of all) has changed; sessions read ``id > last`` and reload.
 
