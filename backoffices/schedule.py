@@ -26,7 +26,7 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "keep_up": {
         "task": "backoffices.tasks.keep_up",
         "schedule": 3600.0,
-        "options": {"expires": 300.0},
+        "options": {"expires": 30.0},
     },
     "note_migrations": {
         "task": "backoffices.tasks.note_migrations",

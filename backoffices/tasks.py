@@ -120,7 +120,7 @@ def expire_deliveries() -> int:
     return expiring.expire_deliveries()
 
 
-@shared_task(expires=300, ignore_result=True)
+@shared_task(expires=30, ignore_result=True)
 @unless_away(NO_ERRORS)
 def keep_up() -> dict[str, str]:
     """Make tables for days to come, drop what is kept long enough; errors by step (``routing.upkeep``)."""

@@ -1,15 +1,16 @@
-"""The whole installation in the admin, for superusers: its processes and changes of configuration."""
+"""The whole installation in the admin, for superusers: its processes, upkeep and changes of configuration."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Q
 from django.db.models.functions import Now
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -17,7 +18,7 @@ from django.utils.timezone import localtime
 
 from accounts.admin_base import ReadOnlyAdmin, RecordAdmin, SuperuserMixin
 from routing.loading import RUNTIME_ALIVE
-from routing.models import ConfigChange, RuntimeProcess
+from routing.models import ConfigChange, RuntimeProcess, Upkeep
 
 LOST: Mapping[str, str] = {
     "dropped": "of the audit log lost: there was no room for them",
@@ -45,6 +46,10 @@ FRAMES: Mapping[str, str] = {
 }
 
 
+UPKEEP_LATE = timedelta(hours=4)
+"""It runs every hour."""
+
+
 class _InstallationAdmin(SuperuserMixin, ReadOnlyAdmin[Any]):
     """Records of the whole installation."""
 
@@ -63,6 +68,12 @@ class RuntimeProcessAdmin(_InstallationAdmin):
         *("id", "is_well", "state", "program", "started", "chargers", "links", "rows", "frames"),
         *("lateness", "last_outage"),
     ]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        for step in Upkeep.objects.all():
+            if trouble := trouble_of(step):
+                self.message_user(request, f"Upkeep, {step}: {trouble}", messages.WARNING)
+        return super().changelist_view(request, extra_context)
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """By the database's clock, as everything about life is."""
@@ -130,6 +141,36 @@ class RuntimeProcessAdmin(_InstallationAdmin):
     def last_outage(self, process: RuntimeProcess) -> str:
         outage = _part(process, "database").get("last_outage")
         return " to ".join(map(_shown, outage)) if outage else "never since the start"
+
+
+@admin.register(Upkeep)
+class UpkeepAdmin(_InstallationAdmin):
+    """What the hourly upkeep has come to, a line for each step."""
+
+    list_display = ["step", "is_well", "trouble", "done_at", "tried_at"]
+    fields = ["step", "is_well", "trouble", "done_at", "tried_at"]
+
+    @admin.display(boolean=True, description="well")
+    def is_well(self, step: Upkeep) -> bool:
+        return not trouble_of(step)
+
+    @admin.display(description="trouble")
+    def trouble(self, step: Upkeep) -> str:
+        return trouble_of(step) or "none"
+
+
+def trouble_of(step: Upkeep) -> str:
+    """What is wrong with a step of the upkeep and what helps, "" for nothing."""
+    if step.error:
+        return f"It failed, and is tried again every hour: {step.error}"
+    if timezone.now() - (step.done_at or step.tried_at) > UPKEEP_LATE:
+        return "It has not run for hours: is there a process, with its Celery worker?"
+    if step.left:
+        return (
+            f"{step.left} rows of the audit log are dated more than three days ahead: the clock of a process "
+            "was wrong, or is. Set it right; the rows stay until those days are over."
+        )
+    return ""
 
 
 @admin.register(ConfigChange)

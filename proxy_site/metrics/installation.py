@@ -23,7 +23,7 @@ from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 
 from routing.loading import RUNTIME_ALIVE
-from routing.models import Alarm, ChargerSession, Delivery, Route, RouteState, RuntimeProcess
+from routing.models import Alarm, ChargerSession, Delivery, Route, RouteState, RuntimeProcess, Upkeep
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,10 @@ class Links(msgspec.Struct, frozen=True):
 
 
 class Figures(msgspec.Struct, frozen=True):
-    """What the database tells. ``round_trips_ms`` is the median of the routes that are connected."""
+    """What the database tells. ``round_trips_ms`` is the median of the routes that are connected.
+
+    ``upkeep``: when each of its steps last went well; ``astray``: rows of the log that are dated ahead.
+    """
 
     at: datetime
     links: tuple[Links, ...]
@@ -63,6 +66,8 @@ class Figures(msgspec.Struct, frozen=True):
     chargers: dict[str, int]
     processes: dict[str, int]
     lost_rows: dict[str, int]
+    upkeep: dict[str, datetime]
+    astray: int
 
 
 def gather() -> Figures:
@@ -75,6 +80,7 @@ def gather() -> Figures:
         alarms=_counted(Alarm.objects.filter(cleared=None), "kind"),
         chargers=_chargers(),
         **_processes(),
+        **_upkeep(),
     )
 
 
@@ -120,6 +126,13 @@ def _processes() -> dict[str, Any]:
         for cause in lost:
             lost[cause] += report.get("writer", {}).get(cause, 0)
     return {"processes": found, "lost_rows": lost}
+
+
+def _upkeep() -> dict[str, Any]:
+    """A step that has never gone well counts from when it was last tried: the next run tells."""
+    rows = list(Upkeep.objects.all())
+    done = {row.step: row.done_at or row.tried_at for row in rows}
+    return {"upkeep": done, "astray": sum(row.left for row in rows)}
 
 
 class Gatherer:
@@ -207,6 +220,9 @@ def metrics(figures: Figures) -> Iterator[Metric]:
         ("lost_rows", "Rows lost by processes of the last day, see writer_rows.", "cause", figures.lost_rows),
     ):
         yield _labelled(name, meaning, [label], _by_one(values))
+    ages = {step: (figures.at - done).total_seconds() for step, done in figures.upkeep.items()}
+    yield _labelled("upkeep_age_seconds", "Since a step of the upkeep went well.", ["step"], _by_one(ages))
+    yield _labelled("log_rows_astray", "Rows of the audit log dated ahead.", [], {(): figures.astray})
 
 
 def _by_one(values: dict[str, Any]) -> dict[tuple[str, ...], float]:

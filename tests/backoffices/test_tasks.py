@@ -100,6 +100,7 @@ PERIODIC = {
     tasks.note_migrations: 0,
     tasks.recount_waiting: 0,
     tasks.expire_deliveries: 0,
+    tasks.keep_up: {},
 }
 
 
@@ -157,14 +158,14 @@ def test_a_mistake_of_ours_is_not_taken_for_an_outage(runtime, monkeypatch):
 
 def test_the_schedule_names_tasks_that_exist_and_expire_before_they_repeat():
     ours = (tasks.maintain_links, tasks.deliver_backlog, tasks.expire_deliveries)
-    known = {task.name for task in (*ours, tasks.note_migrations, tasks.recount_waiting)}
+    known = {task.name for task in (*ours, tasks.note_migrations, tasks.recount_waiting, tasks.keep_up)}
     assert {entry["task"] for entry in BEAT_SCHEDULE.values()} == known
     assert all(entry["options"]["expires"] <= entry["schedule"] for entry in BEAT_SCHEDULE.values())
 
 
 def test_every_task_expires():
     named = [getattr(tasks, name) for name in tasks.__all__ if name != "BEAT_SCHEDULE"]
-    assert len(named) == 8
+    assert len(named) == 9
     assert all(0 < task.expires <= 30 for task in named)
     assert all(task.acks_late is False for task in named)
 

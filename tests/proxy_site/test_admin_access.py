@@ -35,6 +35,7 @@ from routing.models import (
     RouteTransaction,
     RuntimeProcess,
     Transaction,
+    Upkeep,
 )
 
 pytestmark = pytest.mark.django_db
@@ -88,6 +89,7 @@ def world(name: str) -> SimpleNamespace:
             route=route, kind="request", charger_identifier=name, route_identifier=name, created=NOW
         ),
         RuntimeProcess.objects.create(id=name, beat_at=NOW),
+        Upkeep.objects.create(step=name, tried_at=NOW),
         ConfigChange.objects.latest("id"),
     ]  # fmt: skip
     return SimpleNamespace(user=user, charger=charger, by_model={type(row): row for row in rows})

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from routing.models import RuntimeProcess
+from routing.models import RuntimeProcess, Upkeep
 
 pytestmark = pytest.mark.django_db
 
@@ -107,3 +107,37 @@ def test_an_installer_does_not_enter(client):
     row = process()
     assert client.get(LIST).status_code == 403
     assert client.get(reverse("admin:routing_runtimeprocess_change", args=[row.pk])).status_code in (403, 404)
+
+
+# Upkeep
+
+UPKEEP = reverse("admin:routing_upkeep_changelist")
+
+
+def step(name="audit log", hours=0.5, **values):
+    at = timezone.now() - timedelta(hours=hours)
+    return Upkeep.objects.create(step=name, tried_at=at, **{"done_at": at, **values})
+
+
+def test_an_upkeep_that_is_well(admin_client):
+    step()
+    text = admin_client.get(UPKEEP).content.decode()
+    assert is_well(text)
+    assert "none" in text
+    assert "Upkeep, " not in admin_client.get(LIST).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"error": "OperationalError: no lock"}, "tried again every hour: OperationalError: no lock"),
+        ({"error": "x", "done_at": None}, "It failed"),
+        ({"hours": 5}, "It has not run for hours"),
+        ({"left": 7}, "7 rows of the audit log are dated more than three days ahead"),
+    ],
+)
+def test_what_is_wrong_with_the_upkeep_is_said_here_and_with_the_processes(admin_client, values, words):
+    row = step(**values)
+    for url in (UPKEEP, reverse("admin:routing_upkeep_change", args=[row.pk]), LIST):
+        assert words in admin_client.get(url).content.decode(), url
+    assert not is_well(admin_client.get(UPKEEP).content.decode())
