@@ -35,6 +35,10 @@ from routing.writer import SWITCH_S, Writer
 CHARGERS = 200
 STEADY = 2000.0
 """Rows per second of a proxy with a few thousand busy chargers."""
+FAST = 20_000.0
+"""Rows per second that have to be stored as they come."""
+BEGAN = time.time_ns() // 1000
+"""Exchanges are numbered from here on, so that they belong to today."""
 Rows = Sequence[Row]
 
 
@@ -97,7 +101,7 @@ class Probe:
 def message(number: int, text: str) -> MessageRow:
     """What a charger's CALL leaves in the log."""
     return MessageRow(
-        charger=1 + number % CHARGERS, route=None, at=datetime.now(UTC), exchange=number,
+        charger=1 + number % CHARGERS, route=None, at=datetime.now(UTC), exchange=BEGAN + number,
         direction="up", action="MeterValues", message_id=f"{number:08x}-5b1c-7d2e-8f00-0123456789ab",
         text=text, answer=f'[3,"{number:08x}-5b1c-7d2e-8f00-0123456789ab",{{}}]', outcome="answered",
         error_code="", rule="the proxy", latency_ms=1.25, transaction=UUID(int=number % CHARGERS),
@@ -151,11 +155,22 @@ def delivered(size: int) -> Callable[[int], Iterator[Rows]]:
     return rows
 
 
+def with_log(size: int) -> Callable[[int], Iterator[Rows]]:
+    """The same, each with a row of the log: what a session leaves. A put is two rows then."""
+    text, puts = _text(250), delivered(size)
+
+    def rows(count: int) -> Iterator[Rows]:
+        return ((*put, message(number, text(number))) for number, put in enumerate(puts(count)))
+
+    return rows
+
+
 LOADS: dict[str, Callable[[int], Iterator[Rows]]] = {
     "Message, 250 B": logged(250),
     "Message, 3 KB": logged(3000),
     "Delivery added and done, 250 B": delivered(250),
     "Delivery added and done, 3 KB": delivered(3000),
+    "Delivery added and done, 250 B, each with a Message": with_log(250),
 }
 
 
@@ -180,6 +195,8 @@ async def measured(what: str, puts: list[Rows], rate: float, database: str, idle
     cpu = time.process_time() - cpu - seconds * idle_share
     there = machine.cpu_s(server) - cpu_there if server else None
     probe.stop()
+    if lost := writer.counts()["dropped"]:
+        raise RuntimeError(f"{what}: the writer has dropped {lost} rows, the figures mean nothing")
     await writer.stop()
     each = 1e6 / len(puts)
     return Result(what, len(puts), seconds, cpu * each, None if there is None else there * each, probe.delays)
@@ -189,7 +206,7 @@ async def _fed(writer: Writer, puts: list[Rows], rate: float) -> None:
     """In pieces of a millisecond; what waits is bounded, as chargers that wait for answers bound it."""
     began, at = time.monotonic(), 0
     while at < len(puts):
-        due = int((time.monotonic() - began) * rate) if rate else at + 50
+        due = min(at + 500, int((time.monotonic() - began) * rate)) if rate else at + 50
         for rows in puts[at : max(at, due)]:
             writer.put(rows[0].charger, 1, rows)
         at = max(at, min(due, len(puts)))
@@ -237,6 +254,8 @@ async def _all(count: int, url: str) -> list[Result]:
     for what in ("Message, 3 KB", "Delivery added and done, 3 KB"):
         some = list(LOADS[what](int(STEADY * 5)))
         results.append(await measured(f"{what}, {STEADY:,.0f} rows/s", some, STEADY, url, share))
+    some = list(LOADS["Message, 250 B"](int(FAST * 10)))
+    results.append(await measured(f"Message, 250 B, {FAST:,.0f} rows/s", some, FAST, url, share))
     return results
 
 
