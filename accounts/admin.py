@@ -45,8 +45,8 @@ class OrganisationAdmin(SuperuserMixin, OwnedAdmin[Organisation]):
             "How long what is kept",
             {
                 "fields": [f"keep_{kind}_days" for kind in LEAST_DAYS],
-                "description": "By the chargers that belong to the organisation now. What is over is gone "
-                "for good, within an hour.",
+                "description": "Of chargers that belong to the organisation now. Once an hour what is over "
+                "goes, for good.",
             },
         ),
     ]

@@ -144,7 +144,8 @@ def drain() -> None:
 
 def _is_stopping() -> bool:
     """Whether the worker of this process waits for its tasks to end."""
-    return worker_state.should_stop is not None or worker_state.should_terminate is not None
+    flags = (worker_state.should_stop, worker_state.should_terminate)
+    return any(flag is not None and flag is not False for flag in flags)  # 0 is an exit code
 
 
 def _is_away() -> bool:

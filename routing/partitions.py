@@ -126,28 +126,28 @@ def _make(name: str, span: Span) -> bool:
 # What is over
 
 
-def tidy(keeping: Keeping, go_on: GoOn) -> list[str]:
-    """Drop, thin out and merge tables as the rules say; returns what was done, in words, a line each.
+def tidy(keeping: Keeping, go_on: GoOn) -> Iterator[str]:
+    """Drop, thin out and merge tables as the rules say; yields what was done, in words, step by step.
 
     Raises Busy, Interrupted, and OperationalError where a lock is not to be had.
     """
-    done = []
     for part in parts():
         its = keeping.within(part.span)
         if its.newest == part.start:  # all of it is kept
             continue
         if its.oldest == part.end:  # and nothing
             _go_on(go_on)
-            done += _drop(part)
+            yield from _drop(part)
         elif part.noted != note_of(its):
-            done += _rewrite([part], part.name, part.span, its, go_on)
+            yield from _rewrite([part], part.name, part.span, its, go_on)
     for month, days in _months(keeping.settled):
-        done += _rewrite(days, f"{TABLE}_m{_moment(month.start):%Y%m}", month, keeping.within(month), go_on)
+        yield from _rewrite(
+            days, f"{TABLE}_m{_moment(month.start):%Y%m}", month, keeping.within(month), go_on
+        )
     with connection.cursor() as cursor:
         cursor.execute(f"DELETE FROM {DEFAULT} WHERE exchange < {keeping.oldest}")
         if cursor.rowcount:
-            done.append(f"dropped {cursor.rowcount} rows of no day")
-    return done
+            yield f"dropped {cursor.rowcount} rows of no day"
 
 
 def note_of(keeping: Keeping) -> str:

@@ -163,6 +163,13 @@ def test_the_schedule_names_tasks_that_exist_and_expire_before_they_repeat():
     assert all(entry["options"]["expires"] <= entry["schedule"] for entry in BEAT_SCHEDULE.values())
 
 
+@pytest.mark.parametrize(("flag", "is_stopping"), [(None, False), (False, False), (0, True), (1, True)])
+def test_the_upkeep_knows_that_its_process_is_to_end(flag, is_stopping, monkeypatch):
+    monkeypatch.setattr("celery.worker.state.should_stop", flag)
+    monkeypatch.setattr("routing.upkeep.run", lambda stopping: {"stopping": stopping()})
+    assert tasks.keep_up() == {"stopping": is_stopping}
+
+
 def test_every_task_expires():
     named = [getattr(tasks, name) for name in tasks.__all__ if name != "BEAT_SCHEDULE"]
     assert len(named) == 9

@@ -50,7 +50,7 @@ def organisation(charger: int, **kept: int) -> None:
 
 
 def tidy() -> list[str]:
-    return partitions.tidy(keeping_at(NOW), always)
+    return list(partitions.tidy(keeping_at(NOW), always))
 
 
 def notes() -> dict[str, str]:
@@ -357,7 +357,7 @@ def test_who_is_to_end_leaves_all_as_it_was() -> None:
     numbers = [log(100, outcome="error"), log(100, exchange=ago(100) + 1)]
     answers = iter([True, True, False])
     with pytest.raises(partitions.Interrupted):
-        partitions.tidy(keeping_at(NOW), lambda: next(answers))
+        list(partitions.tidy(keeping_at(NOW), lambda: next(answers)))
     assert there() == numbers
     assert tidy() == ["kept 1 rows of routing_message_d20251210"]
 
