@@ -98,6 +98,7 @@ class EncryptedField(_Field):
     """
 
     descriptor_class = _OpenOnAccess
+    is_secret = True  # accounts.telling asks
 
     def get_internal_type(self) -> str:
         return "TextField"
