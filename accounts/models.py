@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import nullcontext
+from typing import Any, ClassVar
 
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import QuerySet
 
+from accounts.acting import acting
+from accounts.deeds import Deed, Subject
 from accounts.kept import LEAST_DAYS, MOST_DAYS
-from accounts.querysets import OwnedQuerySet, UnownedQuerySet
+from accounts.recording import RecordedModel, RecordedQuerySet
+from accounts.telling import Manners
+
+__all__ = ["Deed", "Membership", "Organisation", "User"]
 
 
 def _kept_days(kind: str, what: str) -> models.PositiveIntegerField[Any, Any]:
@@ -24,8 +30,31 @@ def _kept_days(kind: str, what: str) -> models.PositiveIntegerField[Any, Any]:
     )
 
 
-class User(AbstractUser):
+class UserQuerySet(RecordedQuerySet["User"]):
+    owner = ""
+
+
+class People(UserManager["User"]):
+    """Django's, on a queryset whose changes are recorded."""
+
+    use_in_migrations = False
+
+    def get_queryset(self) -> UserQuerySet:
+        return UserQuerySet(self.model, using=self._db)
+
+
+class User(AbstractUser, RecordedModel):
     """A person who logs in. What they see follows from their memberships."""
+
+    manners = Manners(untold=frozenset({"last_login"}))
+
+    objects: ClassVar[People] = People()
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """A hash that Django renews when somebody logs in is not another password."""
+        renewed = kwargs.get("update_fields") == ["password"] and self.__dict__.get("_password") is None
+        with acting(words="The hash of the password was renewed.") if renewed else nullcontext():
+            super().save(*args, **kwargs)
 
     def organisations(self, *, changing: bool = False) -> QuerySet[Membership, int]:
         """Primary keys of the user's organisations, as a subquery.
@@ -38,11 +67,11 @@ class User(AbstractUser):
         return memberships.values_list("organisation_id", flat=True)
 
 
-class OrganisationQuerySet(OwnedQuerySet["Organisation"]):
+class OrganisationQuerySet(RecordedQuerySet["Organisation"]):
     owner = "pk"
 
 
-class Organisation(models.Model):
+class Organisation(RecordedModel):
     """Who owns chargers and backoffices. ``keep_..._days``: for how long something of theirs is kept."""
 
     name = models.CharField(max_length=100, unique=True)
@@ -60,8 +89,15 @@ class Organisation(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def subject(self) -> Subject:
+        return Subject.of(self, organisation=self)
 
-class Membership(models.Model):
+
+class MembershipQuerySet(RecordedQuerySet["Membership"]):
+    owner = ""  # who may do what is for superusers to see and to say
+
+
+class Membership(RecordedModel):
     """What a user is to an organisation."""
 
     class Role(models.TextChoices):
@@ -73,7 +109,7 @@ class Membership(models.Model):
     organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=16, choices=Role.choices, default=Role.READ_ONLY)
 
-    objects = UnownedQuerySet["Membership"].as_manager()
+    objects = MembershipQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -82,3 +118,6 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} in {self.organisation}: {self.get_role_display()}"
+
+    def subject(self) -> Subject:
+        return Subject.of(self, name=f"{self.user} in {self.organisation}")

@@ -16,7 +16,10 @@ ModelT = TypeVar("ModelT", bound=models.Model)
 
 
 class OwnedQuerySet(models.QuerySet[ModelT]):
-    """Rows that belong to an organisation; ``owner`` is the path from the row to it."""
+    """Rows that belong to an organisation; ``owner`` is the path from the row to it.
+
+    An empty path: rows of the whole installation, superusers only.
+    """
 
     owner: ClassVar[str] = "organisation"
 
@@ -34,6 +37,8 @@ class OwnedQuerySet(models.QuerySet[ModelT]):
 
     def owned_by(self, user: User, *, changing: bool) -> Q:
         """The condition behind both, for a user who is not a superuser."""
+        if not self.owner:
+            return Q(pk__in=[])
         return Q(**{f"{self.owner}__in": user.organisations(changing=changing)})
 
     def _scoped(self, user: User | AnonymousUser, *, changing: bool) -> Self:
@@ -47,5 +52,4 @@ class OwnedQuerySet(models.QuerySet[ModelT]):
 class UnownedQuerySet(OwnedQuerySet[ModelT]):
     """Rows of the whole installation: superusers only."""
 
-    def owned_by(self, user: User, *, changing: bool) -> Q:
-        return Q(pk__in=[])
+    owner = ""

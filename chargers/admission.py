@@ -13,6 +13,7 @@ import msgspec
 from django.conf import settings
 from django.db import Error, transaction
 
+from accounts.acting import Via, acting
 from chargers.attempts import Attempt, off_loop, read_attempt, record_refusal
 from chargers.causes import Cause
 from chargers.credentials import Form, basic_credentials, matches, matching_form
@@ -256,7 +257,8 @@ def examine(attempt: Attempt) -> Admission | Refusal:
     found = _CHARGER(attempt.identity)
     charger = Charger(**dict(zip(_COLUMNS, found[0], strict=True))) if found else None
     if charger is None and settings.PROXY_UNKNOWN_CHARGERS == "adopt":
-        charger = adopt(attempt.identity)
+        with acting(via=Via.CHARGER, actor_name=attempt.identity, address=attempt.remote_address):
+            charger = adopt(attempt.identity)
     if charger is None:
         sentence = "no charger has this identity"
         return Refusal(cause=Cause.UNKNOWN_IDENTITY, status=HTTPStatus.NOT_FOUND, sentence=sentence)

@@ -7,7 +7,9 @@ from urllib.parse import quote
 from django.core.exceptions import ValidationError
 from django.db import models
 
+from accounts.deeds import Subject
 from accounts.models import Organisation
+from accounts.telling import Manners
 from chargers.causes import LABELS
 from chargers.identity import BadIdentity, read_identity
 from chargers.querysets import ChargerQuerySet, ConnectorQuerySet, RefusedAttemptQuerySet
@@ -47,6 +49,7 @@ class Charger(ConfigModel):
     adopted = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    manners = Manners(cards=frozenset({"free_id_tag", "value"}))  # "value" is that of auth_rules
     objects = ChargerQuerySet.as_manager()
 
     class Meta:
@@ -54,6 +57,9 @@ class Charger(ConfigModel):
 
     def __str__(self) -> str:
         return self.identity
+
+    def subject(self) -> Subject:
+        return Subject.of(self, organisation=self.organisation, charger=(self.pk, self.identity))
 
     def clean(self) -> None:
         problems = [str(problem) for problem in option_problems(self.options, ChargerOptions)]

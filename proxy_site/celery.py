@@ -3,14 +3,24 @@
 import os
 from typing import Any
 
-from celery import Celery
+from celery import Celery, Task
 from celery.signals import celeryd_init
 
+from accounts.acting import Via, acting
 from backoffices import schedule, steps
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proxy_site.settings")
 
-app = Celery("proxy_site")
+
+class ActingTask(Task):
+    """A task acts in its own name; its id joins what it does and logs."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        with acting(via=Via.TASK, actor_name=self.name, correlation_id=self.request.id):
+            return self.run(*args, **kwargs)
+
+
+app = Celery("proxy_site", task_cls=ActingTask)
 app.set_default()  # for every thread: without it a shared task sent from another thread has no broker
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.beat_schedule = schedule.BEAT_SCHEDULE

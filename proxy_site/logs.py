@@ -7,6 +7,8 @@ import re
 import time
 from collections.abc import Callable
 
+from accounts.acting import current
+
 _ADDRESS = re.compile(r"0x[0-9a-f]+")
 
 
@@ -32,4 +34,13 @@ class SaidOnce(logging.Filter):
             return False
         self._said[key] = now
         record.msg, record.args = line, ()
+        return True
+
+
+class Joined(logging.Filter):
+    """Gives each record ``joined_by``: the id of the request or run that it belongs to, as deeds have it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        correlation_id = current().correlation_id
+        record.joined_by = f"[{correlation_id}] " if correlation_id else ""
         return True

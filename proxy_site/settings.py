@@ -75,6 +75,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "proxy_site.static.StaticFilesMiddleware",
+    "accounts.middleware.ActingMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -221,9 +222,14 @@ CELERY_WORKER_CONCURRENCY = 4
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "filters": {"said_once": {"()": "proxy_site.logs.SaidOnce"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(joined_by)s%(message)s"}},
+    "filters": {
+        "said_once": {"()": "proxy_site.logs.SaidOnce"},
+        "joined": {"()": "proxy_site.logs.Joined"},
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["joined"]},
+    },
     "root": {"handlers": ["console"], "level": PROXY_LOG_LEVEL},
     "loggers": {
         "daphne": {"level": "WARNING"},

@@ -13,6 +13,8 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from accounts.acting import Via, acting, system_user
+
 if sys.platform != "win32":
     import fcntl
 
@@ -61,7 +63,8 @@ def create_admin() -> str:
     if users.exists():
         return ""
     password = settings.PROXY_ADMIN_PASSWORD or secrets.token_urlsafe(12)
-    get_user_model().objects.create_superuser(username="admin", email="", password=password)
+    with acting(via=Via.COMMAND, actor_name=f"{system_user()} (first start)"):
+        get_user_model().objects.create_superuser(username="admin", email="", password=password)
     return password
 
 

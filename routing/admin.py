@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from accounts.acting import acting
 from accounts.admin_base import OwnedAdmin, ReadOnlyAdmin, RecordAdmin, SuperuserMixin, owned
 from routing import guard_admin, processes_admin, rights_admin  # noqa: F401  # each registers its pages
 from routing.cards_admin import sees_cards
@@ -138,8 +139,6 @@ class RouteAdmin(ReplayMixin, HealthMixin, OwnedAdmin[Route]):
     @admin.action(description="Forget the password that this backoffice has set", permissions=["change"])
     def forget_password(self, request: HttpRequest, queryset: Any) -> None:
         forgotten = guard_admin.forget_passwords(queryset.changeable_by(request.user))
-        for route in forgotten:
-            self.log_change(request, route, "Forgot the password that this backoffice has set.")
         self.message_user(request, f"{len(forgotten)} of {queryset.count()} routes had such a password.")
 
     @admin.action(description="Switch selected routes on", permissions=["change"])
@@ -159,8 +158,8 @@ class RouteAdmin(ReplayMixin, HealthMixin, OwnedAdmin[Route]):
             except ValidationError as error:
                 self.message_user(request, f"{route}: {' '.join(error.messages)}", messages.ERROR)
                 continue
-            route.save()
-            self.log_change(request, route, f"Switched {'on' if enabled else 'off'}.")
+            with acting(words=f"Switched {'on' if enabled else 'off'}."):
+                route.save()
             done += 1
         self.message_user(
             request, f"{done} of {queryset.count()} routes switched {'on' if enabled else 'off'}."

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from accounts.acting import acting
 from accounts.admin_base import OwnedAdmin, VisibleFilter, may_change
 from routing.core.masking import masked
 from routing.models import Card
@@ -57,7 +58,6 @@ class CardAdmin(OwnedAdmin[Card]):
     def _set_blocked(self, request: HttpRequest, queryset: Any, *, blocked: bool) -> None:
         cards = list(queryset.changeable_by(request.user).exclude(blocked=blocked))
         word = "blocked" if blocked else "unblocked"
-        done = Card.objects.filter(pk__in=[card.pk for card in cards]).update(blocked=blocked) if cards else 0
-        for card in cards:
-            self.log_change(request, card, f"{word.capitalize()}.")
+        with acting(words=f"{word.capitalize()}."):
+            done = Card.objects.filter(pk__in=[card.pk for card in cards]).update(blocked=blocked)
         self.message_user(request, f"{done} of {queryset.count()} cards {word}.")

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self, TypeVar, cast
 from django.apps import apps
 from django.db import connection, models, transaction
 
-from accounts.querysets import OwnedQuerySet
+from accounts.recording import RecordedModel, RecordedQuerySet
 
 ModelT = TypeVar("ModelT", bound=models.Model)
 
@@ -50,7 +50,7 @@ def recorded() -> Iterator[set[int | None]]:
         record(chargers)
 
 
-class ConfigQuerySet(OwnedQuerySet[ModelT]):
+class ConfigQuerySet(RecordedQuerySet[ModelT]):
     """Rows of configuration; ``charger_path`` leads from the row to the chargers it acts on."""
 
     charger_path: ClassVar[str] = "charger"
@@ -84,8 +84,11 @@ class ConfigQuerySet(OwnedQuerySet[ModelT]):
         return cast(Self, self.model._default_manager.filter(pk__in=keys))
 
 
-class ConfigModel(models.Model):
-    """A row of configuration: saving and deleting it is recorded for the chargers it acts on."""
+class ConfigModel(RecordedModel):
+    """A row of configuration: saving and deleting it is recorded for the chargers it acts on.
+
+    Who did it is recorded below, in ``accounts.recording``.
+    """
 
     class Meta:
         abstract = True

@@ -11,7 +11,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
+from accounts.acting import acting
 from accounts.admin_base import OwnedAdmin, ReadOnlyAdmin
+from accounts.deeds import did
 from routing import overrides
 from routing.core.alarms import ALARMS
 from routing.health_admin import sentence
@@ -64,11 +66,7 @@ class GuardOverrideAdmin(OwnedAdmin[GuardOverride]):
         given = overrides.give(obj.route, reason=obj.reason, by=request.user)
         obj.__dict__.update(given.__dict__)  # the row that the page goes on with
         words = f"Override of the guard until {obj.until:%H:%M} UTC: {obj.reason}"
-        self._note(request, obj.route, words)
-
-    def _note(self, request: HttpRequest, row: Any, words: str) -> None:
-        """In the history of the override or of its route."""
-        self.log_change(request, row, words)
+        did(obj.route, words)  # in the history of its route, too
 
     @admin.display(boolean=True, description="lasts")
     def lasts(self, override: GuardOverride) -> bool:
@@ -79,9 +77,10 @@ class GuardOverrideAdmin(OwnedAdmin[GuardOverride]):
         rows = queryset.changeable_by(request.user).select_related("route__charger", "route__backoffice")
         done = 0
         for override in rows:
-            if overrides.revoke(override):
-                self._note(request, override, "Revoked.")
-                self._note(request, override.route, "Override of the guard revoked.")
+            with acting(words="Revoked."):
+                revoked = overrides.revoke(override)
+            if revoked:
+                did(override.route, "Override of the guard revoked.")
                 done += 1
         self.message_user(request, f"{done} of {queryset.count()} overrides revoked.")
 
@@ -149,5 +148,6 @@ def forget_passwords(routes: Any) -> list[Route]:
     known = [route for route in routes if route.has_password]
     for route in known:
         route.password = route.previous_password = None
-        route.save(update_fields=["password", "previous_password"])
+        with acting(words="Forgot the password that this backoffice has set."):
+            route.save(update_fields=["password", "previous_password"])
     return known

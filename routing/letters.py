@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.db.models import Max
 from django.utils import timezone
 
+from accounts.deeds import did
 from accounts.models import User
 from routing import changes
 from routing.core.rows import DEAD_LETTERS
@@ -121,7 +121,7 @@ def end_alarms(charger: int, routes: Iterable[int], now: datetime | None = None)
 
 def log(user: User, route: Route, words: str) -> None:
     """Note in the history of a route what somebody has done with its messages."""
-    LogEntry.objects.log_actions(user.pk, [route], CHANGE, change_message=words, single_object=True)
+    did(route, words, actor=user)
 
 
 def _said(letter: Delivery, outcome: str, rule: str) -> Message:

@@ -22,6 +22,7 @@ from django.db.models import Exists, Max, OuterRef, Subquery
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from accounts.acting import Via, acting
 from accounts.models import Organisation
 from routing import cards, changes, prepared, rights
 from routing.core.options import OptionError, charger_options, route_options
@@ -260,7 +261,9 @@ def set_password(route: int, password: bytes) -> None:
             return
         row.previous_password = _password(row) if row.has_password else _password(row.backoffice)
         row.password = password
-        row.save(update_fields=["password", "previous_password"])
+        words = "The backoffice has set another password for the charger."
+        with acting(via=Via.BACKOFFICE, actor_name=str(row.backoffice), words=words):
+            row.save(update_fields=["password", "previous_password"])
 
 
 def config_changes(after: int) -> tuple[int, list[int | None]]:

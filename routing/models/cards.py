@@ -5,7 +5,9 @@ from __future__ import annotations
 from django.db import models
 from django.db.models.functions import Upper
 
+from accounts.deeds import Subject
 from accounts.models import Organisation
+from accounts.telling import Manners, masked
 from routing.changes import ConfigModel, ConfigQuerySet
 
 
@@ -28,6 +30,7 @@ class Card(ConfigModel):
     blocked = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    manners = Manners(cards=frozenset({"id_tag", "group"}))
     objects = CardQuerySet.as_manager()
 
     class Meta:
@@ -43,3 +46,7 @@ class Card(ConfigModel):
 
     def __str__(self) -> str:
         return self.label or "a card"
+
+    def subject(self) -> Subject:
+        name = f"{masked(self.id_tag)} {self.label}".strip()
+        return Subject.of(self, name=name, organisation=self.organisation)

@@ -9,7 +9,8 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.models import Organisation
-from accounts.querysets import UnownedQuerySet
+from accounts.recording import RecordedModel, RecordedQuerySet
+from accounts.telling import Manners
 from routing.changes import ConfigModel, ConfigQuerySet
 from routing.core.options import RouteOptions
 from routing.core.snapshot import Role
@@ -24,6 +25,9 @@ ROLES = [
     (Role.OBSERVE.value, "Observe only"),
 ]
 """Roles as people read them."""
+
+RULES = Manners(cards=frozenset({"foreign_tag"}), open=frozenset({"permissions"}))
+"""How permissions and options are told in what is recorded of people."""
 
 
 def rule_errors(permissions: object, options: object) -> dict[str, list[str]]:
@@ -53,6 +57,7 @@ class PermissionPreset(ConfigModel):
     permissions = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    manners = Manners(open=frozenset({"permissions"}))
     objects = PermissionPresetQuerySet.as_manager()
 
     class Meta:
@@ -107,6 +112,8 @@ class Route(ConfigModel):
     previous_password = EncryptedField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    manners = RULES
+    told_with = ("charger__organisation",)
     objects = RouteQuerySet.as_manager()
 
     class Meta:
@@ -178,7 +185,11 @@ class Route(ConfigModel):
         )
 
 
-class DefaultRoute(models.Model):
+class DefaultRouteQuerySet(RecordedQuerySet["DefaultRoute"]):
+    owner = ""  # what every adopted charger gets is for superusers to see and to say
+
+
+class DefaultRoute(RecordedModel):
     """A route that every adopted charger gets."""
 
     backoffice = models.ForeignKey(
@@ -188,7 +199,8 @@ class DefaultRoute(models.Model):
     permissions = models.JSONField(default=dict, blank=True)
     options = models.JSONField(default=dict, blank=True)
 
-    objects = UnownedQuerySet["DefaultRoute"].as_manager()
+    manners = RULES
+    objects = DefaultRouteQuerySet.as_manager()
 
     class Meta:
         ordering = ["id"]
@@ -231,6 +243,7 @@ class GuardOverride(ConfigModel):
     by = models.CharField(max_length=150, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    told_with = ("route__charger__organisation", "route__backoffice")
     objects = GuardOverrideQuerySet.as_manager()
 
     class Meta:

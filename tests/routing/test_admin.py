@@ -1,12 +1,12 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.deeds import Deed
 from backoffices.models import Backoffice
 from chargers.models import Charger
 from routing.models import ConfigChange, Delivery, Message, Route, RouteState, Transaction
@@ -40,7 +40,8 @@ def test_routes_are_switched_from_the_list_and_that_is_recorded(admin_client, ro
     assert switch(admin_client, "switch_off", route) == ["1 of 1 routes switched off."]
     assert not Route.objects.get().enabled
     assert [c.charger_id for c in ConfigChange.objects.filter(id__gt=start)] == [charger.pk]
-    assert LogEntry.objects.get().change_message == "Switched off."
+    deed = Deed.objects.get(verb="changed")
+    assert (deed.words, deed.before, deed.after) == ("Switched off.", {"enabled": True}, {"enabled": False})
     assert switch(admin_client, "switch_on", route) == ["1 of 1 routes switched on."]
 
 

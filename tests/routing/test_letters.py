@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.utils import timezone
 
+from accounts.deeds import Deed
 from accounts.models import Membership, Organisation, User
 from chargers.models import Charger
 from routing import letters
@@ -138,7 +138,8 @@ def test_each_is_in_the_history_of_its_route(person: User, work: Callable[..., i
     dead(1, 1, 2)
     dead(2, 3)
     work(Delivery.objects.all(), person)
-    entries = LogEntry.objects.order_by("object_id").values_list("user_id", "object_id", "change_message")
+    deeds = Deed.objects.filter(verb="did").order_by("subject_id")
+    entries = deeds.values_list("actor_id", "subject_id", "words")
     word = "Sent {} dead letters again." if work is letters.retry else "Discarded {} dead letters."
     assert list(entries) == [(person.pk, "1", word.format(2)), (person.pk, "2", word.format(1))]
 
@@ -158,7 +159,7 @@ def test_nobody_decides_about_what_is_not_theirs(
     assert Delivery.objects.get().dead
     assert alarms() == ["1"]
     assert last_config_change() == start
-    assert not LogEntry.objects.exists()
+    assert not Deed.objects.filter(verb="did").exists()
 
 
 def test_of_two_people_at_once_each_letter_is_put_back_by_one(

@@ -3,13 +3,14 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.core.exceptions import ValidationError
 from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.acting import Via
+from accounts.deeds import Deed
 from accounts.models import Membership, Organisation, User
 from backoffices.models import Backoffice
 from chargers.models import Charger
@@ -73,10 +74,11 @@ def test_an_owner_gives_an_override_for_an_hour(client, route, owner):
     assert timedelta(minutes=59) < override.until - timezone.now() <= overrides.LASTS
     assert [c.charger_id for c in ConfigChange.objects.filter(id__gt=before)] == [route.charger_id]
     assert loaded(route)[0].routes[0].override_until == override.until
-    entries = {entry.content_type.model: entry for entry in LogEntry.objects.all() if entry.content_type}
-    assert set(entries) == {"route", "guardoverride"}
-    assert entries["route"].change_message.startswith("Override of the guard until ")
-    assert entries["route"].object_id == str(route.pk)
+    deeds = Deed.objects.filter(via=Via.ADMIN)
+    added, did = deeds.get(verb="added"), deeds.get(verb="did")
+    assert (added.subject_type, did.subject_type) == ("routing.guardoverride", "routing.route")
+    assert did.words.startswith("Override of the guard until ")
+    assert (did.subject_id, did.actor_name) == (str(route.pk), "owner")
     page = client.get(reverse("admin:routing_route_change", args=[route.pk])).content.decode()
     assert "given by owner: The installer moves it" in page
 
@@ -129,7 +131,7 @@ def test_an_owner_takes_it_back(client, route, owner):
     revoke(client, owner, override)
     assert GuardOverride.objects.get().until <= timezone.now()
     assert ConfigChange.objects.filter(id__gt=before, charger=route.charger_id).exists()
-    words = set(LogEntry.objects.values_list("change_message", flat=True))
+    words = set(Deed.objects.filter(via=Via.ADMIN).values_list("words", flat=True))
     assert words == {"Revoked.", "Override of the guard revoked."}
     assert not overrides.revoke(override)
 
@@ -139,7 +141,7 @@ def test_nobody_else_takes_it_back(client, route, owner, who, request):
     override = overrides.give(route, reason="why", by=owner)
     revoke(client, request.getfixturevalue(who), override)
     assert GuardOverride.objects.get().until == override.until
-    assert not LogEntry.objects.exists()
+    assert not Deed.objects.filter(via=Via.ADMIN).exists()
 
 
 def test_a_foreign_installer_sees_none_of_it(client, route, owner, foreigner):
@@ -233,7 +235,8 @@ def test_a_person_has_it_forgotten(client, route, owner):
     assert "1 of 1 routes had such a password." in response.content.decode()
     assert (target(route).password, target(route).has_fallback) == (b"entered", False)
     assert Route.objects.get().previous_password is None
-    assert LogEntry.objects.get().change_message == "Forgot the password that this backoffice has set."
+    words = "Forgot the password that this backoffice has set."
+    assert Deed.objects.get(words=words).before == {"password": "set", "previous_password": "set"}
     assert "0 of 1" in forget(client, owner, route).content.decode()
 
 

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 
+from accounts.deeds import Deed
 from accounts.models import Membership, Organisation, User
 from chargers.models import Charger
 from routing import replaying
@@ -134,7 +134,7 @@ def test_a_second_click_does_nothing_as_long_as_the_first_is_worked_off(person: 
     assert replay(row, SINCE, person) == Replay(queued=0, waiting=3, missing=0)
     assert last_config_change() == again
     assert Delivery.objects.count() == 3
-    assert [e.change_message for e in LogEntry.objects.all()] == [
+    assert [deed.words for deed in Deed.objects.filter(verb="did")] == [
         "Replayed 3 messages since 2026-01-01 00:00 UTC."
     ]
 
@@ -194,4 +194,4 @@ def test_two_who_replay_at_once_queue_nothing_twice(person: User, monkeypatch: p
     assert replay(target, SINCE, person) == Replay(queued=0, waiting=3, missing=0)
     assert others == [Replay(queued=3, waiting=0, missing=0)]
     assert len(set(Delivery.objects.values_list("exchange", flat=True))) == Delivery.objects.count() == 3
-    assert LogEntry.objects.count() == 1
+    assert Deed.objects.filter(verb="did").count() == 1

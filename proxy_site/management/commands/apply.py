@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from accounts.acting import Via, acting, system_user
 from proxy_site.configuration.applying import apply
 from proxy_site.configuration.document import Refused
 
@@ -24,7 +25,8 @@ class Command(BaseCommand):
     def handle(self, *, file: str, prune: bool, dry_run: bool, **options: Any) -> None:
         name, content = _read(file)
         try:
-            changes = apply(name, content, prune=prune, dry_run=dry_run)
+            with acting(via=Via.APPLY, actor_name=f"{system_user()} ({name})"):
+                changes = apply(name, content, prune=prune, dry_run=dry_run)
         except Refused as refused:
             count = len(refused.faults)
             problems = "1 error" if count == 1 else f"{count} errors"
