@@ -11,7 +11,8 @@ from django.contrib.auth.models import Group
 from django.db.models import Count
 from django.http import HttpRequest
 
-from accounts.admin_base import OwnedAdmin, OwnedInline, SuperuserMixin
+from accounts import deeds_admin  # noqa: F401  # registers its page
+from accounts.admin_base import HistoryMixin, OwnedAdmin, OwnedInline, SuperuserMixin
 from accounts.kept import LEAST_DAYS
 from accounts.models import Membership, Organisation, User
 
@@ -27,7 +28,7 @@ class MembershipInline(OwnedInline[Membership]):
 
 
 @admin.register(User)
-class UserAdmin(SuperuserMixin, _UserAdmin):
+class UserAdmin(SuperuserMixin, HistoryMixin, _UserAdmin):
     inlines = [MembershipInline]
     list_display = ["username", "email", "is_active", "is_staff", "is_superuser", "last_login"]
     list_filter = ["is_active", "is_staff", "is_superuser"]
@@ -80,5 +81,5 @@ admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class GroupAdmin(SuperuserMixin, StockGroupAdmin):
+class GroupAdmin(SuperuserMixin, HistoryMixin, StockGroupAdmin):
     """Stock, but nobody gives rights to themselves."""

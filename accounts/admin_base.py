@@ -8,12 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from django.contrib import admin
-from django.contrib.admin.utils import get_deleted_objects
+from django.contrib.admin.utils import get_deleted_objects, unquote
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import models
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils.functional import cached_property
 
+from accounts.deeds import Deed
 from accounts.querysets import OwnedQuerySet
 
 ModelT = TypeVar("ModelT", bound=models.Model)
@@ -31,6 +34,9 @@ else:
     class _TabularInline(admin.TabularInline, Generic[ModelT]):
         """Subscriptable, as the type checker sees it."""
 
+
+PER_PAGE = 100
+"""Rows on a page of records."""
 
 SECRET_FIELDS = ("password", "password_hashes", "previous_password")
 
@@ -58,7 +64,32 @@ def limit_choices(request: HttpRequest, field: Any, kwargs: dict[str, Any]) -> N
         kwargs["required"] = True  # without one the row would belong to everybody, or vanish from sight
 
 
-class OwnedAdmin(_ModelAdmin[ModelT]):
+class HistoryMixin:
+    """The history of a row is what people did with it, by whichever way (``accounts.deeds``)."""
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        page: Any = self
+        row = page.get_object(request, unquote(object_id))
+        if row is None:
+            raise Http404(f"there is no {page.opts.verbose_name} with this number")
+        if not page.has_view_or_change_permission(request, row):
+            raise PermissionDenied
+        deeds = Deed.objects.visible_to(request.user).about(row).order_by("-id")
+        shown = NewestPaginator(deeds, PER_PAGE).get_page(request.GET.get("p"))
+        told = Deed.objects.changeable_by(request.user).filter(pk__in=[deed.pk for deed in shown.object_list])
+        context = {
+            **page.admin_site.each_context(request),
+            "title": f"History of {row}",
+            "opts": page.opts,
+            "object": row,
+            "page": shown,
+            "told": set(told.values_list("pk", flat=True)),
+            **(extra_context or {}),
+        }
+        return TemplateResponse(request, "admin/accounts/history.html", context)
+
+
+class OwnedAdmin(HistoryMixin, _ModelAdmin[ModelT]):
     """A model whose rows belong to organisations."""
 
     list_per_page = 50
@@ -200,5 +231,5 @@ class RecordAdmin(ReadOnlyAdmin[ModelT]):
     """Records of a table that grows without end."""
 
     paginator = NewestPaginator
-    list_per_page = 100
+    list_per_page = PER_PAGE
     list_max_show_all = 0

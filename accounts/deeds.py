@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.acting import Via, current, new_correlation_id
@@ -85,8 +87,11 @@ class DeedQuerySet(OwnedQuerySet["Deed"]):
     """Deeds are added, and dropped when they are old; nothing else."""
 
     def about(self, row: models.Model) -> Self:
-        """Deeds about one row."""
-        return self.filter(subject_type=row._meta.label_lower, subject_id=str(row.pk))
+        """Deeds about one row, and about what belongs to it where its model says so (``deeds_by``)."""
+        found = Q(subject_type=row._meta.label_lower, subject_id=str(row.pk))
+        if column := getattr(row, "deeds_by", ""):
+            found |= Q(**{column: row.pk})
+        return self.filter(found)
 
     def expired(self, before: datetime) -> Self:
         """Deeds that are older, for ``drop``."""
@@ -164,6 +169,14 @@ class Deed(models.Model):
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} UTC {self.actor_name}: {self.words}"
 
+    def changes(self) -> list[tuple[str, str, str]]:
+        """Field, before and after of all that differs, as texts."""
+        names = dict.fromkeys([*self.before, *self.after])
+        return [
+            (name.replace("_", " "), _text(self.before.get(name)), _text(self.after.get(name)))
+            for name in names
+        ]
+
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:
             raise Unalterable("what was done can't be changed; add another deed")
@@ -171,6 +184,12 @@ class Deed(models.Model):
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise Unalterable("what was done is not removed before its time; retention calls drop")
+
+
+def _text(value: Any) -> str:
+    if value is None or value == "":
+        return "none"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def deed(

@@ -81,6 +81,7 @@ class Organisation(RecordedModel):
     keep_transactions_days = _kept_days("transactions", "Ended sessions of charging.")
     keep_actions_days = _kept_days("actions", "What people have changed.")
 
+    deeds_by = "organisation_id"
     objects = OrganisationQuerySet.as_manager()
 
     class Meta:

@@ -64,6 +64,8 @@ class RecordedModel(models.Model):
     manners: ClassVar[Manners] = PLAIN
     told_with: ClassVar[tuple[str, ...]] = ()
     """Relations, besides its own, that its name and its subject need."""
+    deeds_by: ClassVar[str] = ""
+    """The column of a deed by which all that belongs to the row is found."""
 
     class Meta:
         abstract = True

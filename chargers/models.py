@@ -49,6 +49,7 @@ class Charger(ConfigModel):
     adopted = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    deeds_by = "charger_id"
     manners = Manners(cards=frozenset({"free_id_tag", "value"}))  # "value" is that of auth_rules
     objects = ChargerQuerySet.as_manager()
 

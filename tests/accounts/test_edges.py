@@ -1,5 +1,7 @@
 """What Django does with people: logins, groups and rights."""
 
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import Group, Permission
 from django.urls import reverse
@@ -66,8 +68,9 @@ def test_groups_of_a_user(anna, group):
     group.user_set.remove(anna)
     group.user_set.add(anna)
     anna.groups.clear()
-    given, taken = ({}, {"groups": ["Installers"]}), ({"groups": ["Installers"]}, {})
-    assert deeds() == [("changed", "anna", *pair) for pair in (given, taken, given, taken)]
+    has = {"groups": ["Installers"]}
+    pairs: list[Any] = [({}, has), (has, {})] * 2
+    assert deeds() == [("changed", "anna", *pair) for pair in pairs]
     assert Deed.objects.latest("id").words == "Took groups from user anna."
 
 

@@ -15,6 +15,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from accounts.deeds import Deed
 from accounts.models import Membership, Organisation, User
 from backoffices.models import Backoffice
 from chargers.models import Charger, Connector, RefusedAttempt
@@ -91,6 +92,7 @@ def world(name: str) -> SimpleNamespace:
         RuntimeProcess.objects.create(id=name, beat_at=NOW),
         Upkeep.objects.create(step=name, tried_at=NOW),
         ConfigChange.objects.latest("id"),
+        Deed.objects.filter(charger_id=charger.pk).latest("id"),
     ]  # fmt: skip
     return SimpleNamespace(user=user, charger=charger, by_model={type(row): row for row in rows})
 
@@ -178,6 +180,7 @@ KEPT = {GuardOverride}
 """What is given and taken back, but never removed."""
 
 OWN = {Charger, Backoffice, Route, Connector, Transaction, RouteTransaction, Message, Delivery}
+OWN |= {Deed}
 OWN |= {Identifier, Alarm, Card, GuardOverride, LatestValue, ChargerSession, RouteState, PermissionPreset}
 
 
