@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, models, transaction
-from django.db.models.deletion import Collector
+from django.db import models, transaction
 
 from accounts.acting import current
 from accounts.deeds import AT_ONCE, Deed, Subject, deed, subject_of
@@ -39,7 +38,7 @@ class RecordedQuerySet(OwnedQuerySet[ModelT]):
 
     def delete(self) -> tuple[int, dict[str, int]]:
         with transaction.atomic():
-            record_deletion(self)
+            record_deletion(self.model, self.order_by().values_list("pk", flat=True))
             return super().delete()
 
     def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[ModelT]:
@@ -82,7 +81,7 @@ class RecordedModel(models.Model):
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         with transaction.atomic():
-            record_deletion([self])
+            record_deletion(type(self), [self.pk])
             return super().delete(*args, **kwargs)
 
 
@@ -107,22 +106,36 @@ def record(before: Rows, after: Rows) -> None:
     _store(one for key in keys for one in _deeds(before.get(key), after.get(key)))
 
 
-def record_deletion(rows: Any) -> None:
+def record_deletion(model: type[models.Model], keys: Iterable[Any]) -> None:
     """Store a deed for each of these rows, and for each recorded row that goes with them.
 
     Called before they go: a deed may point at the user or organisation that is deleted, and does until then.
     """
-    collector = Collector(using=DEFAULT_DB_ALIAS, origin=rows)
-    collector.collect(rows)
-    keys: dict[type[models.Model], dict[Any, None]] = {}
-    for model, instances in collector.data.items():
-        keys.setdefault(model, {}).update(dict.fromkeys(row.pk for row in instances))
-    for queryset in collector.fast_deletes:
-        if issubclass(queryset.model, RecordedModel):
-            keys.setdefault(queryset.model, {}).update(dict.fromkeys(row.pk for row in queryset))
-    for model, of_model in keys.items():
-        if issubclass(model, RecordedModel):
-            record(stored(model, list(of_model)), {})
+    going: dict[type[models.Model], set[Any]] = {}
+    waiting: list[tuple[type[models.Model], set[Any]]] = [(model, set(keys))]
+    while waiting:
+        model, new = waiting.pop(0)
+        new = new - going.setdefault(model, set())
+        if new:
+            going[model] |= new
+            record(stored(model, sorted(new)), {})
+            waiting += _taken_along(model, sorted(new))
+
+
+def _taken_along(
+    model: type[models.Model], keys: Sequence[Any]
+) -> Iterator[tuple[type[models.Model], set[Any]]]:
+    """Recorded rows that go with these because they point at them, by model."""
+    for relation in model._meta.get_fields(include_hidden=True):
+        if not isinstance(relation, models.ManyToOneRel) or relation.on_delete is not models.CASCADE:
+            continue
+        related, pointer = relation.related_model, relation.field.name
+        if issubclass(related, RecordedModel):
+            found: set[Any] = set()
+            for start in range(0, len(keys), AT_ONCE):
+                rows = related._base_manager.filter(**{f"{pointer}__in": keys[start : start + AT_ONCE]})
+                found |= set(rows.values_list("pk", flat=True))
+            yield related, found
 
 
 def _is_untold(model: type[models.Model], names: Iterable[str]) -> bool:

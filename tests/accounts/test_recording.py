@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from django.db.models import ProtectedError
 from django.utils import timezone
 
 from accounts.acting import Via, acting
@@ -155,6 +156,8 @@ def test_what_fails_or_is_rolled_back_leaves_nothing() -> None:
         transaction.set_rollback(True)
     with pytest.raises(Exception, match=r"(?i)unique"):  # each database has its own error
         Charger.objects.create(identity="CP-2")
+    with pytest.raises(ProtectedError):  # it has chargers
+        Organisation.objects.get(name="Ours").delete()
     assert deeds() == []
 
 
