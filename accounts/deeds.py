@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from django.conf import settings
@@ -92,10 +91,6 @@ class DeedQuerySet(OwnedQuerySet["Deed"]):
         if column := getattr(row, "deeds_by", ""):
             found |= Q(**{column: row.pk})
         return self.filter(found)
-
-    def expired(self, before: datetime) -> Self:
-        """Deeds that are older, for ``drop``."""
-        return self.filter(at__lt=before)
 
     def drop(self, most: int = AT_ONCE) -> int:
         """Remove up to ``most`` of these rows for good; how many there were. For retention alone."""

@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from accounts.deeds import Deed, DeedQuerySet
 from accounts.models import Organisation
 from routing.models import Alarm, Delivery, Message, Transaction
 from routing.models.traffic import number_at
@@ -185,16 +186,24 @@ def _drop_piece(keeping: Keeping, span: Span) -> int:
 # Everything else
 
 
+def _delete_some(rows: QuerySet[Any]) -> int:
+    """Delete AT_ONCE of these rows, and what hangs on them; how many of them."""
+    keys = list(rows.order_by().values_list("pk", flat=True)[:AT_ONCE])
+    rows.model._default_manager.filter(pk__in=keys).delete()
+    return len(keys)
+
+
 class Kind(NamedTuple):
     """Rows that go when all their moments ``at`` are longer ago than a kind of thing is kept (``days``).
 
-    ``organisation`` is the path from a row to it.
+    ``organisation`` is the path from a row to it. ``drop_some`` removes a few and says how many.
     """
 
     days: str
     rows: Callable[[], QuerySet[Any]]
     at: tuple[str, ...]
     organisation: str
+    drop_some: Callable[[Any], int] = _delete_some
 
 
 def _ended_transactions() -> QuerySet[Any]:
@@ -207,6 +216,7 @@ KINDS: Mapping[str, Kind] = {
     # created is before closed, and has an index
     "transactions": Kind("transactions", _ended_transactions, ("created", "closed"), "charger__organisation"),
     "alarms": Kind("exchanges", Alarm.objects.all, ("cleared",), "charger__organisation"),
+    "deeds": Kind("actions", Deed.objects.all, ("at",), "organisation", DeedQuerySet.drop),
 }
 """By the name of the step of the upkeep."""
 
@@ -225,12 +235,11 @@ def _before(kind: Kind, now: datetime, days: int) -> dict[str, datetime]:
     return {f"{name}__lt": now - timedelta(days=days) for name in kind.at}
 
 
-def drop(rows: QuerySet[Any], go_on: GoOn) -> int:
-    """Delete rows, and what hangs on them, a few per transaction; how many of them."""
+def drop(rows: QuerySet[Any], go_on: GoOn, drop_some: Callable[[Any], int] = _delete_some) -> int:
+    """Delete rows, a few per transaction; how many of them."""
     done = 0
-    while go_on() and (keys := list(rows.order_by().values_list("pk", flat=True)[:AT_ONCE])):
-        rows.model._default_manager.filter(pk__in=keys).delete()
-        done += len(keys)
+    while go_on() and (some := drop_some(rows)):
+        done += some
     return done
 
 

@@ -88,7 +88,7 @@ def _astray(now: datetime) -> int:
 
 def _step_of(kind: keeping.Kind) -> Callable[[datetime, GoOn], int]:
     def step(now: datetime, go_on: GoOn) -> int:
-        keeping.drop(keeping.over(kind, now), go_on)
+        keeping.drop(keeping.over(kind, now), go_on, kind.drop_some)
         return 0
 
     return step

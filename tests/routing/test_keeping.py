@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from django.apps import apps
 
+from accounts.deeds import Deed
 from accounts.models import Organisation
 from routing import keeping
 from routing.core.rows import Row
@@ -26,7 +27,7 @@ DAY = timedelta(days=1)
 def fleet(database: Database, settings: Any) -> None:
     """Charger 1 of an organisation of its own, charger 2 of none."""
     settings.PROXY_KEEP_FRAMES_DAYS, settings.PROXY_KEEP_EXCHANGES_DAYS = 90, 365
-    settings.PROXY_KEEP_TRANSACTIONS_DAYS = 730
+    settings.PROXY_KEEP_TRANSACTIONS_DAYS = settings.PROXY_KEEP_ACTIONS_DAYS = 730
     make.fleet()
     own = Organisation.objects.create(name="own")
     apps.get_model("chargers", "Charger")._default_manager.filter(pk=1).update(organisation=own)
@@ -139,7 +140,8 @@ def session(number: int, closed_days: float | None, *, charger: int = 1, route: 
 
 
 def drop(name: str) -> int:
-    return keeping.drop(keeping.over(KINDS[name], NOW), always)
+    kind = KINDS[name]
+    return keeping.drop(keeping.over(kind, NOW), always, kind.drop_some)
 
 
 def test_sessions_go_two_years_after_their_end_with_the_numbers_of_their_routes() -> None:
@@ -158,6 +160,15 @@ def test_a_session_that_a_backoffice_has_still_to_hear_of_stays(dead: bool) -> N
     assert drop("transactions") == 0
     Delivery.objects.all().delete()
     assert drop("transactions") == 1
+
+
+def test_what_people_did_goes_after_two_years_or_by_the_rule_of_whom_it_concerns(own: Organisation) -> None:
+    keep(own, actions=31)
+    Deed.objects.all().drop()
+    for words, days, whose in (("old", 731, None), ("kept", 729, None), ("its", 32, own), ("new", 30, own)):
+        Deed.objects.create(at=NOW - days * DAY, via="admin", verb="did", words=words, organisation=whose)
+    assert drop("deeds") == 2
+    assert {deed.words for deed in Deed.objects.all()} == {"kept", "new"}
 
 
 def test_sessions_of_an_organisation_go_by_its_own_rule(own: Organisation) -> None:
