@@ -62,7 +62,8 @@ chargers:
         ),
         (
             "organisations:\n- name: A\n  colour: red",
-            '3: organisations[0].colour: "colour" is not a key here; expected one of name',
+            '3: organisations[0].colour: "colour" is not a key here; expected one of name, keep_frames_days, '
+            "keep_exchanges_days, keep_transactions_days, keep_actions_days",
         ),
         ("chargers:\n- label: x", "2: chargers[0]: identity is missing"),
         ("backoffices:\n- name: x", "2: backoffices[0]: url is missing"),
