@@ -1,0 +1,1 @@
+"""The audit log for people: found, folded into exchanges, put into words."""
