@@ -1,0 +1,294 @@
+"""Exchanges found in the audit log: by index, never counted, never sorted as a whole.
+
+First the keys of what matches, newest first, by an index that fits; then all rows of these exchanges in one
+query. Whose rows somebody sees follows from the chargers that are ``visible_to`` them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db import connection
+from django.db.models import BooleanField, Exists, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Left
+from django.utils import timezone
+
+from accounts.admin_base import owned
+from routing.core.rows import MessageRow
+from routing.explorer.filters import LATE, Filter, narrowed
+from routing.explorer.folding import Exchange, Key, fold
+from routing.models import Message, Route, Transaction
+from routing.models.traffic import number_at
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from accounts.models import User
+
+FEW = 200
+"""So many chargers are asked one by one; with more, the log is read by time."""
+
+BRIEF = 2000
+"""Characters of a frame that a list reads."""
+
+AROUND_SESSION = timedelta(minutes=5)
+
+_FIELDS = (
+    *("charger_id", "route_id", "at", "exchange", "direction", "action", "message_id", "text", "answer"),
+    *("outcome", "error_code", "rule", "latency_ms", "transaction_id", "connector_id", "size", "id_tag"),
+)
+_NAMES = tuple(name.removesuffix("_id") if name in ("charger_id", "route_id", "transaction_id") else name
+               for name in _FIELDS)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class SeenCharger:
+    """A charger as somebody sees it; ``sees_cards``: with the cards in its messages in full."""
+
+    pk: int
+    identity: str
+    sees_cards: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """How people know the chargers and backoffices of some exchanges; ``sees_all``: for a superuser."""
+
+    chargers: Mapping[int, SeenCharger] = field(default_factory=dict)
+    routes: Mapping[int, str] = field(default_factory=dict)
+    sees_all: bool = False
+
+    def charger(self, key: int) -> str:
+        known = self.chargers.get(key)
+        return known.identity if known else f"removed ({key})"
+
+    def route(self, key: int | None) -> str:
+        """The backoffice of a route; the charger itself for None."""
+        if key is None:
+            return "charger"
+        return self.routes.get(key) or f"removed ({key})"
+
+    def sees_cards(self, key: int) -> bool:
+        """Whether cards in the messages of this charger are shown in full."""
+        known = self.chargers.get(key)
+        return self.sees_all or (known is not None and known.sees_cards)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Exchanges, the newest first.
+
+    ``older`` and ``newer`` are the keys with which ``find`` goes on, None where there is nothing more.
+    """
+
+    exchanges: list[Exchange]
+    names: Names
+    older: Key | None = None
+    newer: Key | None = None
+
+
+NOTHING = Page([], Names())
+
+
+def find(
+    user: User | AnonymousUser,
+    wanted: Filter,
+    before: Key | None = None,
+    after: Key | None = None,
+    limit: int = 50,
+    *,
+    whole: bool = False,
+) -> Page:
+    """At most ``limit`` exchanges that the user may see: older than ``before``, or next newer than ``after``.
+
+    Frames longer than BRIEF are cut, unless ``whole``. At most five queries. What can't be looked for
+    (``Filter.problem``) finds nothing.
+    """
+    now = timezone.now()
+    if wanted.problem(now):
+        return NOTHING
+    if wanted.transaction is not None:
+        of_session = _of_session(user, wanted, wanted.transaction)
+        if of_session is None:
+            return NOTHING
+        wanted = of_session
+    scope = _scope(user, wanted)
+    if scope is not None and not scope:
+        return NOTHING
+    keys = _Keys(user, wanted, scope, now, before, after, limit + 1).found()
+    more, keys = len(keys) > limit, keys[:limit]
+    exchanges = fold(_rows(keys, whole=whole))
+    came_from = after if after is not None else before
+    return Page(
+        exchanges,
+        _names(user, exchanges, scope),
+        older=min(keys) if keys and (more if after is None else True) else None,
+        newer=max(keys) if keys and (more if after is not None else came_from is not None) else None,
+    )
+
+
+def exchange_of(user: User | AnonymousUser, charger: int, exchange: int) -> tuple[Exchange, Names] | None:
+    """One exchange, whole, with its names; None where there is none that the user may see. Three queries."""
+    scope = _scope(user, Filter(charger=charger))
+    found = fold(_rows([(exchange, charger)], whole=True)) if scope is None or scope else []
+    return (found[0], _names(user, found, scope)) if found else None
+
+
+def seen_charger(user: User | AnonymousUser, condition: Q) -> SeenCharger | None:
+    """The charger that the user may see and that fulfils a condition, None for none."""
+    return next(iter(_chargers(user, condition, 1)), None)
+
+
+def seen_chargers(user: User | AnonymousUser) -> list[SeenCharger] | None:
+    """The chargers that the user may see, by identity; None for more than FEW."""
+    found = _chargers(user, Q(), FEW + 1)
+    return found if len(found) <= FEW else None
+
+
+# -- whose --------------------------------------------------------------------------------------------
+
+
+def _charger_model() -> Any:
+    return Message._meta.get_field("charger").related_model
+
+
+def _chargers(user: User | AnonymousUser, condition: Q, most: int) -> list[SeenCharger]:
+    model = _charger_model()
+    changeable: Any = Value(True, BooleanField())
+    if not user.is_superuser:
+        changeable = Exists(owned(model).changeable_by(user).filter(pk=OuterRef("pk")))
+    rows = owned(model).visible_to(user).filter(condition).order_by("identity")
+    found = rows.annotate(is_mine=changeable).values_list("pk", "identity", "is_mine")
+    return [SeenCharger(*row) for row in found[:most]]
+
+
+def _scope(user: User | AnonymousUser, wanted: Filter) -> list[SeenCharger] | None:
+    """The chargers to look at; None for all that the user may see.
+
+    A card is looked for only where the user may see cards.
+    """
+    if wanted.charger is not None:
+        found = _chargers(user, Q(pk=wanted.charger), 1)
+        if not found and user.is_authenticated and user.is_active and user.is_superuser:
+            found = [SeenCharger(wanted.charger, f"removed ({wanted.charger})", sees_cards=True)]
+    elif user.is_superuser:
+        return None if user.is_active else []
+    else:
+        found = _chargers(user, Q(), FEW + 1)
+    if len(found) > FEW:
+        return None
+    return [charger for charger in found if charger.sees_cards or not wanted.card]
+
+
+def _of_session(user: User | AnonymousUser, wanted: Filter, session: UUID) -> Filter | None:
+    """A filter by a session is one of its charger while it lasted; None where there is no such session."""
+    visible = Transaction.objects.visible_to(user).filter(pk=session)
+    row = visible.values_list("charger_id", "created", "closed").first()
+    if row is None or wanted.charger not in (None, row[0]):
+        return None
+    since = wanted.since or row[1] - AROUND_SESSION
+    until = wanted.until or (row[2] + AROUND_SESSION if row[2] else None)
+    return replace(wanted, charger=row[0], since=since, until=until)
+
+
+def _names(user: User | AnonymousUser, exchanges: list[Exchange], scope: list[SeenCharger] | None) -> Names:
+    """Chargers and routes may be gone: their names are looked up, never joined."""
+    if not exchanges:
+        return Names({charger.pk: charger for charger in scope or []}, sees_all=user.is_superuser)
+    if scope is None:
+        scope = _chargers(user, Q(pk__in={x.charger for x in exchanges}), len(exchanges))
+    routes = {leg.route for x in exchanges for leg in x.legs if leg.route is not None}
+    named = Route.objects.filter(pk__in=routes).values_list("pk", "backoffice__name") if routes else ()
+    return Names({charger.pk: charger for charger in scope}, dict(named), user.is_superuser)
+
+
+# -- what ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """The search for keys: nearest to where it goes on first."""
+
+    user: User | AnonymousUser
+    wanted: Filter
+    scope: list[SeenCharger] | None
+    now: datetime
+    before: Key | None
+    after: Key | None
+    most: int
+
+    def found(self) -> list[Key]:
+        if self.scope is None:
+            log = Message.objects.all()
+            visible = log.changeable_by(self.user) if self.wanted.card else log.visible_to(self.user)
+            return self._of_many(self._within(visible))
+        rows, keys = self._within(Message.objects.all()), [charger.pk for charger in self.scope]
+        if len(keys) == 1:
+            numbers = self._in_order(rows.filter(charger_id=keys[0]).values_list("exchange", flat=True))
+            return [(number, keys[0]) for number in numbers.distinct()[: self.most]]
+        if connection.vendor == "postgresql" and not self.wanted.is_rare:
+            return self._one_by_one(rows, keys)
+        return self._of_many(rows.filter(charger_id__in=keys))
+
+    def _within(self, rows: QuerySet[Message]) -> QuerySet[Message]:
+        since, until = self.wanted.window(self.now)
+        rows = narrowed(rows.order_by(), self.wanted)
+        if self.wanted.is_of_trouble:
+            rows = rows.filter(at__gte=since, exchange__gte=number_at(since - LATE))
+            if until is not None:
+                rows = rows.filter(at__lte=until)
+        else:
+            rows = rows.filter(exchange__gte=number_at(since))
+        if until is not None:
+            rows = rows.filter(exchange__lte=number_at(until))
+        return self._beyond(rows)
+
+    def _beyond(self, rows: QuerySet[Message]) -> QuerySet[Message]:
+        """Rows on the other side of where it goes on; the bound of ``exchange`` is for the index."""
+        if self.after is not None:
+            number, charger = self.after
+            rows = rows.filter(exchange__gte=number)
+            return rows.filter(Q(exchange__gt=number) | Q(charger_id__gt=charger))
+        if self.before is not None:
+            number, charger = self.before
+            rows = rows.filter(exchange__lte=number)
+            return rows.filter(Q(exchange__lt=number) | Q(charger_id__lt=charger))
+        return rows
+
+    def _in_order(self, rows: Any, *then: str) -> Any:
+        sign = "-" if self.after is None else ""
+        return rows.order_by(f"{sign}exchange", *(f"{sign}{name}" for name in then))
+
+    def _of_many(self, rows: QuerySet[Message]) -> list[Key]:
+        keys = self._in_order(rows.values_list("exchange", "charger_id"), "charger_id")
+        return list(keys.distinct()[: self.most])
+
+    def _one_by_one(self, rows: QuerySet[Message], chargers: list[int]) -> list[Key]:
+        """Of each charger the nearest, by its own index: rows of others are never touched."""
+        of_one = rows.filter(charger_id=OuterRef("pk")).values("exchange").distinct()
+        nearest = ArraySubquery(self._in_order(of_one)[: self.most])
+        asked = _charger_model()._base_manager.filter(pk__in=chargers).order_by()
+        keys = [(number, pk) for pk, numbers in asked.values_list("pk", nearest) for number in numbers]
+        return sorted(keys, reverse=self.after is None)[: self.most]
+
+
+def _rows(keys: Iterable[Key], *, whole: bool) -> list[MessageRow]:
+    """All rows of these exchanges."""
+    wanted = set(keys)
+    if not wanted:
+        return []
+    rows = Message.objects.filter(
+        exchange__in={number for number, _ in wanted}, charger_id__in={charger for _, charger in wanted}
+    )
+    cut = {} if whole else {"text": Left("text", BRIEF), "answer": Left("answer", BRIEF)}
+    columns = [cut.get(name, name) for name in _FIELDS]
+    found = (
+        MessageRow(**dict(zip(_NAMES, row, strict=True)))
+        for row in rows.order_by("exchange", "id").values_list(*columns)
+    )
+    return [row for row in found if (row.exchange, row.charger) in wanted]
