@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin
@@ -15,7 +16,6 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from accounts.admin_base import OwnedAdmin, OwnedInline, ReadOnlyAdmin, VisibleFilter
-from chargers.causes import REMEDIES
 from chargers.credentials import hash_password
 from chargers.models import Charger, Connector, RefusedAttempt
 from routing.core.quirks import QUIRKS
@@ -222,15 +222,13 @@ class ChargerAdmin(HealthMixin, OwnedAdmin[Charger]):
     def records(self, charger: Charger) -> SafeString | str:
         if not charger.pk:
             return ""
-        pages = [
-            (reverse(f"admin:routing_{name}_changelist"), charger.pk, label)
-            for name, label in (
-                ("message", "messages"),
-                ("transaction", "transactions"),
-                ("delivery", "deliveries"),
+        mine = urlencode({"charger": charger.identity})
+        pages = [(reverse("admin:routing_message_changelist"), mine, "messages")]
+        for name, label in (("transaction", "transactions"), ("delivery", "deliveries")):
+            pages.append(
+                (reverse(f"admin:routing_{name}_changelist"), f"charger__id__exact={charger.pk}", label)
             )
-        ]
-        return format_html_join(" · ", '<a href="{}?charger__id__exact={}">{}</a>', pages)
+        return format_html_join(" · ", '<a href="{}?{}">{}</a>', pages)
 
     @admin.display(description="alarms")
     def alarms(self, charger: Charger) -> SafeString | str:
@@ -278,5 +276,4 @@ class RefusedAttemptAdmin(ReadOnlyAdmin[RefusedAttempt]):
 
     @admin.display(description="what helps")
     def remedy(self, attempt: RefusedAttempt) -> str:
-        known = {cause.value: remedy for cause, remedy in REMEDIES.items()}
-        return known.get(attempt.cause, "")
+        return attempt.remedy

@@ -10,7 +10,7 @@ from django.db import models
 from accounts.deeds import Subject
 from accounts.models import Organisation
 from accounts.telling import Manners
-from chargers.causes import LABELS
+from chargers.causes import LABELS, REMEDIES
 from chargers.identity import BadIdentity, read_identity
 from chargers.querysets import ChargerQuerySet, ConnectorQuerySet, RefusedAttemptQuerySet
 from routing.changes import ConfigModel
@@ -130,3 +130,8 @@ class RefusedAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.identity}: {self.get_cause_display()}"
+
+    @property
+    def remedy(self) -> str:
+        """What helps, in words; "" for a cause that is no longer known."""
+        return next((remedy for cause, remedy in REMEDIES.items() if cause.value == self.cause), "")

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 
 from accounts.acting import acting
-from accounts.admin_base import OwnedAdmin, ReadOnlyAdmin, RecordAdmin, SuperuserMixin, owned
-from routing import guard_admin, processes_admin, rights_admin  # noqa: F401  # each registers its pages
+from accounts.admin_base import OwnedAdmin, ReadOnlyAdmin, RecordAdmin, SuperuserMixin
+from routing import explorer_admin, guard_admin, processes_admin, rights_admin  # noqa: F401  # each registers its pages
 from routing.cards_admin import sees_cards
 from routing.core.masking import masked
 from routing.deliveries_admin import ReplayMixin, letters_of
@@ -26,13 +22,11 @@ from routing.models import (
     DefaultRoute,
     Identifier,
     LatestValue,
-    Message,
     Route,
     RouteState,
     RouteTransaction,
     Transaction,
 )
-from routing.records_admin import RecordedAdmin
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -173,92 +167,6 @@ class DefaultRouteAdmin(SuperuserMixin, OwnedAdmin[DefaultRoute]):
     autocomplete_fields = ["backoffice"]
 
 
-class WindowFilter(admin.SimpleListFilter):
-    """How far back; the last day where nothing narrows the list to a charger."""
-
-    title = "time"
-    parameter_name = "window"
-    HOURS = {"hour": 1, "day": 24, "week": 168}
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("hour", "Last hour"), ("day", "Last 24 hours"), ("week", "Last 7 days"), ("any", "Any time")]
-
-    def choices(self, changelist: Any) -> Any:
-        return list(super().choices(changelist))[1:]  # without "All": a window is always chosen
-
-    def value(self) -> str:
-        return super().value() or "day"
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        one_charger = "charger__id__exact" in request.GET or request.GET.get("q")
-        chosen = self.parameter_name in request.GET
-        if self.value() == "any" or (one_charger and not chosen):
-            return queryset
-        return queryset.filter(at__gte=timezone.now() - timedelta(hours=self.HOURS.get(self.value(), 24)))
-
-
-@admin.register(Message)
-class MessageAdmin(RecordedAdmin):
-    list_display = [
-        *(
-            "at",
-            "of_charger",
-            "of_route",
-            "direction",
-            "action",
-            "outcome",
-            "error_code",
-            "latency",
-            "message_id",
-        ),
-    ]
-    list_filter = [WindowFilter, "outcome", "direction"]
-    search_fields = ["message_id"]
-    search_help_text = "The identity of a charger, or a whole message id"
-    sortable_by = ()
-
-    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
-        """By index only: of one charger, or with this message id."""
-        if not search_term:
-            return queryset, False
-        chargers = owned(_charger_model()).visible_to(request.user).filter(identity=search_term)
-        key = chargers.values_list("pk", flat=True).first()
-        return queryset.filter(message_id=search_term) if key is None else queryset.filter(charger=key), False
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        fields = super().get_fields(request, obj)
-        frames = {"text": "frame", "answer": "answer_frame"}
-        if obj is not None and not sees_cards(request, obj):
-            return [field for field in fields if field not in frames]
-        return [frames.get(field, field) for field in fields]
-
-    @admin.display(description="latency")
-    def latency(self, message: Message) -> str:
-        return "" if message.latency_ms is None else f"{message.latency_ms:.1f} ms"
-
-    @admin.display(description="frame")
-    def frame(self, message: Message) -> SafeString:
-        return _frame(message.text or _first_text(message))
-
-    @admin.display(description="answer")
-    def answer_frame(self, message: Message) -> SafeString:
-        return _frame(message.answer)
-
-
-def _charger_model() -> Any:
-    return Message._meta.get_field("charger").related_model
-
-
-def _first_text(message: Message) -> str:
-    """The frame whose payload this one repeats: that of the exchange's first row."""
-    same = Message.objects.filter(charger_id=message.charger_id, exchange=message.exchange, id__lt=message.id)
-    return same.exclude(text="").order_by("id").values_list("text", flat=True).first() or ""
-
-
-def _frame(text: str) -> SafeString:
-    return format_html('<pre style="white-space: pre-wrap; overflow-wrap: anywhere">{}</pre>', text)
-
-
 @admin.register(Transaction)
 class TransactionAdmin(RecordAdmin[Transaction]):
     list_display = [
@@ -276,17 +184,15 @@ class TransactionAdmin(RecordAdmin[Transaction]):
     ]
     list_filter = [("closed", admin.EmptyFieldListFilter)]
     search_fields = ["charger__identity", "charger_transaction_id"]
-    readonly_fields = ["known_by", "card"]
+    readonly_fields = ["known_by", "card", "messages"]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         rows = super().get_queryset(request).select_related("charger", "owner__backoffice")
         return rows.prefetch_related("route_transactions__route__backoffice")
 
     def get_fields(self, request: HttpRequest, obj: Transaction | None = None) -> Any:
-        fields = [field.name for field in Transaction._meta.fields if field.name != "owner"] + [
-            "owned_by",
-            "known_by",
-        ]
+        fields = [field.name for field in Transaction._meta.fields if field.name != "owner"]
+        fields = ["messages", *fields, "owned_by", "known_by"]
         if obj is not None and not sees_cards(request, obj):
             hidden = ("id_tag", "start_payload", "last_payload")
             return ["card", *(field for field in fields if field not in hidden)]
@@ -311,6 +217,10 @@ class TransactionAdmin(RecordAdmin[Transaction]):
         return ", ".join(
             f"{row.route.backoffice.name} {row.route_transaction_id or row.state}" for row in rows
         )
+
+    @admin.display(description="messages")
+    def messages(self, transaction: Transaction) -> str:
+        return explorer_admin.ways_to(transaction)
 
     @admin.display(description="energy")
     def energy(self, transaction: Transaction) -> str:

@@ -13,7 +13,7 @@ from django.db.models.expressions import RawSQL
 from routing.core.rows import Outcome
 from routing.explorer.folding import NOT_FOR_IT
 from routing.models import Message, Route
-from routing.models.traffic import NOT_WELL, WELL
+from routing.models.traffic import NOT_WELL, WELL, number_at
 
 Group = Literal["", "well", "errors", "blocked", "unanswered"]
 
@@ -104,18 +104,26 @@ class Filter:
         return bool(self.message_id or self.card or self.is_of_trouble)
 
 
-def narrowed(rows: QuerySet[Message], wanted: Filter) -> QuerySet[Message]:
-    """Rows of the exchanges that are wanted, but for their time and charger: at least one of each.
+def narrowed(rows: QuerySet[Message], wanted: Filter, now: datetime) -> QuerySet[Message]:
+    """Rows of the exchanges that are wanted, but for their charger: at least one of each, in no order.
 
     Conditions about the first row of an exchange, about any one of its rows and about a text may be met
     by different rows.
     """
-    rows = rows.filter(_of_all(wanted))
+    since, until = wanted.window(now)
+    first_exchange = number_at(since - LATE if wanted.is_of_trouble else since)
+    bounds = Q(exchange__gte=first_exchange)
+    if until is not None:
+        bounds &= Q(exchange__lte=number_at(until))
+    rows = rows.order_by().filter(bounds, _of_all(wanted))
+    if wanted.is_of_trouble:
+        rows = rows.filter(_NOT_WELL_BY_INDEX, at__gte=since)
+        rows = rows if until is None else rows.filter(at__lte=until)
     first, *others = [group for group in _groups(wanted) if group] or [Q()]
     rows = rows.filter(first)
-    if wanted.is_of_trouble:
-        rows = rows.filter(_NOT_WELL_BY_INDEX)
-    same = Message.objects.filter(charger_id=OuterRef("charger_id"), exchange=OuterRef("exchange"))
+    same = Message.objects.order_by().filter(
+        bounds, charger_id=OuterRef("charger_id"), exchange=OuterRef("exchange")
+    )
     for other in others:
         rows = rows.filter(Exists(same.filter(other)))
     if wanted.group == "well":

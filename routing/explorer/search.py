@@ -20,10 +20,9 @@ from django.utils import timezone
 
 from accounts.admin_base import owned
 from routing.core.rows import MessageRow
-from routing.explorer.filters import LATE, Filter, narrowed
+from routing.explorer.filters import Filter, narrowed
 from routing.explorer.folding import Exchange, Key, fold
 from routing.models import Message, Route, Transaction
-from routing.models.traffic import number_at
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -32,6 +31,10 @@ if TYPE_CHECKING:
 
 FEW = 200
 """So many chargers are asked one by one; with more, the log is read by time."""
+
+ROWS_EACH = 12
+FEW_ROWS_EACH = 4
+"""So many rows are read for each exchange that is wanted, at once; most have as many as routes, and one."""
 
 BRIEF = 2000
 """Characters of a frame that a list reads."""
@@ -170,7 +173,7 @@ def _chargers(user: User | AnonymousUser, condition: Q, most: int) -> list[SeenC
 def _scope(user: User | AnonymousUser, wanted: Filter) -> list[SeenCharger] | None:
     """The chargers to look at; None for all that the user may see.
 
-    A card is looked for only where the user may see cards.
+    A card is looked for only where the user may see cards, and so is a text: cards would be found with it.
     """
     if wanted.charger is not None:
         found = _chargers(user, Q(pk=wanted.charger), 1)
@@ -182,7 +185,7 @@ def _scope(user: User | AnonymousUser, wanted: Filter) -> list[SeenCharger] | No
         found = _chargers(user, Q(), FEW + 1)
     if len(found) > FEW:
         return None
-    return [charger for charger in found if charger.sees_cards or not wanted.card]
+    return [charger for charger in found if charger.sees_cards or not (wanted.card or wanted.text)]
 
 
 def _of_session(user: User | AnonymousUser, wanted: Filter, session: UUID) -> Filter | None:
@@ -212,7 +215,11 @@ def _names(user: User | AnonymousUser, exchanges: list[Exchange], scope: list[Se
 
 @dataclass(frozen=True, slots=True)
 class _Keys:
-    """The search for keys: nearest to where it goes on first."""
+    """The search for keys: nearest to where it goes on first.
+
+    Rows are read in pieces along an index, and told apart here: DISTINCT would have a database that
+    misjudges its indexes sort millions of rows.
+    """
 
     user: User | AnonymousUser
     wanted: Filter
@@ -223,30 +230,24 @@ class _Keys:
     most: int
 
     def found(self) -> list[Key]:
+        rows, keys = self._visible(), set[Key]()
+        while len(keys) < self.most:
+            piece, horizon = self._piece(rows)
+            if horizon is None:
+                keys.update(piece)
+                break
+            # Of the last exchange there may be rows of other chargers that are not read yet.
+            nearer = {key for key in piece if self._is_nearer(key[0], horizon)}
+            keys.update(nearer or piece)
+            rows = self._from(rows, horizon, again=bool(nearer))
+        return sorted(keys, reverse=self.after is None)[: self.most]
+
+    def _visible(self) -> QuerySet[Message]:
+        rows: QuerySet[Message] = Message.objects.all()
         if self.scope is None:
             log = Message.objects.all()
-            visible = log.changeable_by(self.user) if self.wanted.card else log.visible_to(self.user)
-            return self._of_many(self._within(visible))
-        rows, keys = self._within(Message.objects.all()), [charger.pk for charger in self.scope]
-        if len(keys) == 1:
-            numbers = self._in_order(rows.filter(charger_id=keys[0]).values_list("exchange", flat=True))
-            return [(number, keys[0]) for number in numbers.distinct()[: self.most]]
-        if connection.vendor == "postgresql" and not self.wanted.is_rare:
-            return self._one_by_one(rows, keys)
-        return self._of_many(rows.filter(charger_id__in=keys))
-
-    def _within(self, rows: QuerySet[Message]) -> QuerySet[Message]:
-        since, until = self.wanted.window(self.now)
-        rows = narrowed(rows.order_by(), self.wanted)
-        if self.wanted.is_of_trouble:
-            rows = rows.filter(at__gte=since, exchange__gte=number_at(since - LATE))
-            if until is not None:
-                rows = rows.filter(at__lte=until)
-        else:
-            rows = rows.filter(exchange__gte=number_at(since))
-        if until is not None:
-            rows = rows.filter(exchange__lte=number_at(until))
-        return self._beyond(rows)
+            rows = log.changeable_by(self.user) if self.wanted.card else log.visible_to(self.user)
+        return self._beyond(narrowed(rows, self.wanted, self.now))
 
     def _beyond(self, rows: QuerySet[Message]) -> QuerySet[Message]:
         """Rows on the other side of where it goes on; the bound of ``exchange`` is for the index."""
@@ -260,21 +261,43 @@ class _Keys:
             return rows.filter(Q(exchange__lt=number) | Q(charger_id__lt=charger))
         return rows
 
-    def _in_order(self, rows: Any, *then: str) -> Any:
-        sign = "-" if self.after is None else ""
-        return rows.order_by(f"{sign}exchange", *(f"{sign}{name}" for name in then))
+    def _is_nearer(self, number: int, horizon: int) -> bool:
+        return number > horizon if self.after is None else number < horizon
 
-    def _of_many(self, rows: QuerySet[Message]) -> list[Key]:
-        keys = self._in_order(rows.values_list("exchange", "charger_id"), "charger_id")
-        return list(keys.distinct()[: self.most])
+    def _from(self, rows: QuerySet[Message], horizon: int, *, again: bool) -> QuerySet[Message]:
+        """Rows from the horizon on; ``again``: with those at it."""
+        side = ("lt" if self.after is None else "gt") + ("e" if again else "")
+        return rows.filter(**{f"exchange__{side}": horizon})
 
-    def _one_by_one(self, rows: QuerySet[Message], chargers: list[int]) -> list[Key]:
+    def _piece(self, rows: QuerySet[Message]) -> tuple[list[Key], int | None]:
+        """The nearest keys, and up to where they are complete; None where there are no more."""
+        if self.scope is None:
+            return self._along_time(rows)
+        keys = [charger.pk for charger in self.scope]
+        if len(keys) > 1 and connection.vendor == "postgresql" and not self.wanted.is_rare:
+            return self._one_by_one(rows, keys)
+        return self._along_time(
+            rows.filter(charger_id=keys[0]) if len(keys) == 1 else rows.filter(charger_id__in=keys)
+        )
+
+    def _along_time(self, rows: QuerySet[Message]) -> tuple[list[Key], int | None]:
+        most = self.most * ROWS_EACH
+        found = list(self._in_order(rows).values_list("exchange", "charger_id")[:most])
+        return found, found[-1][0] if len(found) == most else None
+
+    def _one_by_one(self, rows: QuerySet[Message], chargers: list[int]) -> tuple[list[Key], int | None]:
         """Of each charger the nearest, by its own index: rows of others are never touched."""
-        of_one = rows.filter(charger_id=OuterRef("pk")).values("exchange").distinct()
-        nearest = ArraySubquery(self._in_order(of_one)[: self.most])
+        most = self.most * FEW_ROWS_EACH
+        of_one = rows.filter(charger_id=OuterRef("pk"))
+        nearest = ArraySubquery(self._in_order(of_one).values("exchange")[:most])
         asked = _charger_model()._base_manager.filter(pk__in=chargers).order_by()
-        keys = [(number, pk) for pk, numbers in asked.values_list("pk", nearest) for number in numbers]
-        return sorted(keys, reverse=self.after is None)[: self.most]
+        numbers = dict(asked.values_list("pk", nearest))
+        ends = [found[-1] for found in numbers.values() if len(found) == most]
+        horizon = (max(ends) if self.after is None else min(ends)) if ends else None
+        return [(number, pk) for pk, found in numbers.items() for number in found], horizon
+
+    def _in_order(self, rows: QuerySet[Message]) -> QuerySet[Message]:
+        return rows.order_by("-exchange" if self.after is None else "exchange")
 
 
 def _rows(keys: Iterable[Key], *, whole: bool) -> list[MessageRow]:

@@ -13,6 +13,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
+from chargers.models import Charger
 from routing.explorer import search
 from routing.explorer.filters import Filter
 from routing.explorer.search import exchange_of, find
@@ -281,12 +282,19 @@ def test_a_card_is_looked_for_only_where_cards_are_seen(log: Log, few: int, monk
     log.organisation("read").memberships.create(user=user, role="read_only")
     page = find(user, Filter(card="CARD77"))
     assert [page.names.charger(x.charger) for x in page.exchanges] == ["ours-1", "ours-0"]
+    for role, sees in (("read", False), ("ours", True)):
+        by_text = Filter(text="m1" if role == "read" else "m2", charger=charger_named(f"{role}-0"))
+        assert bool(find(user, by_text).exchanges) is sees, "a text would tell a card piece by piece"
     everything = find(user, Filter())
     seen = {
         everything.names.charger(x.charger): everything.names.sees_cards(x.charger)
         for x in everything.exchanges
     }
     assert seen == {"read-0": False, "read-1": False, "ours-0": True, "ours-1": True}
+
+
+def charger_named(identity: str) -> int:
+    return Charger.objects.get(identity=identity).pk
 
 
 def test_removed_chargers_and_routes_keep_a_name(log: Log, boss: User) -> None:
