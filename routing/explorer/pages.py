@@ -102,10 +102,10 @@ def line(exchange: Exchange, names: Names, *, whole: bool) -> Line:
         way_words=words.KINDS[exchange.kind],
         action=Word(exchange.action or "frame", words.of_action(exchange.action)),
         about=tuple(Word(word, words.of_word(word)) for word in about(exchange)),
-        answered=words.answerer(exchange),
+        answered=_answered(exchange, names),
         status=_status(first),
-        rule=show(exchange.rule),
-        took=in_ms(exchange.latency_ms),
+        rule=show(_told_rule(exchange.rule)),
+        took=_took(exchange.latency_ms),
         marks=tuple(_marks(exchange, names)),
         look=exchange.group,
         session=exchange.transaction,
@@ -146,8 +146,23 @@ def _way(exchange: Exchange, names: Names) -> str:
     begins = "proxy" if exchange.head is None else names.route(exchange.head.route)
     others = list(dict.fromkeys(names.route(leg.route) for leg in exchange.copies))
     if not others:
-        return f"{begins} →"
+        return f"{begins} →" if exchange.kind == "stray" else f"{begins} → proxy"
     return f"{begins} → {others[0] if len(others) == 1 else f'{len(others)} backoffices'}"
+
+
+def _answered(exchange: Exchange, names: Names) -> str:
+    if exchange.answered_by == "backoffice" and exchange.kind == "proxy":
+        return f"{names.route(exchange.first.route)} answered."
+    return words.answerer(exchange)
+
+
+def _took(milliseconds: float | None) -> str:
+    return in_ms(milliseconds).replace("less than ", "< ")
+
+
+def _told_rule(rule: str) -> str:
+    """A rule that says more than who answered."""
+    return "" if rule.startswith("answered by ") else rule
 
 
 def _status(leg: Leg) -> Word | None:
@@ -190,8 +205,8 @@ def _leg(exchange: Exchange, leg: Leg, names: Names, show: Callable[[str], str],
         outcome=Word(words.GROUPS[leg.group], words.of_leg(leg), leg.group),
         status=_status(leg),
         error=_error(leg),
-        rule=show(leg.rule),
-        took=in_ms(leg.latency_ms),
+        rule=show(_told_rule(leg.rule)),
+        took=_took(leg.latency_ms),
         size=leg.size,
         is_other=is_other,
         frame=show(pretty(frame)),

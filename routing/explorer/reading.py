@@ -29,13 +29,13 @@ WINDOWS: dict[str, tuple[str, timedelta | None]] = {
     "any": ("Any time", timedelta(days=400)),
 }
 GROUPS: dict[str, str] = {
-    "": "Whatever became of it",
+    "": "Any",
     "well": "Went well",
     "errors": "Errors",
     "blocked": "Blocked",
     "unanswered": "No answer",
 }
-DIRECTIONS: dict[str, str] = {"": "Whoever asked", "up": "Charger asks", "down": "Backoffice asks"}
+DIRECTIONS: dict[str, str] = {"": "Anybody", "up": "The charger", "down": "A backoffice"}
 
 LARGEST = 2**63 - 1
 """What a database takes as a number."""
@@ -61,6 +61,7 @@ def read_filter(user: User | AnonymousUser, given: Mapping[str, Any]) -> Reading
     """The filter in the parameters of an address. A charger that the user may not see is none."""
     charger: SeenCharger | None = None
     try:
+        _refuse_nul(given)
         charger, pk = _charger(user, given)
         wanted = replace(_filter(given), charger=pk)
     except Unreadable as error:
@@ -82,6 +83,13 @@ def read_key(text: str) -> Key | None:
 
 def write_key(key: Key) -> str:
     return f"{key[0]}-{key[1]}"
+
+
+def _refuse_nul(given: Mapping[str, Any]) -> None:
+    """PostgreSQL has no text with this character, and says so loudly."""
+    for name in given:
+        if "\x00" in given[name]:
+            raise Unreadable(f"{name[:40]}: has a character (NUL) that no message has.")
 
 
 def _charger(user: User | AnonymousUser, given: Mapping[str, Any]) -> tuple[SeenCharger | None, int | None]:

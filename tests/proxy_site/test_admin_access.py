@@ -38,6 +38,7 @@ from routing.models import (
     Transaction,
     Upkeep,
 )
+from routing.models.traffic import number_at
 
 pytestmark = pytest.mark.django_db
 
@@ -77,8 +78,8 @@ def world(name: str) -> SimpleNamespace:
         Card.objects.create(organisation=organisation, id_tag=f"{name}-card", label=name, group=name),
         transaction.route_transactions.create(route=route, route_transaction_id=name, state="known"),
         Message.objects.create(
-            charger=charger, route=route, at=NOW, exchange=1, direction="up", action=name, message_id=name,
-            text=name, answer=name, outcome="answered", rule=name,
+            charger=charger, route=route, at=NOW, exchange=number_at(NOW), direction="up", action=name,
+            message_id=name, text=name, answer=name, outcome="answered", rule=name,
         ),
         charger.deliveries.create(route=route, seq=1, exchange=1, at=NOW, action=name, payload=name),
         LatestValue.objects.create(charger=charger, kind="boot", key=name, payload=name, at=NOW),
@@ -130,7 +131,22 @@ def everything(model):
     return address(model, "changelist") + ("?window=any" if model is Message else "")
 
 
-@each_model
+def rows_of(response):
+    """The rows of a list; the explorer shows exchanges in their place."""
+    if "cl" in response.context:
+        return list(response.context["cl"].result_list)
+    return [
+        Message.objects.get(charger=x.charger, exchange=x.number) for x in response.context["page"].exchanges
+    ]
+
+
+with_rows = pytest.mark.parametrize(
+    "model", [model for model in MODELS if model is not Message], ids=lambda model: model._meta.label
+)
+"""Models with a page for each row; messages have one for each exchange (tests/routing/explorer)."""
+
+
+@with_rows
 def test_a_superuser_opens_every_page(model, admin_client, theirs):
     row = theirs.by_model[model]
     row_pages = [address(model, page, row.pk) for page in ("change", "delete", "history")]
@@ -144,7 +160,7 @@ def test_a_superuser_opens_every_page(model, admin_client, theirs):
 @each_model
 def test_a_superuser_finds_the_row_in_its_list(model, admin_client, theirs):
     response = admin_client.get(everything(model))
-    assert theirs.by_model[model] in response.context["cl"].result_list
+    assert theirs.by_model[model] in rows_of(response)
 
 
 def _read_only(model):
@@ -157,14 +173,14 @@ def test_an_installer_sees_nothing_of_another_organisation(model, installer, the
     for url in [
         address(model, "changelist"),
         everything(model),
-        address(model, "add"),
+        *([] if model is Message else [address(model, "add")]),
     ]:
         response = installer.get(url)
         assert response.status_code in (200, 403), url
         assert SECRET not in response.content.decode(), url
 
 
-@each_model
+@with_rows
 @pytest.mark.parametrize("page", ["change", "delete", "history"])
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_an_installer_opens_no_row_of_another_organisation(model, page, method, installer, theirs):
@@ -184,7 +200,7 @@ OWN |= {Deed}
 OWN |= {Identifier, Alarm, Card, GuardOverride, LatestValue, ChargerSession, RouteState, PermissionPreset}
 
 
-@each_model
+@with_rows
 def test_an_installer_opens_the_rows_of_their_own_organisation(model, installer, ours, theirs):
     response = installer.get(address(model, "change", ours.by_model[model].pk))
     assert (response.status_code == 200) is (model in OWN)
@@ -199,7 +215,7 @@ def test_without_an_organisation_there_is_nothing_to_see(model, client, ours, th
     response = client.get(everything(model))
     assert response.status_code in (200, 403)
     if response.status_code == 200:
-        assert not response.context["cl"].result_list
+        assert not rows_of(response)
         assert SECRET not in response.content.decode()
 
 
@@ -308,8 +324,6 @@ def test_nobody_searches_for_secrets(query, installer, ours):
 
 
 GUESSES = [
-    (Message, "text__contains=S"),
-    (Message, "answer__startswith=S"),
     (Delivery, "payload__contains=S"),
     (LatestValue, "key__startswith=S"),
     (LatestValue, "payload__regex=^S"),
@@ -332,7 +346,7 @@ def test_what_is_not_shown_is_not_guessed_piece_by_piece(model, query, installer
 @pytest.mark.parametrize(
     ("model", "query"),
     [
-        (Message, "charger__id__exact=1&window=any&outcome__exact=answered"),
+        (Message, "charger=Ours-CP&window=any&outcome=well"),
         (Card, "blocked__exact=0&organisation__id__exact=1"),
         (Transaction, "closed__isempty=1"),
         (Route, "role__exact=control&state=down"),
