@@ -46,6 +46,7 @@ _GROUPS: dict[str, Q] = {
 _NOT_WELL_BY_INDEX = RawSQL(
     "NOT outcome IN ({})".format(", ".join(f"'{outcome}'" for outcome in WELL)), (), BooleanField()
 )
+_CARD_BY_INDEX = RawSQL("NOT (id_tag = '')", (), BooleanField())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +122,8 @@ def narrowed(rows: QuerySet[Message], wanted: Filter, now: datetime) -> QuerySet
         rows = rows if until is None else rows.filter(at__lte=until)
     first, *others = [group for group in _groups(wanted) if group] or [Q()]
     rows = rows.filter(first)
+    if wanted.card and not wanted.is_of_trouble:
+        rows = rows.filter(_CARD_BY_INDEX)
     same = Message.objects.order_by().filter(
         bounds, charger_id=OuterRef("charger_id"), exchange=OuterRef("exchange")
     )

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connection
-from django.db.models import BooleanField, Exists, OuterRef, Q, QuerySet, Value
+from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Left
 from django.utils import timezone
 
@@ -243,11 +243,12 @@ class _Keys:
         return sorted(keys, reverse=self.after is None)[: self.most]
 
     def _visible(self) -> QuerySet[Message]:
-        rows: QuerySet[Message] = Message.objects.all()
-        if self.scope is None:
-            log = Message.objects.all()
-            rows = log.changeable_by(self.user) if self.wanted.card else log.visible_to(self.user)
-        return self._beyond(narrowed(rows, self.wanted, self.now))
+        rows = self._beyond(narrowed(Message.objects.all(), self.wanted, self.now))
+        if self.scope is None and not self.user.is_superuser:
+            chargers = owned(_charger_model())
+            mine = chargers.changeable_by(self.user) if self.wanted.card else chargers.visible_to(self.user)
+            return _of_many(rows, mine.order_by().values("pk"))
+        return rows
 
     def _beyond(self, rows: QuerySet[Message]) -> QuerySet[Message]:
         """Rows on the other side of where it goes on; the bound of ``exchange`` is for the index."""
@@ -274,11 +275,13 @@ class _Keys:
         if self.scope is None:
             return self._along_time(rows)
         keys = [charger.pk for charger in self.scope]
-        if len(keys) > 1 and connection.vendor == "postgresql" and not self.wanted.is_rare:
+        if len(keys) == 1:
+            return self._along_time(rows.filter(charger_id=keys[0]))
+        if self.wanted.is_rare:
+            return self._along_time(_elsewhere(rows, keys))
+        if connection.vendor == "postgresql":
             return self._one_by_one(rows, keys)
-        return self._along_time(
-            rows.filter(charger_id=keys[0]) if len(keys) == 1 else rows.filter(charger_id__in=keys)
-        )
+        return self._along_time(rows.filter(charger_id__in=keys))
 
     def _along_time(self, rows: QuerySet[Message]) -> tuple[list[Key], int | None]:
         most = self.most * ROWS_EACH
@@ -298,6 +301,26 @@ class _Keys:
 
     def _in_order(self, rows: QuerySet[Message]) -> QuerySet[Message]:
         return rows.order_by("-exchange" if self.after is None else "exchange")
+
+
+class _AnyOf(Func):
+    """Whether a value is in an array: PostgreSQL makes the array once, and never a join of it."""
+
+    template = "%(expressions)s)"
+    arg_joiner = " = ANY("
+    output_field = BooleanField()
+
+
+def _of_many(rows: QuerySet[Message], chargers: QuerySet[Any]) -> QuerySet[Message]:
+    """Rows of chargers, along another index than theirs; joined, all of a window might be sorted."""
+    if connection.vendor == "postgresql":
+        return rows.filter(_AnyOf(F("charger_id"), ArraySubquery(chargers)))
+    return _elsewhere(rows, chargers)
+
+
+def _elsewhere(rows: QuerySet[Message], chargers: Any) -> QuerySet[Message]:
+    """Rows of chargers, not by the index of the chargers: what is rare has one that leads to fewer rows."""
+    return rows.annotate(owner=F("charger_id") + 0).filter(owner__in=chargers)
 
 
 def _rows(keys: Iterable[Key], *, whole: bool) -> list[MessageRow]:
