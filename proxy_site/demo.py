@@ -314,7 +314,7 @@ def _introduction(options: Options, password: str, story: Story, log: Path) -> s
 The demo is running.
 
   Admin     http://{address}/admin/   user admin, password {password}
-            Messages: each frame, who sent it and what became of it
+            Messages: each exchange, who asked, who answered, and by which rule
             Transactions: one session, each backoffice with its own number
             Routes: switch off "{ALIAS}", and energy is gone within a second; switch it on again
   Charger   {IDENTITY}, OCPP {options.ocpp_version}, a session of about a minute again and again
