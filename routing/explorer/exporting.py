@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-import logging
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from contextvars import Context, copy_context
 from typing import Any, Literal
 
 from asgiref.sync import sync_to_async
@@ -14,12 +14,15 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils import timezone
 
+from accounts.admin_base import owned
+from accounts.deeds import did
+from accounts.models import Organisation, User
+from routing.core.masking import masked
 from routing.explorer.filters import Filter
 from routing.explorer.folding import Exchange
 from routing.explorer.presenting import as_json
 from routing.explorer.search import Names, find
-
-logger = logging.getLogger(__name__)
+from routing.models import Message
 
 Format = Literal["jsonl", "csv"]
 FORMATS: dict[str, str] = {"jsonl": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
@@ -38,15 +41,31 @@ COLUMNS = (
 )
 
 
-def note_export(request: HttpRequest, wanted: Filter, count: int) -> None:
-    """Record who has taken what out of the log: the one place for it."""
+def note_export(user: User, wanted: Filter, count: int) -> None:
+    """Record who has taken what out of the log: the one place for it.
+
+    About a charger it belongs to the charger's organisation, else to the user's where there is one only.
+    """
     asked = {name: value for name in wanted.__dataclass_fields__ if (value := getattr(wanted, name))}
-    logger.info("%s exported %d exchanges of the audit log: %s", request.user, count, asked)
+    if wanted.card:
+        asked["card"] = masked(wanted.card)
+    chargers = owned(Message._meta.get_field("charger").related_model).visible_to(user)
+    charger = None if wanted.charger is None else chargers.filter(pk=wanted.charger).first()
+    whose: list[Organisation] = []
+    if charger is None and not user.is_superuser:
+        whose = list(Organisation.objects.visible_to(user)[:2])
+    did(
+        charger,
+        f"Exported {count} exchanges of the audit log.",
+        actor=user,
+        organisation=whose[0] if len(whose) == 1 else None,
+        details={name: str(value) for name, value in asked.items()},
+    )
 
 
 def export(request: HttpRequest, wanted: Filter, form: Format) -> StreamingHttpResponse:
     """The download of what the filter finds for the user of this request."""
-    pieces = _noted(request, wanted, form)
+    pieces = _noted(request.user, wanted, form, copy_context())
     streamed = _off_loop(pieces) if isinstance(request, ASGIRequest) else pieces
     response = StreamingHttpResponse(streamed, content_type=FORMATS[form])
     name = f"messages-{timezone.now():%Y%m%d-%H%M%S}.{form}"
@@ -69,16 +88,19 @@ def _next(pieces: Generator[str, None, None]) -> str | None:
     return next(pieces, None)
 
 
-def _noted(request: HttpRequest, wanted: Filter, form: Format) -> Generator[str, None, None]:
-    """The lines, piece by piece; however it ends, it is recorded how much was taken."""
+def _noted(user: Any, wanted: Filter, form: Format, request: Context) -> Generator[str, None, None]:
+    """The lines, piece by piece; however it ends, it is recorded how much was taken.
+
+    They are made when the request is over: ``request`` still knows from where it came.
+    """
     count, write = 0, _WRITERS[form]
     try:
         yield write([], Names(), first=True)
-        for exchanges, names, is_cut in _found(request.user, wanted):
+        for exchanges, names, is_cut in _found(user, wanted):
             count += len(exchanges)
             yield write(exchanges, names) + (_cut(form) if is_cut else "")
     finally:
-        note_export(request, wanted, count)
+        request.run(note_export, user, wanted, count)
 
 
 def _found(user: Any, wanted: Filter) -> Iterator[tuple[list[Exchange], Names, bool]]:

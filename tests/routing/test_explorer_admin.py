@@ -16,6 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.deeds import Deed
 from chargers.models import RefusedAttempt
 from routing.explorer import exporting, search
 from routing.explorer.filters import Filter
@@ -408,9 +409,7 @@ def test_no_cell_is_taken_for_a_formula(admin_client: Any, log: Log, start: str)
 
 def test_an_export_is_recorded_however_it_ends(admin_client: Any, log: Log, monkeypatch: Any) -> None:
     noted: list[Any] = []
-    monkeypatch.setattr(
-        exporting, "note_export", lambda request, wanted, count: noted.append((wanted, count))
-    )
+    monkeypatch.setattr(exporting, "note_export", lambda user, wanted, count: noted.append((wanted, count)))
     monkeypatch.setattr(exporting, "PIECE", 1)
     charger = log.charger("CP-1")
     for ago in range(3):
@@ -432,12 +431,25 @@ def test_an_export_that_cannot_be_made_says_why(admin_client: Any, log: Log) -> 
         assert words in response.content.decode()
 
 
-def test_the_note_of_an_export_names_user_filter_and_count(rf: Any, admin_user: Any, caplog: Any) -> None:
-    request = rf.get(LIST)
-    request.user = admin_user
-    caplog.set_level("INFO")
-    exporting.note_export(request, Filter(message_id="m1"), 7)
-    assert "admin exported 7 exchanges of the audit log: {'message_id': 'm1'" in caplog.text
+def test_an_export_is_a_deed_of_who_has_made_it(admin_client: Any, log: Log) -> None:
+    log.row(log.charger("CP-1"), 1, action="StatusNotification")
+    response = admin_client.get(f"{LIST}export/", {"charger": "CP-1", "card": "CARD-NUMBER-77"})
+    b"".join(response)
+    (deed,) = Deed.objects.filter(verb="did")
+    assert (deed.actor_name, deed.via, deed.address) == ("admin", "admin", "127.0.0.1")
+    assert (deed.subject_name, deed.charger_name) == ("CP-1", "CP-1")
+    assert deed.words == "Exported 0 exchanges of the audit log."
+    assert deed.after["card"] == "****R-77"
+    assert deed.correlation_id == response["X-Request-ID"]
+
+
+@pytest.mark.parametrize(("names", "belongs"), [(("ours",), "ours"), (("ours", "theirs"), "")])
+def test_an_export_of_no_charger_belongs_to_the_only_organisation_of_who_made_it(
+    log: Log, names: tuple[str, ...], belongs: str
+) -> None:
+    exporting.note_export(log.user(*names, role="installer", name="anna"), Filter(message_id="m1"), 7)
+    deed = Deed.objects.get(verb="did")
+    assert (deed.actor_name, deed.organisation_name) == ("anna", belongs)
 
 
 @pytest.mark.django_db(transaction=True)
