@@ -76,7 +76,7 @@ class MessageAdmin(ReadOnlyAdmin[Message]):
             "refused": _refused(read.charger),
             "charger": read.charger,
             **_form(request, read.wanted),
-            **_ways(request, page),
+            **_ways(request, read.wanted, page),
         }
         return TemplateResponse(request, "admin/routing/message/explorer.html", context)
 
@@ -148,7 +148,7 @@ def _form(request: HttpRequest, wanted: Filter) -> dict[str, Any]:
     }
 
 
-def _ways(request: HttpRequest, page: Page) -> dict[str, str | None]:
+def _ways(request: HttpRequest, wanted: Filter, page: Page) -> dict[str, str | None]:
     """Links from here: newer and older, the files, and further back."""
     kept = {name: value for name in PARAMETERS if (value := request.GET.get(name, ""))}
     timeless = {name: value for name, value in kept.items() if name not in ("window", "from", "to")}
@@ -159,7 +159,7 @@ def _ways(request: HttpRequest, page: Page) -> dict[str, str | None]:
         "export": urlencode(kept),
         "week": "?" + urlencode({**timeless, "window": "week"}),
         "any_time": "?" + urlencode({**timeless, "window": "any"}),
-        "with_routine": "" if kept.get("routine") else "?" + urlencode({**kept, "routine": "1"}),
+        "with_routine": "?" + urlencode({**kept, "routine": "1"}) if wanted.hides_routine else "",
     }
 
 

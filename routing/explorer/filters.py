@@ -57,7 +57,7 @@ class Filter:
     ``since`` and ``until``: when the exchange began, or for errors, blocks and what was not answered,
     when that was; by default the last day, or what the other conditions allow (``window``).
     ``card`` is a whole number. ``text`` (in a frame or its answer) wants a charger and a window of at most
-    TEXT_WINDOW. ``routine``: with heartbeats and meter values.
+    TEXT_WINDOW. ``routine``: also heartbeats and meter values that went well.
     """
 
     charger: int | None = None
@@ -100,6 +100,11 @@ class Filter:
         return self.group in _GROUPS
 
     @property
+    def hides_routine(self) -> bool:
+        """Whether ROUTINE is left out: not where somebody looks for it, nor where it did not go well."""
+        return not (self.routine or self.actions or self.message_id or self.is_of_trouble)
+
+    @property
     def is_rare(self) -> bool:
         """Whether an index leads to few rows, whoever's they are."""
         return bool(self.message_id or self.card or self.is_of_trouble)
@@ -139,7 +144,7 @@ def _of_all(wanted: Filter) -> Q:
     found = Q()
     if wanted.actions:
         found &= Q(action__in=wanted.actions)
-    elif not (wanted.routine or wanted.message_id):
+    elif wanted.hides_routine:
         found &= ~Q(action__in=ROUTINE)
     if wanted.direction:
         found &= Q(direction=wanted.direction)

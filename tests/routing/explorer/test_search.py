@@ -176,6 +176,16 @@ def test_each_filter_finds_what_it_says(log: Log, boss: User) -> None:
             assert agos(log, find(user, Filter(**wanted, charger=charger.pk))) == found, wanted
 
 
+def test_meter_values_that_did_not_arrive_are_not_left_out(log: Log, boss: User) -> None:
+    charger = log.charger("CP-1")
+    log.row(charger, 1, action="MeterValues")
+    log.copy(charger, 1, action="MeterValues", outcome="timeout")
+    log.row(charger, 2, action="MeterValues")
+    assert agos(log, find(boss, Filter(routine=False))) == []
+    for group in ("errors", "unanswered"):
+        assert agos(log, find(boss, Filter(routine=False, group=group))) == [1]  # type: ignore[arg-type]  # a literal
+
+
 def test_filters_by_what_a_charger_has(log: Log, boss: User) -> None:
     made = scene(log)
     energy = made["energy"]
