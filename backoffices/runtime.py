@@ -37,6 +37,7 @@ from routing.session import Session
 from routing.thinning import thin_deliveries
 from routing.threads import DatabaseThreads
 from routing.traffic import Traffic
+from routing.watching import Watching
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +87,7 @@ class Runtime:
         self._handover = Handover(runtime_id, self.mailbox, self.hand_over, self._owners, self._pace.asks)
         self.pacer = Pacer(loop)
         self.traffic = Traffic()
+        self.watching = Watching(loop, runtime_id)
         self._about = about
         self._live: dict[int, Live] = {}
         self._care = Care(self._live, dial, self._threads)
@@ -238,6 +240,7 @@ class Runtime:
             pacer=self.pacer,
             traffic=self.traffic,
             trust=self.trust,
+            watching=self.watching,
         )
         live = self._live[charger] = Live(session, targets)
         return live
@@ -437,6 +440,10 @@ class Runtime:
     def database_is_away(self) -> bool:
         """Whether that is known by now. May be asked on any thread."""
         return self._complaint.is_made or self.life.away_s is not None
+
+    def serves(self, charger: int) -> bool:
+        """Whether the session of this charger is here."""
+        return charger in self._live
 
     def counts(self) -> dict[str, int]:
         """Sessions, chargers that are online, links, links that are open."""

@@ -43,6 +43,7 @@ from routing.core.snapshot import ChargerSnapshot
 from routing.links import Dial, DialTarget, Link, Pacer, Slot
 from routing.traffic import Traffic
 from routing.trust import Always, Trust
+from routing.watching import Watching
 
 logger = logging.getLogger(__name__)
 
@@ -134,6 +135,7 @@ class Session:
         pacer: Pacer,
         traffic: Traffic | None = None,
         trust: Trust | None = None,
+        watching: Watching | None = None,
     ) -> None:
         self.charger = snapshot.key
         self.identity = snapshot.identity
@@ -150,6 +152,7 @@ class Session:
         self._slots: dict[int, Slot] = {}
         self._traffic = traffic or Traffic()
         self._trust = trust or Always()
+        self._watching = watching or Watching(loop, "")
         self._kept: list[Input] = []
         self._new_passwords: dict[int, bytes] = {}
         self._held: dict[int, list[str]] = {}
@@ -379,7 +382,7 @@ class Session:
                         self._traffic.charger_sent += 1
                         self._attachment.socket.send(decision.text)
                 case Load():
-                    self._load(decision)
+                    self._start(self._load_and_feed(decision))
                 case AskSlot(route, backoffice, at_once):
                     granted = partial(self.slot_granted, route)
                     self._slots[route] = self._pacer.ask(backoffice, at_once, granted)
@@ -407,6 +410,8 @@ class Session:
         self._arm()
 
     def _store(self, rows: tuple[Row, ...], gate: int | None) -> None:
+        if self._watching.on:
+            self._watching.saw(self.charger, self._targets, rows)
         if gate is None:
             self._writer.put(self.charger, self.epoch, rows)
         else:
@@ -423,9 +428,6 @@ class Session:
         if route in self._held:
             self._held[route].clear()  # it was for the link before
         self._links[route] = self._dial(target, version, self)
-
-    def _load(self, load: Load) -> None:
-        self._start(self._load_and_feed(load))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)
