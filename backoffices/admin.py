@@ -13,6 +13,7 @@ from accounts.admin_base import OwnedAdmin, VisibleFilter, may_change
 from backoffices.models import Backoffice
 from routing.health import backoffice_health
 from routing.health_admin import HealthMixin, known_of, sentence
+from routing.live.admin import LiveMixin
 from routing.models import Route
 
 if TYPE_CHECKING:
@@ -55,15 +56,16 @@ class BackofficeForm(_BackofficeModelForm):
 
 
 @admin.register(Backoffice)
-class BackofficeAdmin(HealthMixin, OwnedAdmin[Backoffice]):
+class BackofficeAdmin(LiveMixin, HealthMixin, OwnedAdmin[Backoffice]):
+    live_kind = "backoffice"
     form = BackofficeForm
     list_display = ["name", "all_up", "connected", "queue", "answers_in", "organisation", "enabled", "url"]
     list_filter = ["enabled", ("organisation", VisibleFilter)]
     search_fields = ["name", "url"]
-    readonly_fields = ["password_state", "created_at", "now"]
+    readonly_fields = ["password_state", "created_at", "now", "watch"]
     fieldsets = [
         (None, {"fields": ["name", "organisation", "url", "enabled", "ocpp_versions", "catch_up"]}),
-        ("Now", {"fields": ["now"]}),
+        ("Now", {"fields": ["now", "watch"]}),
         (
             "Credentials",
             {"fields": ["username", "password_state", "new_password", "password_is_hex", "remove_password"]},
@@ -81,7 +83,7 @@ class BackofficeAdmin(HealthMixin, OwnedAdmin[Backoffice]):
     def get_fieldsets(self, request: HttpRequest, obj: Backoffice | None = None) -> Any:
         """A shared backoffice is somebody else's: its name, not its address and credentials."""
         if obj is not None and not may_change(request, obj):
-            return [(None, {"fields": ["name", "enabled", "ocpp_versions", "now"]})]
+            return [(None, {"fields": ["name", "enabled", "ocpp_versions", "now", "watch"]})]
         return super().get_fieldsets(request, obj)
 
     def get_list_display(self, request: HttpRequest) -> Any:

@@ -22,6 +22,7 @@ from routing.core.quirks import QUIRKS
 from routing.core.snapshot import Role
 from routing.health import charger_health_of, health_of
 from routing.health_admin import HealthMixin, brief, in_detail, known_of, note, sentence
+from routing.live.admin import LiveMixin
 from routing.models import LatestValue, Route
 
 if TYPE_CHECKING:
@@ -134,7 +135,8 @@ class OnlineFilter(admin.SimpleListFilter):
 
 
 @admin.register(Charger)
-class ChargerAdmin(HealthMixin, OwnedAdmin[Charger]):
+class ChargerAdmin(LiveMixin, HealthMixin, OwnedAdmin[Charger]):
+    live_kind = "charger"
     form = ChargerForm
     inlines = [RouteInline]
     list_display = [
@@ -157,13 +159,17 @@ class ChargerAdmin(HealthMixin, OwnedAdmin[Charger]):
         "connector_states",
         "adopted",
         "created_at",
+        "watch",
         "records",
         "quirks",
         "alarms",
     ]
     fieldsets = [
         (None, {"fields": ["identity", "label", "organisation", "enabled"]}),
-        ("Now", {"fields": ["alarms", "now", "connection", "connector_states", "records", "quirks"]}),
+        (
+            "Now",
+            {"fields": ["alarms", "now", "connection", "connector_states", "watch", "records", "quirks"]},
+        ),
         ("Password", {"fields": ["password", "new_password", "password_is_hex", "remove_password"]}),
         ("More", {"fields": ["options", "adopted", "created_at"]}),
     ]

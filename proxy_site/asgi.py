@@ -1,4 +1,4 @@
-"""The ASGI application: chargers under ``/ocpp/``, health, and Django for the rest."""
+"""The ASGI application: chargers under ``/ocpp/``, live views under ``/ws/``, health, Django for the rest."""
 
 import os
 import sys
@@ -14,6 +14,7 @@ django_application = get_asgi_application()
 
 from chargers import protocol  # noqa: E402  # its models need the applications loaded
 from chargers.consumers import ChargerConsumer  # noqa: E402  # as above
+from routing.live.consumer import messages  # noqa: E402  # as above
 
 charger_application = ChargerConsumer.as_asgi()
 
@@ -41,6 +42,8 @@ async def websocket(scope: Scope, receive: Receive, send: Send) -> None:
     raw_path = scope.get("raw_path") or scope["path"].encode()
     if is_chargers(raw_path):
         await charger_application(scope, receive, send)
+    elif raw_path.startswith(b"/ws/"):
+        await messages(scope, receive, send)
     else:
         await receive()
         await send({"type": "websocket.close"})

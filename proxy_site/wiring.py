@@ -20,6 +20,9 @@ from backoffices.runtime import Runtime
 from chargers import attempts
 from proxy_site.about import about
 from routing import bus
+from routing.live import audience
+from routing.live.audience import Audience
+from routing.live.source import Source
 from routing.spool import Spool
 from routing.writer import SWITCH_S, Writer
 
@@ -65,6 +68,9 @@ class Proxy:
         self.writer = Writer(loop, spool=spool())
         name = runtime_name()
         self.runtime = Runtime(loop, self.dialler, self.writer, name, about=partial(about, role))
+        here = self.runtime
+        self.source = Source(here.watching, here.mailbox, name, flush=self.writer.flush, serves=here.serves)
+        self.audience = Audience(name, here.mailbox, self.source, alone=not settings.REDIS_URL)
 
     async def start(self) -> None:
         """After this, chargers may attach."""
@@ -72,10 +78,13 @@ class Proxy:
         self.writer.start()
         await self.runtime.start()
         bus.install(bus.LocalBus(self.runtime))
+        audience.install(self.audience)
+        self.source.ask_around()
 
     async def wind_down(self) -> None:
         """Take no more chargers, ask nothing new, and wait a moment for the answers that are awaited."""
         bus.install(None)
+        audience.install(None)
         await self.runtime.wind_down()
 
     async def stop(self, seconds: float = PATIENCE_SECONDS) -> None:

@@ -114,7 +114,9 @@ def test_what_is_watched_is_published_in_batches_ten_times_a_second_at_most(tap,
     tap.lease(CHARGER, "a")
     assert tap.on
     for number in range(50):
-        tap.saw(7, TARGETS, [row(number), LatestRow(charger=7, kind="boot", key="", payload="", at=row(1).at)])
+        tap.saw(
+            7, TARGETS, [row(number), LatestRow(charger=7, kind="boot", key="", payload="", at=row(1).at)]
+        )
         clock.turn(0.02)
     clock.turn(PUBLISH_S)
     assert 5 <= len(published) <= 11
