@@ -8,7 +8,7 @@ from django.conf import settings
 
 from routing import cards
 
-SLOW_ROOMS = ("proxy_site", "benchmarks", "external", "end_to_end", "endurance", "faults")
+SLOW_ROOMS = ("proxy_site", "benchmarks", "external", "end_to_end", "browser", "endurance", "faults")
 """Rooms whose tests start processes; they come last, in this order, and the core comes first."""
 
 

@@ -115,16 +115,14 @@ def _with_payloads(rows: Iterable[MessageRow]) -> list[MessageRow]:
     ]
 
 
+_COLUMNS = {name: name for name in MessageRow.__struct_fields__} | {
+    "charger": "charger_id",
+    "route": "route_id",
+    "transaction": "transaction_id",
+}
+
+
 def _row(message: Message) -> MessageRow:
     """A stored row as it was when it passed, its frames cut as they are then."""
-    fields: dict[str, Any] = {
-        name: getattr(message, name) for name in MessageRow.__struct_fields__ if hasattr(message, name)
-    }
-    fields |= {
-        "charger": message.charger_id,
-        "route": message.route_id,
-        "transaction": message.transaction_id,
-        "text": cut(message.text),
-        "answer": cut(message.answer),
-    }
-    return MessageRow(**fields)
+    stored: dict[str, Any] = {name: getattr(message, column) for name, column in _COLUMNS.items()}
+    return MessageRow(**stored | {"text": cut(message.text), "answer": cut(message.answer)})

@@ -47,7 +47,12 @@ def database() -> Iterator[str]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def fleet(database: str, tmp_path: Path) -> AsyncIterator[tuple[Site, ProxyProcess]]:
     """A site at the first of two processes, and the second."""
-    settings = {"DATABASE_URL": database, "REDIS_URL": REDIS, "PROXY_ALLOW_PRIVATE_UPSTREAMS": "true"}
+    settings = {
+        "DATABASE_URL": database,
+        "REDIS_URL": REDIS,
+        "PROXY_ALLOW_PRIVATE_UPSTREAMS": "true",
+        "ALLOWED_HOSTS": "127.0.0.1",
+    }
     first, second = ProxyProcess(tmp_path, settings), ProxyProcess(tmp_path, settings)
     async with AsyncExitStack() as stack:
         for process in (first, second):

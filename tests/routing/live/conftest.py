@@ -122,7 +122,7 @@ class World:
             "connector_id": None, "size": 60, "id_tag": CARD,
         }  # fmt: skip
         key = (charger or self.charger).pk
-        return MessageRow(charger=key, at=at, exchange=number_at(at), **{**given, **fields})
+        return MessageRow(charger=key, at=at, **{"exchange": number_at(at), **given, **fields})
 
     def keep(self, *rows: MessageRow) -> None:
         """Rows as the writer stores them."""
