@@ -80,9 +80,10 @@ class Clock(Protocol):
 class Gathered:
     """The rows of one subject that wait to be published, and who leases it (name to end)."""
 
-    __slots__ = ("characters", "is_due", "last", "leases", "left_out", "number", "rows", "source")
+    __slots__ = ("characters", "is_due", "last", "leases", "left_out", "number", "rows", "source", "subject")
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, subject: Subject, source: str) -> None:
+        self.subject = subject
         self.source = source
         self.leases: dict[str, float] = {}
         self.rows: deque[MessageRow] = deque()
@@ -137,7 +138,7 @@ class Watching:
             if type(row) is not MessageRow:
                 continue
             if own is not None:
-                self._gather(Subject("charger", str(charger)), own, row)
+                self._gather(own, row)
             if self._backoffices:
                 self._saw_for_backoffices(targets, row)
 
@@ -150,25 +151,25 @@ class Watching:
             return
         target = targets.get(row.route)
         theirs = None if target is None else self._backoffices.get(target.backoffice)
-        if target is not None and theirs is not None:
-            self._gather(Subject("backoffice", target.backoffice), theirs, row)
+        if theirs is not None:
+            self._gather(theirs, row)
 
-    def _gather(self, subject: Subject, gathered: Gathered, row: MessageRow) -> None:
+    def _gather(self, gathered: Gathered, row: MessageRow) -> None:
         gathered.add(row)
         if not gathered.is_due:
             gathered.is_due = True
             when = max(self._clock.time() + GATHER_S, gathered.last + PUBLISH_S)
-            self._clock.call_at(when, self._publish, subject, gathered)
+            self._clock.call_at(when, self._publish, gathered)
 
-    def _publish(self, subject: Subject, gathered: Gathered) -> None:
+    def _publish(self, gathered: Gathered) -> None:
         gathered.is_due, gathered.last = False, self._clock.time()
         if not gathered.leases:
             return
         first, left_out, rows = gathered.take()
-        whole = [self._with_payload(row) for row in rows] if subject.kind == "backoffice" else rows
+        whole = [self._with_payload(row) for row in rows] if gathered.subject.kind == "backoffice" else rows
         batch = Batch(
             source=gathered.source,
-            subject=subject,
+            subject=gathered.subject,
             first=first,
             rows=tuple(_cut(row) for row in whole),
             left_out=left_out,
@@ -189,7 +190,7 @@ class Watching:
         gathered = self._find(subject)
         if gathered is None:
             self._beginnings += 1
-            gathered = self._keep(subject, Gathered(f"{self._name} {self._beginnings}"))
+            gathered = self._keep(Gathered(subject, f"{self._name} {self._beginnings}"))
         gathered.leases[by] = self._clock.time() + for_s
         self._set()
 
@@ -205,11 +206,11 @@ class Watching:
             return self._chargers.get(int(subject.key))
         return self._backoffices.get(subject.key)
 
-    def _keep(self, subject: Subject, gathered: Gathered) -> Gathered:
-        if subject.kind == "charger":
-            self._chargers[int(subject.key)] = gathered
+    def _keep(self, gathered: Gathered) -> Gathered:
+        if gathered.subject.kind == "charger":
+            self._chargers[int(gathered.subject.key)] = gathered
         else:
-            self._backoffices[subject.key] = gathered
+            self._backoffices[gathered.subject.key] = gathered
         return gathered
 
     def _expire(self) -> None:

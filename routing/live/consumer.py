@@ -51,6 +51,9 @@ LOGGED_OUT, NOT_THERE, AGAIN, LATER = 4401, 4404, 1012, 1013
 RECHECK_S = 60.0
 """How often it is looked whether the user still may see this."""
 
+MOST_VIEWERS = 500
+"""Sockets of live views in one process; who comes then polls, and asks again."""
+
 _PATH: Final = re.compile(r"/ws/v1/(?:chargers|backoffices)/[0-9]{1,18}/messages")
 
 
@@ -76,7 +79,7 @@ class Viewer:
     async def run(self) -> None:
         """Show what there is until the user may not see it any more. Raises Ended."""
         here = audience.current()
-        if here is None:
+        if here is None or here.viewers >= MOST_VIEWERS:
             raise Ended(LATER)
         sight = await self._look()
         view = await here.open(sight.subject)

@@ -298,6 +298,14 @@ async def test_a_process_that_starts_or_stops_says_later(view):
     assert await viewer.next() == 1013
 
 
+async def test_there_is_an_end_to_how_many_look_on(view, monkeypatch):
+    monkeypatch.setattr(consumer, "MOST_VIEWERS", 1)
+    await (await view()).opened()
+    second = await view()
+    assert await second.open()
+    assert await second.next() == 1013
+
+
 async def test_a_database_that_does_not_answer_ends_the_view_not_the_process(view, monkeypatch, caplog):
     def fail(*about):
         raise Error("gone")
