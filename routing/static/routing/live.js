@@ -18,7 +18,8 @@ let leftOut = 0;
 let feedState = ["connecting", ""];
 
 const blockKey = (row) => `${row.charger}/${row.exchange}`;
-const place = (row) => row.route ?? "charger";
+const ofBackoffice = page.dataset.kind === "backoffice";
+const place = (row) => (ofBackoffice ? row.charger : (row.route ?? "charger")); // what the second filter is about
 
 function make(tag, name, text) {
   const element = document.createElement(tag);
@@ -103,7 +104,7 @@ function show(row) {
   let block = blocks.get(blockKey(row));
   if (!block) {
     block = make("li", "live-exchange", "");
-    if (page.dataset.kind === "backoffice") {
+    if (ofBackoffice) {
       block.append(make("strong", "live-charger", row.charger));
     }
     blocks.set(blockKey(row), block);
