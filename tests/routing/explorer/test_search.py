@@ -183,7 +183,7 @@ def test_meter_values_that_did_not_arrive_are_not_left_out(log: Log, boss: User)
     log.row(charger, 2, action="MeterValues")
     assert agos(log, find(boss, Filter(routine=False))) == []
     for group in ("errors", "unanswered"):
-        assert agos(log, find(boss, Filter(routine=False, group=group))) == [1]  # a literal
+        assert agos(log, find(boss, Filter(routine=False, group=group))) == [1]
 
 
 def test_filters_by_what_a_charger_has(log: Log, boss: User) -> None:
