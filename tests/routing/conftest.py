@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import environ
 import psycopg
 import pytest
+from asgiref.sync import SyncToAsync
 from django.core.management import call_command
 from django.db import connections
 
@@ -44,12 +45,25 @@ def default_database(url: str) -> Iterator[dict[str, Any]]:
     before.close()
     connections.settings["default"] = changed
     connections["default"] = connections.create_connection("default")
+    _forget_in_async()
     try:
         yield changed
     finally:
         connections["default"].close()
         connections["default"] = before
         connections.settings["default"] = saved
+        _forget_in_async()
+
+
+def _forget_in_async() -> None:
+    """The thread in which async code runs the ORM outlives the test, and so would its connection."""
+    SyncToAsync.single_thread_executor.submit(_forget).result()
+
+
+def _forget() -> None:
+    connections.close_all()
+    if hasattr(connections._connections, "default"):  # type: ignore[attr-defined]  # nothing else says so
+        del connections["default"]
 
 
 class Database:
