@@ -1,5 +1,6 @@
 // The page of a live view: keeps the last 500 rows, shows those that the filters let through.
-// One block per exchange, the newest at the top; within it the rows as they came. Text only, never HTML.
+// One block per exchange, the newest at the top; within it the first CALL, then its copies as their answers came.
+// Text only, never HTML.
 
 import { Feed } from "./live_feed.js";
 
@@ -112,7 +113,8 @@ function show(row) {
   }
   const element = draw(row);
   elements.set(row.key, element);
-  block.append(element);
+  const began = (row.route === null) === (row.direction === "up");
+  block.insertBefore(element, began ? block.querySelector(".live-row") : null);
 }
 
 function hide(row) {
