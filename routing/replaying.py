@@ -98,6 +98,8 @@ def _sent(route: Route, since: datetime) -> list[_Sent]:
         _log(route)
         .filter(of_session, route_id=route.pk, at__gte=since, exchange__gte=number_at(since - LATE))
         .exclude(message_id="")
+        .exclude(text__startswith="[3")  # late answers, which stand alone
+        .exclude(text__startswith="[4")
         .order_by("id")
         .values_list("exchange", "action", "transaction_id", "text")
     )

@@ -23,17 +23,23 @@ def sizes(root: object) -> Counter[str]:
     what only a callback holds is counted too.
     """
     found: Counter[str] = Counter()
+    for path, thing in below(root):
+        if isinstance(thing, (Mapping, *SERIES)):
+            found[path] += len(thing)
+    return found
+
+
+def below(root: object) -> Iterator[tuple[str, object]]:
+    """``root`` and all that it holds, each once, with the path where it is met first."""
     seen = {id(root)}
     waiting: deque[tuple[str, object]] = deque([(type(root).__name__, root)])
     while waiting:
         path, thing = waiting.popleft()
-        if isinstance(thing, (Mapping, *SERIES)):
-            found[path] += len(thing)
+        yield path, thing
         for name, held in _held(thing):
             if id(held) not in seen and not isinstance(held, LEAVES):
                 seen.add(id(held))
                 waiting.append((path + name, held))
-    return found
 
 
 def _held(thing: object) -> Iterator[tuple[str, Any]]:

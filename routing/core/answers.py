@@ -24,6 +24,7 @@ from routing.core.errors import Condition, read_code
 from routing.core.frames import CallError, CallResult, CallResultError
 from routing.core.lines import Item, Kind, Line, Phase
 from routing.core.payloads import BootAnswer, EventHead, Token, VerdictHead, integer, read, text
+from routing.core.rows import Outcome
 from routing.core.state import Received, State, Waiting
 from routing.core.transactions import Transaction
 from routing.core.turn import Turn
@@ -83,11 +84,25 @@ def call_error(state: State, turn: Turn, line: Line, frame: CallError) -> None:
     )
 
 
-def unreadable(state: State, turn: Turn, line: Line, message_id: str, text_: str, problem: str) -> None:
-    """A backoffice's answer cannot be read, but its id can: whoever waits does not wait on."""
+def unreadable(state: State, turn: Turn, line: Line, message_id: str, text_: str, problem: str) -> bool:
+    """A backoffice's answer cannot be read, but its id can: whoever waits does not wait on.
+
+    False where it answers nothing that is outstanding.
+    """
     item = line.outstanding
-    if item is not None and message_id in item.message_ids:
-        _no_answer(state, turn, line, item, text_, problem, "")
+    if item is None or message_id not in item.message_ids:
+        return False
+    if message_id != item.message_ids[-1]:
+        _earlier_try(line, item, message_id)
+    _no_answer(state, turn, line, item, text_, problem, "", outcome="malformed")
+    return True
+
+
+def stopped(state: State, turn: Turn, why: str) -> None:
+    """The session ends: what the charger waits for it is not answered here any more."""
+    for waiting in state.waiting.values():
+        audit.charger_call(state, turn, waiting.received, "", why, outcome="lost")
+    state.waiting.clear()
 
 
 def link_lost(state: State, turn: Turn, line: Line, why: str) -> None:
@@ -139,15 +154,17 @@ def _answered_item(state: State, turn: Turn, line: Line, frame: CallResult | Cal
         if frame.message_id == item.message_ids[-1]:
             health.answered(line, item, turn.now)
         else:
-            line.outstanding = item.repeat()  # one CALL at a time, also where an earlier try was answered
+            _earlier_try(line, item, frame.message_id)
         return item
     boot = line.late_boot
     if boot is not None and frame.message_id in boot.message_ids and isinstance(frame, CallResult):
         line.late_boot = None
+        boot.late = frame.message_id
         return boot
     head = line.fifo[0] if line.fifo else None
     if head is not None and frame.message_id in head.message_ids and isinstance(frame, CallResult):
         del line.fifo[0]  # a late answer to a message that was to be sent again
+        head.late = frame.message_id
         return head
     audit.stray(
         state,
@@ -160,6 +177,12 @@ def _answered_item(state: State, turn: Turn, line: Line, frame: CallResult | Cal
         message_id=frame.message_id,
     )
     return None
+
+
+def _earlier_try(line: Line, item: Item, message_id: str) -> None:
+    """One CALL at a time, also where an earlier try was answered: the last one is still outstanding."""
+    item.late = message_id
+    line.outstanding = item.repeat()
 
 
 def _problem(item: Item, payload: str) -> str:
@@ -184,13 +207,15 @@ def _no_answer(
     error: str,
     code: str,
     condition: Condition | None = None,
+    *,
+    outcome: Outcome = "error",
 ) -> None:
     unsupported = condition in UNSUPPORTED
     waiting = _waiting_for(state, line, item)
     if unsupported and _may_be_left_out(state, item):
         _stop_sending(state, turn, line, item, answer, code)
     else:
-        failed(state, turn, line, item, answer, "error", error, code)
+        failed(state, turn, line, item, answer, outcome, error, code)
     if item.kind is Kind.BOOT:
         registration.boot_failed(state, turn, line, f"refuses the boot: {error}", unsupported=unsupported)
     elif condition is Condition.SECURITY and item.kind is not Kind.RELAY:

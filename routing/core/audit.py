@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from routing.core import frames, redaction, spans
+from routing.core.frames import Call, Send
 from routing.core.gate import Asked, DownCall
 from routing.core.lines import Item, Line
 from routing.core.rows import Direction, MessageRow, Outcome
@@ -80,25 +81,111 @@ def copy(
     code: str = "",
     rule: str = "",
 ) -> None:
-    """The copy of a charger's CALL (or the proxy's own CALL) on one backoffice's socket."""
+    """The copy of a charger's CALL (or the proxy's own CALL) on one backoffice's socket.
+
+    One that was not sent (``dropped``) has no message id, whatever became of earlier tries: those have rows
+    of their own. So an answer to one of them stands alone, as the text of its row.
+    """
+    is_sent = bool(item.message_ids) and outcome != "dropped"
+    if item.late and answer:
+        return _late_answer(state, turn, line, item, answer, outcome, code=code, rule=rule)
     turn.store(
         MessageRow(
             charger=state.snapshot.key,
             route=line.key,
-            at=turn.utc - timedelta(seconds=turn.now - item.sent_at) if item.message_ids else turn.utc,
+            at=turn.utc - timedelta(seconds=turn.now - item.sent_at) if is_sent else turn.utc,
             exchange=item.exchange,
             direction="up",
             action=item.action[:64],
-            message_id=item.message_ids[-1] if item.message_ids else "",
-            text=redaction.told(item.action, item.text),
-            answer=redaction.told(item.action, answer),
+            message_id=item.message_ids[-1] if is_sent else "",
+            text=redaction.told(item.action, item.text) if is_sent else "",
+            answer=_of_backoffice(item.action, answer, outcome),
             outcome=outcome,
             error_code=code[:64],
             rule=rule,
-            latency_ms=round((turn.now - item.sent_at) * 1000, 3) if item.message_ids else None,
+            latency_ms=round((turn.now - item.sent_at) * 1000, 3) if is_sent else None,
             transaction=item.transaction,
             connector_id=None,
-            size=item.size + len(answer),
+            size=item.size + len(answer) if is_sent else 0,
+        )
+    )
+
+
+def _of_backoffice(action: str, answer: str, outcome: Outcome) -> str:
+    return redaction.loose(answer) if outcome == "malformed" else redaction.told(action, answer)
+
+
+def _late_answer(
+    state: State, turn: Turn, line: Line, item: Item, answer: str, outcome: Outcome, *, code: str, rule: str
+) -> None:
+    """An answer to an earlier try, whose own row says already that none came in time."""
+    turn.store(
+        MessageRow(
+            charger=state.snapshot.key,
+            route=line.key,
+            at=turn.utc,
+            exchange=item.exchange,
+            direction="up",
+            action=item.action[:64],
+            message_id=item.late[:64],
+            text=_of_backoffice(item.action, answer, outcome),
+            answer="",
+            outcome=outcome,
+            error_code=code[:64],
+            rule=rule or "a late answer to an earlier try",
+            latency_ms=None,
+            transaction=item.transaction,
+            connector_id=None,
+            size=len(answer),
+        )
+    )
+
+
+def copy_of_send(
+    state: State, turn: Turn, route: int, head: Send, exchange: int, message_id: str, text: str
+) -> None:
+    """The copy of an unconfirmed message on one backoffice's socket; ``text`` "" where it is the head's."""
+    turn.store(
+        MessageRow(
+            charger=state.snapshot.key,
+            route=route,
+            at=turn.utc,
+            exchange=exchange,
+            direction="up",
+            action=head.action[:64],
+            message_id=message_id[:64],
+            text=redaction.told(head.action, text),
+            answer="",
+            outcome="sent",
+            error_code="",
+            rule="unconfirmed message",
+            latency_ms=None,
+            transaction=None,
+            connector_id=None,
+            size=len(text) or len(head.text),
+        )
+    )
+
+
+def unsent(state: State, turn: Turn, call: Call, exchange: int, rule: str) -> None:
+    """The answer of which the first row of this exchange tells was not sent after all."""
+    turn.store(
+        MessageRow(
+            charger=state.snapshot.key,
+            route=None,
+            at=turn.utc,
+            exchange=exchange,
+            direction="up",
+            action=call.action[:64],
+            message_id=call.message_id[:64],
+            text="",
+            answer="",
+            outcome="lost",
+            error_code="",
+            rule=rule,
+            latency_ms=None,
+            transaction=None,
+            connector_id=None,
         )
     )
 
@@ -131,7 +218,14 @@ def asked(
 
 
 def commanded(
-    state: State, turn: Turn, call: DownCall, text: str, answer: str, outcome: Outcome, *, code: str = ""
+    state: State,
+    turn: Turn,
+    call: DownCall,
+    answer: str,
+    outcome: Outcome,
+    *,
+    code: str = "",
+    rule: str = "",
 ) -> None:
     """The copy of a backoffice's CALL (or the proxy's own CALL) on the charger's socket."""
     turn.store(
@@ -143,11 +237,11 @@ def commanded(
             direction="down",
             action=call.action[:64],
             message_id=call.message_id,
-            text=text or _as_sent(call),
+            text=_as_sent(call),
             answer=_as_answered(call.action, answer, outcome),
             outcome=outcome,
             error_code=code[:64],
-            rule=call.rule[:255],
+            rule=(rule or call.rule)[:255],
             latency_ms=round((turn.now - call.sent_at) * 1000, 3),
             transaction=None,
             connector_id=None,
@@ -182,19 +276,23 @@ def stray(
     action: str = "",
     message_id: str = "",
     answer: str = "",
-) -> None:
-    """A frame that belongs to nothing: malformed, unknown, unasked for, or without an answer by nature."""
+) -> int:
+    """A frame that belongs to nothing: malformed, unknown, unasked for, or without an answer by nature.
+
+    Returns the exchange that begins, and mostly ends, with it.
+    """
+    exchange = state.next_seq(turn.utc)
     turn.store(
         MessageRow(
             charger=state.snapshot.key,
             route=route,
             at=turn.utc,
-            exchange=state.next_seq(turn.utc),
+            exchange=exchange,
             direction=direction,
             action=action[:64],
             message_id=message_id[:64],
-            text=redaction.loose(text) if outcome in ("malformed", "unsolicited") else text,
-            answer=redaction.loose(answer) if outcome in ("malformed", "unsolicited") else answer,
+            text=_as_found(action, text, outcome),
+            answer=_as_found(action, answer, outcome),
             outcome=outcome,
             error_code="",
             rule=rule[:255],
@@ -204,3 +302,10 @@ def stray(
             size=len(text) + len(answer),
         )
     )
+    return exchange
+
+
+def _as_found(action: str, text: str, outcome: Outcome) -> str:
+    """A frame whose action is known can be read; of any other whatever looks like a secret is hidden."""
+    is_known = action and outcome in ("answered", "dropped", "lost", "sent")
+    return redaction.told(action, text) if is_known else redaction.loose(text)

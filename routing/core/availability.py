@@ -65,4 +65,6 @@ def replay(state: State, turn: Turn, rows: Iterable[LatestRow]) -> Item | None:
         return None
     payload = f'{{"generatedAt":"{wire_time(turn.utc)}","tbc":false,"seqNo":0,"eventData":[{entries}]}}'
     seq = state.next_seq(turn.utc)
-    return Item(Kind.STATUS, "NotifyEvent", payload, seq=0, exchange=seq, at=turn.utc, replayed=True)
+    item = Item(Kind.STATUS, "NotifyEvent", payload, seq=0, exchange=seq, at=turn.utc, replayed=True)
+    item.edited = True
+    return item

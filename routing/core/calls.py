@@ -159,9 +159,7 @@ def answer(
 ) -> None:
     """Answer a backoffice's CALL with a payload; ``rule`` where the proxy itself has decided so."""
     asked.rule = rule or asked.rule
-    frame = frames.call_result(asked.raw_id, payload)
-    audit.asked(state, turn, asked, frame, outcome)
-    _to_asker(state, turn, asked, frame)
+    _to_asker(state, turn, asked, frames.call_result(asked.raw_id, payload), outcome)
 
 
 def deny(state: State, turn: Turn, asked: Asked, rule: str) -> None:
@@ -217,14 +215,21 @@ def _answer_error(state: State, turn: Turn, asked: Asked, reply: Reply) -> None:
         rule = asked.rule or reply.description
     else:
         rule = reply.description
-    audit.asked(state, turn, asked, frame, reply.outcome, code=reply.code, rule=rule)
-    _to_asker(state, turn, asked, frame)
+    _to_asker(state, turn, asked, frame, reply.outcome, code=reply.code, rule=rule)
 
 
-def _to_asker(state: State, turn: Turn, asked: Asked, frame: str) -> None:
+def _to_asker(
+    state: State, turn: Turn, asked: Asked, frame: str, outcome: Outcome, *, code: str = "", rule: str = ""
+) -> None:
+    """Send the answer, unless nobody is there to take it any more."""
     line = state.lines.get(asked.route)
     if line is not None and line.phase is not Phase.DOWN and not asked.withdrawn:
+        audit.asked(state, turn, asked, frame, outcome, code=code, rule=rule)
         turn.send(line.key, frame)
+    elif outcome == "answered":
+        audit.asked(state, turn, asked, "", "lost", rule=rule or "the link closed before the answer")
+    else:
+        audit.asked(state, turn, asked, "", outcome, code=code, rule=rule)
 
 
 # -- the charger's side --------------------------------------------------------------------------------
@@ -293,7 +298,7 @@ def charger_answers(state: State, turn: Turn, frame: CallResult | CallError) -> 
         )
     else:
         reply = Reply(payload=frame.payload, text=frame.text)
-    audit.commanded(state, turn, call, "", frame.text, reply.outcome, code=reply.code)
+    audit.commanded(state, turn, call, frame.text, reply.outcome, code=reply.code)
     if call.asked is not None and call.asked.overridden and is_accepted(reply):
         migration.note(state, turn, call)
     _ended(state, turn, call, reply)
@@ -314,12 +319,17 @@ def _is_answer_to(state: State, turn: Turn, call: DownCall, frame: CallResult | 
     return True
 
 
-def charger_answers_nonsense(state: State, turn: Turn, message_id: str, text: str) -> None:
-    """An answer that cannot be read, but its id can: the asker hears so at once."""
+def charger_answers_nonsense(state: State, turn: Turn, message_id: str, text: str, problem: str) -> bool:
+    """An answer that cannot be read, but its id can: the asker hears so at once.
+
+    ``problem`` says in words what is wrong with it. False where it answers nothing that is outstanding.
+    """
     call = state.gate.outstanding
-    if call is not None and call.message_id == message_id:
-        words = "the charger's answer cannot be read"
-        _end_outstanding(state, turn, Condition.FORMAT, words, text, "malformed")
+    if call is None or call.message_id != message_id:
+        return False
+    words = "the charger's answer cannot be read"
+    _end_outstanding(state, turn, Condition.FORMAT, words, text, "malformed", rule=problem)
+    return True
 
 
 def expire(state: State, turn: Turn) -> None:
@@ -365,21 +375,33 @@ def revoke(state: State, turn: Turn, call: DownCall, rule: str) -> None:
 
 
 def _end_outstanding(
-    state: State, turn: Turn, condition: Condition, words: str, text: str, outcome: Outcome
+    state: State,
+    turn: Turn,
+    condition: Condition,
+    words: str,
+    text: str,
+    outcome: Outcome,
+    *,
+    rule: str = "",
 ) -> None:
     call, state.gate.outstanding = state.gate.outstanding, None
     if call is None:
         return
-    _withhold(state, call)
-    audit.commanded(state, turn, call, "", text, outcome)
+    if not _withhold(state, call):
+        audit.commanded(state, turn, call, text, outcome, rule=rule)
     _end(state, turn, call, condition, words, outcome, text)
 
 
-def _withhold(state: State, call: DownCall) -> None:
-    """What still waits for the store when its time is over is never sent: another CALL is next."""
+def _withhold(state: State, call: DownCall) -> bool:
+    """What still waits for the store when its time is over is never sent, for another CALL is next; whether
+    this one did.
+    """
     frame = frames.call(call.message_id, call.action, call.payload)
+    waited = False
     for waiting in state.gates.values():
+        waited = waited or any(gated.frame == frame for gated in waiting)
         waiting[:] = [gated for gated in waiting if gated.frame != frame]
+    return waited
 
 
 def _end(

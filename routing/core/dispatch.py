@@ -47,11 +47,12 @@ def _send(state: State, turn: Turn, line: Line, item: Item, payload: str) -> Non
     frame = frames.call(message_id, item.action, payload)
     item.message_ids = (*item.message_ids, message_id)
     item.sent_at = line.last_sent = turn.now
+    item.late = ""
     if item.kind is Kind.BOOT:
         line.boot_sent_at = turn.now
     # The audit log keeps the text only where it is not the charger's own (rows.MessageRow).
     is_chargers_own = payload == item.payload and not item.edited and item.kind in COPIES
-    is_chargers_own = is_chargers_own and not state.snapshot.options.repair
+    is_chargers_own = is_chargers_own and not state.snapshot.options.repair and not state.is_headless(item)
     item.text = "" if is_chargers_own else frame
     item.size = len(frame)
     line.outstanding = item

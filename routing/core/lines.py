@@ -69,9 +69,10 @@ class Item:
 
     ``asked``: the charger waits for this backoffice's answer. ``message_ids`` are all under which it
     was sent: a late answer still counts. ``number`` is the transaction id in the payload as it stands
-    there (1.6), "" where nobody has looked. ``edited``: the payload is what this route may see of it.
-    ``size``: characters of the frame that was sent. ``stored``: its row, if it has one, is safe; before
-    that it is not sent (docs/decisions, 18).
+    there (1.6), "" where nobody has looked. ``edited``: the payload is what this route may see of it, or no
+    CALL of the charger is the first of its exchange. ``late``: the message id of an earlier try that was
+    answered instead of the last. ``size``: characters of the frame that was sent. ``stored``: its row, if
+    it has one, is safe; before that it is not sent (docs/decisions, 18).
     """
 
     __slots__ = (
@@ -82,6 +83,7 @@ class Item:
         "edited",
         "exchange",
         "kind",
+        "late",
         "message_ids",
         "not_before",
         "number",
@@ -123,6 +125,7 @@ class Item:
         self.edited = False
         self.stored = True
         self.not_before = 0.0
+        self.late = ""
         self.message_ids: tuple[str, ...] = ()
         self.sent_at = 0.0
         self.size = 0

@@ -383,6 +383,7 @@ class Machine:
         """
         state, turn = self._state, Turn(now, utc)
         calls.charger_lost(state, turn, reason)
+        answers.stopped(state, turn, reason)
         self._close_links(turn, 1000 if code == 1008 else 1001, reason)
         for row in health.at_the_end(state):
             turn.store(row)

@@ -18,17 +18,18 @@ TOO_MUCH = f"{GARBAGE} frames that cannot be read"
 
 def malformed_from_charger(state: State, turn: Turn, frame: Malformed) -> None:
     """Text of the charger that is no OCPP-J frame."""
-    answer = ""
+    answer, taken = "", False
     if frame.message_id is not None and "invalid JSON" in frame.problem:
         state.note_quirk("mangled_json", frame.problem, turn)
     if frame.message_type in (ANSWERED, ERROR) and frame.message_id is not None:
-        calls.charger_answers_nonsense(state, turn, frame.message_id, frame.text)
+        taken = calls.charger_answers_nonsense(state, turn, frame.message_id, frame.text, frame.problem)
     elif frame.message_type == CALL and frame.raw_id is not None:
         code = error_code(state.version, Condition.FORMAT)
         answer = frames.call_error(frame.raw_id, code, frame.problem[:255])
     elif state.version != "1.6":
         answer = frames.call_error('"-1"', error_code(state.version, Condition.RPC_FRAMEWORK), "")
-    _record(state, turn, None, frame, "malformed", frame.problem, answer)
+    if not taken:
+        _record(state, turn, None, frame, "malformed", frame.problem, answer)
     if state.is_too_much_garbage(turn.now):
         turn.emit(CloseCharger(1002, TOO_MUCH))
 
@@ -50,13 +51,14 @@ def from_backoffice(
         complains = isinstance(frame, CallResultError) and state.version == "2.1"
         what = "it complains about an answer" if complains else "a frame that a backoffice does not send"
         return _record(state, turn, line, frame, "unsolicited" if complains else "malformed", what, "")
-    answer = ""
+    answer, taken = "", False
     if frame.message_type in (ANSWERED, ERROR) and frame.message_id is not None:
-        answers.unreadable(state, turn, line, frame.message_id, frame.text, frame.problem)
+        taken = answers.unreadable(state, turn, line, frame.message_id, frame.text, frame.problem)
     elif frame.message_type == CALL and frame.raw_id is not None:
         code = error_code(state.version, Condition.FORMAT)
         answer = frames.call_error(frame.raw_id, code, frame.problem[:255])
-    _record(state, turn, line, frame, "malformed", frame.problem, answer)
+    if not taken:
+        _record(state, turn, line, frame, "malformed", frame.problem, answer)
     if line.is_too_much_garbage(turn.now):
         losses.rest(state, turn, line, 1002, TOO_MUCH)
         acceptance.billing_lost(state, turn, line)

@@ -240,6 +240,7 @@ def replay_statuses(state: State, turn: Turn, line: Line) -> None:
         status = Item(
             Kind.STATUS, "StatusNotification", row.payload, seq=0, exchange=seq, at=row.at, replayed=True
         )
+        status.edited = True
         line.put_status(f"StatusNotification/{key}", status)
     if statuses or state.version == "1.6":
         return
@@ -289,6 +290,7 @@ def _adopt(state: State, turn: Turn, line: Line, transaction: Transaction) -> No
             action=action,
             payload=payload,
             transaction=transaction.id,
+            edited=True,
         )
         turn.store(row)
         line.deliver(Item.of(row, replayed=True))

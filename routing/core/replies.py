@@ -36,7 +36,7 @@ def reply_error(state: State, turn: Turn, received: Received, code: str, descrip
 def _finish(state: State, turn: Turn, received: Received, frame: str, rule: str, code: str = "") -> None:
     call = received.call
     audit.charger_call(state, turn, received, frame, rule, outcome="error" if code else "answered", code=code)
-    turn.answer(frame, gated=received.row.queue in STORED, call=call)
+    turn.answer(frame, gated=received.row.queue in STORED, call=call, exchange=received.exchange)
     state.remember_answer(call, frame, turn.now)
 
 

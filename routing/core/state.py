@@ -36,6 +36,10 @@ MOST_PLACES = 200
 """Connectors and EVSEs of which the state is remembered; what is said of still more is only passed on."""
 
 
+HEADLESS = 120_000_000
+"""Microseconds before the end of a process in which the charger may have said what it had no answer to."""
+
+
 Timer = Callable[["State", Turn], None]
 
 
@@ -94,6 +98,7 @@ class State:
     MeterValues, and the generation in which they came. ``said``: what the database knows of what the charger
     has said last, until that is taken over (``recalling``). ``gate_seen``: the oldest gate at the last
     looks, and when it was seen first; ``told_waits_for``: what was stored of what the charger waits for.
+    ``headless``: the first and last exchange of which the one who stored the copies may not have told.
     ``gates`` and ``unstored``: by the number of a gate the answers and the deliveries that wait for it."""
 
     __slots__ = (
@@ -109,6 +114,7 @@ class State:
         "gate_seen",
         "gates",
         "generation",
+        "headless",
         "identifiers",
         "interval",
         "last_gate",
@@ -180,6 +186,7 @@ class State:
         self.gate_seen = (0, 0.0)
         self.told_waits_for = ""
         self.last_seq = memory.last_seq
+        self.headless = memory.last_seq - HEADLESS, memory.last_seq
         self.latest: dict[tuple[str, str], LatestRow] = {(r.kind, r.key): r for r in memory.latest}
         self.last_reading = ("", 0)
         self.said = memory.said
@@ -202,6 +209,12 @@ class State:
         """A number above every earlier one of this charger, also over restarts."""
         self.last_seq = max(self.last_seq + 1, int(utc.timestamp() * 1_000_000))
         return self.last_seq
+
+    def is_headless(self, item: Item) -> bool:
+        """Whether no row may tell of the CALL that this is a copy of: the charger had no answer to it yet
+        when the process was killed that had stored its copies.
+        """
+        return self.headless[0] <= item.exchange <= self.headless[1]
 
     def forget_old_sessions(self, utc: datetime) -> None:
         """Drop sessions that ended long ago; not those of which a message in memory is to be sent yet."""

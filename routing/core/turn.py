@@ -13,15 +13,18 @@ from routing.core.rows import DeliveryRow, Row
 class Gated:
     """A frame for the charger that waits until rows are safe.
 
-    ``call``: the charger's CALL that it answers, None for a CALL of the proxy. ``since``: when that was
-    decided. ``generation``: on which of the charger's sockets it goes out.
+    ``call``: the charger's CALL that it answers, None for a CALL of the proxy. ``first`` is that of which the
+    log tells, in ``exchange``; it was said again ``repeats`` times. ``since``: when that was decided.
+    ``generation``: on which of the charger's sockets it goes out.
     """
 
-    __slots__ = ("call", "frame", "generation", "since")
+    __slots__ = ("call", "exchange", "first", "frame", "generation", "repeats", "since")
 
-    def __init__(self, frame: str, call: Call | None, since: float) -> None:
+    def __init__(self, frame: str, call: Call | None, exchange: int, since: float) -> None:
         self.frame = frame
-        self.call = call
+        self.call = self.first = call
+        self.exchange = exchange
+        self.repeats = 0
         self.since = since
         self.generation = 0
 
@@ -65,10 +68,10 @@ class Turn:
         line.deliver(item)
         self.touched.add(line.key)
 
-    def answer(self, frame: str, *, gated: bool, call: Call | None = None) -> None:
+    def answer(self, frame: str, *, gated: bool, call: Call | None = None, exchange: int = 0) -> None:
         """Answer the charger's ``call``, ``gated``: only when the rows of this turn are safe."""
         if gated:
-            self.gated.append(Gated(frame, call, self.now))
+            self.gated.append(Gated(frame, call, exchange, self.now))
         else:
             self.decisions.append(ToCharger(frame))
 

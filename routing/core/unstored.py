@@ -11,7 +11,7 @@ so no other one sends the same again (docs/decisions, 18).
 
 from __future__ import annotations
 
-from routing.core import frames
+from routing.core import audit, frames
 from routing.core.decisions import ToCharger
 from routing.core.frames import Call
 from routing.core.readings import answered_late
@@ -37,6 +37,7 @@ def says_again(state: State, turn: Turn, call: Call) -> bool:
             if _is_again(state, turn, answer, answer.call, call):
                 answer.frame = frames.to_other(answer.frame, answer.call.raw_id, call.raw_id)
                 answer.call = call
+                answer.repeats += 1
                 answer.generation = state.generation
                 state.remember_answer(call, answer.frame, turn.now)
                 return True
@@ -68,11 +69,38 @@ def release(state: State, turn: Turn, gate: int) -> None:
     for answer in state.gates.pop(gate, ()):
         if answer.call is not None and turn.now >= answer.since + GIVES_UP:
             answered_late(state, answer.call)
-        if state.online and answer.generation == state.generation:
+        is_heard = state.online and answer.generation == state.generation
+        if is_heard:
             turn.emit(ToCharger(answer.frame))
+        _note(state, turn, answer, is_heard=is_heard)
     for route, item in state.unstored.pop(gate, ()):
         item.stored = True
         turn.touched.add(route)
+
+
+def _note(state: State, turn: Turn, answer: Gated, *, is_heard: bool) -> None:
+    """Have the log tell where it was something else than it tells already: the first was answered.
+
+    While the store is away no repeat is noted, for there may be many: now they are counted.
+    """
+    call, first = answer.call, answer.first
+    if call is None or first is None or (is_heard and not answer.repeats):
+        return
+    gone = "the charger was gone before its message was stored"
+    audit.unsent(state, turn, first, answer.exchange, "said again, and answered there" if is_heard else gone)
+    if answer.repeats:
+        audit.stray(
+            state,
+            turn,
+            None,
+            "up",
+            call.text,
+            "answered" if is_heard else "lost",
+            f"proxy: said again {answer.repeats} times before it was stored",
+            action=call.action,
+            message_id=call.message_id,
+            answer=answer.frame if is_heard else "",
+        )
 
 
 def new_socket(state: State) -> None:

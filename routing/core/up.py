@@ -30,7 +30,7 @@ from routing.core.frames import Call, Send
 from routing.core.lines import Line, Phase
 from routing.core.payloads import StatusHead, integer, read, text, wire_time
 from routing.core.replies import EMPTY, reply, unanswered, wait
-from routing.core.rows import ConnectorRow
+from routing.core.rows import ConnectorRow, Outcome
 from routing.core.settings import inventory
 from routing.core.state import REPEAT_WINDOW, Received, State
 from routing.core.turn import Turn
@@ -57,7 +57,7 @@ def charger_call(state: State, turn: Turn, call: Call) -> None:
 
 def charger_send(state: State, turn: Turn, send: Send) -> None:
     """Take an unconfirmed message (OCPP 2.1 part 4, SEND): passed on at once or not at all."""
-    audit.stray(
+    exchange = audit.stray(
         state,
         turn,
         None,
@@ -72,11 +72,15 @@ def charger_send(state: State, turn: Turn, send: Send) -> None:
     if row is None or not row.is_send:
         return
     received = Received(
-        Call(send.message_id, send.raw_id, send.action, send.payload, send.text), row, 0, turn
+        Call(send.message_id, send.raw_id, send.action, send.payload, send.text), row, exchange, turn
     )
     for line in state.lines.values():
         if line.phase is Phase.READY and (own := reports.own_part(state, turn, line, received)) is not None:
-            turn.send(line.key, frames.send(state.new_id(), send.action, own))
+            message_id = state.new_id()
+            frame = frames.send(message_id, send.action, own)
+            told = "" if own == send.payload else frame
+            audit.copy_of_send(state, turn, line.key, send, exchange, message_id, told)
+            turn.send(line.key, frame)
 
 
 def relay(state: State, turn: Turn, received: Received) -> None:
@@ -115,6 +119,7 @@ def _repeats(state: State, turn: Turn, call: Call) -> bool:
     """Whether this CALL is a repeat that needs no handling (ocpp-semantics 1.7)."""
     for waiting in state.waiting.values():
         if waiting.generation == state.generation and waiting.received.call.text == call.text:
+            _said_again(state, turn, call, "dropped", "proxy: repeated CALL, the first is being answered")
             return True
     if state.gates and unstored.says_again(state, turn, call):
         return True
@@ -123,20 +128,24 @@ def _repeats(state: State, turn: Turn, call: Call) -> bool:
         if text_ and text_ != call.text:
             state.note_quirk("repeated_message_ids", f"{call.raw_id[:60]} for {call.action[:50]}", turn)
         return False
+    _said_again(state, turn, call, "answered", "proxy: repeated CALL, same answer", frame)
+    turn.answer(frame, gated=False)
+    return True
+
+
+def _said_again(state: State, turn: Turn, call: Call, outcome: Outcome, rule: str, answer: str = "") -> None:
     audit.stray(
         state,
         turn,
         None,
         "up",
         call.text,
-        "answered",
-        "proxy: repeated CALL, same answer",
+        outcome,
+        rule,
         action=call.action,
         message_id=call.message_id,
-        answer=frame,
+        answer=answer,
     )
-    turn.answer(frame, gated=False)
-    return True
 
 
 def _refuse(state: State, turn: Turn, call: Call) -> None:

@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from routing.core.options import ChargerOptions
 from routing.core.snapshot import Role, RouteSnapshot
+from tests.routing.core import complete
 from tests.routing.core.harness import BOOT, BOOT_2, World, event, meter, route, start, stop
 from tests.routing.core.schemas import judge
 from tests.stateful.peer import SESSION, Peer, mark_of, session_of
@@ -358,6 +359,7 @@ class Traffic(RuleBasedStateMachine):
         assert (world.slots_asked, world.slots_out) == ([], set())
         self.each_call_is_answered_at_most_once()
         self.nobody_sees_the_number_of_another()
+        complete.check(world)
 
 
 ROLES = (Role.BILLING, Role.CONTROL, Role.OBSERVE)

@@ -7,6 +7,8 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from routing.core.decisions import Decision
+
 if TYPE_CHECKING:
     from tests.routing.core.harness import World
 
@@ -110,8 +112,13 @@ class Backoffice:
 
     def say(self, text: str) -> None:
         """Send any text."""
-        self.world.queue.append(lambda: self.world.machine.link_frame(self.key, text, *self.world.time))
+        self.world.queue.append(lambda: self._heard(text))
         self.world.run()
+
+    def _heard(self, text: str) -> list[Decision]:
+        if self.up:
+            self.world.wire.came(self.key, text)
+        return self.world.machine.link_frame(self.key, text, *self.world.time)
 
     def call(self, action: str, payload: Any, message_id: str = "x") -> None:
         """Send a CALL toward the charger."""

@@ -143,7 +143,7 @@ class Database:
             deliveries={r: self.waiting(r)[:window] for r in routes},
             waiting={r: (len(self.waiting(r)), sum(len(d.payload) for d in self.waiting(r))) for r in routes},
             more={r for r in routes if len(self.waiting(r)) > window},
-            last_seq=max((s for _, s in self.deliveries), default=0),
+            last_seq=max([s for _, s in self.deliveries] + [m.exchange for m in self.messages], default=0),
             last_proxy_transaction_id=max((n for n in numbers if n >= 1_000_000_000), default=0),
             identifiers=sorted(self.identifiers.values(), key=lambda row: row.created),
             alarms=[row for row in self.alarms.values() if row.cleared is None],

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -37,6 +37,7 @@ from routing.core.options import ChargerOptions, RouteOptions
 from routing.core.snapshot import CardRule, ChargerSnapshot, Role, RouteSnapshot, Verdict
 from tests.routing.core.backoffice import Backoffice, decode
 from tests.routing.core.database import Database
+from tests.routing.core.wire import Wire
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 BOOT = '{"chargePointVendor":"Vendor","chargePointModel":"Model"}'
@@ -72,8 +73,11 @@ class World:
 
     ``commit_at_once``: gates open as soon as they are stored; else with ``commit``.
     ``loads_at_once``: the same for what is read, with ``load``.
-    ``grants_at_once``: for slots, with ``grant``.
+    ``grants_at_once``: for slots, with ``grant``. ``wire``: what really crossed the sockets.
     """
+
+    made: ClassVar[list[World] | None] = None
+    """Every world that is made, where a test asks for it (``complete.worlds``)."""
 
     def __init__(
         self,
@@ -116,7 +120,11 @@ class World:
             for r, first in zip(self.routes, first_numbers, strict=False)
         }
         self.auto_open = True
+        self.online = False
+        self.wire = Wire()
         self.machine = self._machine()
+        if World.made is not None:
+            World.made.append(self)
 
     def _machine(self) -> Machine:
         uuids = (UUID(int=n) for n in itertools.count(len(self.database.transactions) + 1))
@@ -164,11 +172,14 @@ class World:
     def _carry_out(self, decision: Decision) -> None:
         match decision:
             case ToCharger(text):
+                self.wire.sent(None, text)
                 self._charger_takes(text)
             case ToBackoffice(key, text):
                 if self.backoffices[key].up:
+                    self.wire.sent(key, text)
                     self.backoffices[key].take(text)
             case Store():
+                self.wire.stored(decision.rows)
                 self.stored.append(decision)
                 if self.commit_at_once:
                     self.commit()
@@ -264,6 +275,7 @@ class World:
     def connect(self, version: str | None = None) -> None:
         """The charger opens a socket."""
         self.version = version or self.version
+        self.online = True
         self.do(self.machine.charger_connected(self.version, *self.time))
 
     def boot(self) -> None:
@@ -274,12 +286,18 @@ class World:
 
     def disconnect(self) -> None:
         """The charger's socket closes."""
+        self.online = False
         self.do(self.machine.charger_gone(*self.time))
 
     def frame(self, text: str) -> None:
         """The charger sends any text."""
-        self.queue.append(lambda: self.machine.charger_frame(text, *self.time))
+        self.queue.append(lambda: self._hears(text))
         self.run()
+
+    def _hears(self, text: str) -> list[Decision]:
+        if self.online:
+            self.wire.came(None, text)
+        return self.machine.charger_frame(text, *self.time)
 
     def call(self, action: str, payload: Any, message_id: str | None = None) -> Any:
         """The charger sends a CALL; returns the frame that answered it, None while there is none."""
@@ -344,6 +362,9 @@ class World:
         """
         for store in self.stored if committed else ():
             self.database.write(store.rows)
+        unstored = () if committed else [row for store in self.stored for row in store.rows]
+        self.wire.kill(self.machine, unstored)
+        self.online = False
         self.queue.clear()
         self.stored.clear()
         self.loads.clear()

@@ -1,0 +1,173 @@
+"""Whether the audit log is complete: what crossed a socket stands in one row, and no row tells of more.
+
+What is rightly not there is little, and excused here by name: what a machine has not finished yet, or had
+not when it was killed (``wire.UnderWay``); rows that a killed process had not stored; and of a message that
+the charger said again and again while the store was away all repeats but the last, which are counted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from routing.core import frames, redaction
+from routing.core.rows import MessageRow
+from tests.routing.core.harness import World
+from tests.routing.core.wire import Crossed, under_way
+
+REPEATS = re.compile("said again ([0-9]+) times before it was stored")
+
+Claim = tuple[MessageRow, Crossed]
+Heads = dict[tuple[int, str], str]
+
+
+@contextmanager
+def worlds() -> Iterator[None]:
+    """Every world that is made in here is looked at in the end."""
+    made: list[World] = []
+    World.made = made
+    try:
+        yield
+    finally:
+        World.made = None
+    for world in made:
+        check(world)
+
+
+def check(world: World) -> None:
+    """Fail where a frame of this world is missing in its audit log, or told of without having been."""
+    rows, pending = world.wire.rows, [*world.wire.killed, under_way(world.machine)]
+    heads = {key: text for one in pending for key, text in one.heads.items()} | heads_of(rows)
+    claims = _without_unsent([(row, claim) for row in rows for claim in told_by(row, heads)], rows)
+    missing, too_much = compare(world.wire.frames, claims)
+    untold = [frame for one in pending for frame in one.untold] + _gone(world, heads)
+    unsent = [frame for one in pending for frame in one.unsent]
+    missing = _without_repeats(_without(missing, untold), rows)
+    said = [f"not in the log: {one}" for one in missing]
+    said += [f"in the log, but never was: {one}" for one in _without(too_much, unsent)]
+    if ("quirk", "wrong_answer_id") not in world.database.latest:
+        said += [problem for row in rows if (problem := wrong_id(row))]
+    assert said == [], "\n".join([*said, "rows:", *map(str, rows)])
+
+
+def heads_of(rows: Sequence[MessageRow]) -> Heads:
+    """The first frame of each exchange: the charger's CALL, or that of the backoffice that has asked."""
+    firsts = [row for row in rows if row.text and (row.route is None) == (row.direction == "up")]
+    return {(row.exchange, row.direction): row.text for row in reversed(firsts)}
+
+
+def told_by(row: MessageRow, heads: Heads) -> Iterator[Crossed]:
+    """The frames of which a row says that they crossed its socket."""
+    asks = (row.direction == "up") == (row.route is not None)  # toward whoever is at this socket
+    text = text_of(row, heads)
+    if text or row.outcome == "malformed":  # which may be an empty frame
+        yield Crossed(row.route, asks and text[:2] not in ("[3", "[4"), text)
+    if row.answer:
+        yield Crossed(row.route, not asks, row.answer)
+
+
+def text_of(row: MessageRow, heads: Heads) -> str:
+    """The frame of a row, "" where none crossed: what is not written in it is that of the first row."""
+    if row.text or not row.message_id or is_unsent(row):
+        return row.text
+    head = heads.get((row.exchange, row.direction))
+    assert head is not None, f"the frame of {row} cannot be told: its exchange has no first row"
+    asked = frames.parse(head)
+    assert isinstance(asked, (frames.Call, frames.Send)), f"{head} is the first of {row}"
+    write = frames.call if isinstance(asked, frames.Call) else frames.send
+    return write(row.message_id, row.action, asked.payload)
+
+
+def is_unsent(row: MessageRow) -> bool:
+    """Whether a row says that an answer, of which the first of its exchange tells, was not sent after all."""
+    return row.route is None and row.direction == "up" and not row.text and row.outcome == "lost"
+
+
+def compare(crossed: list[Crossed], claims: list[Claim]) -> tuple[list[Crossed], list[Crossed]]:
+    """What crossed and no row tells of; what is told and has not crossed."""
+    left, hidden = Counter(crossed), []
+    for row, claim in claims:
+        if left[claim]:
+            left[claim] -= 1
+        else:
+            hidden.append((row, claim))
+    by_socket: dict[tuple[int | None, bool], list[Crossed]] = defaultdict(list)
+    for frame in left.elements():
+        by_socket[frame.socket, frame.sent].append(frame)
+    too_much = []
+    for row, claim in hidden:
+        candidates = by_socket[claim.socket, claim.sent]
+        found = next((f for f in candidates if claim.text in redacted(row, f.text)), None)
+        if found is None:
+            too_much.append(claim)
+        else:
+            candidates.remove(found)
+    return [frame for some in by_socket.values() for frame in some], too_much
+
+
+def redacted(row: MessageRow, text: str) -> set[str]:
+    """A frame as the log may keep it."""
+    frame = frames.parse(text)
+    payload = getattr(frame, "payload", "")
+    return {
+        redaction.loose(frame.text),
+        redaction.told(row.action, frame.text),
+        redaction.frame(row.action, payload, frame.text),
+    }
+
+
+def wrong_id(row: MessageRow) -> str:
+    """What is wrong with the message id of a row, in words; "" for nothing."""
+    for text in (row.text, row.answer):
+        frame = frames.parse(text) if text else None
+        if frame is None or isinstance(frame, frames.Malformed) or frame.message_id in (None, "-1"):
+            continue
+        if str(frame.message_id)[:64] != row.message_id:
+            return f"{row.message_id} is not the id of {text}"
+    return ""
+
+
+def _gone(world: World, heads: Heads) -> list[Crossed]:
+    """What was told by rows that a killed process had not stored."""
+    gone = world.wire.gone
+    known = heads | heads_of(gone)
+    return [claim for row in gone for claim in told_by(row, known)]
+
+
+def _without(found: list[Crossed], excused: list[Crossed]) -> list[Crossed]:
+    return list((Counter(found) - Counter(excused)).elements())
+
+
+def _without_repeats(found: list[Crossed], rows: Sequence[MessageRow]) -> list[Crossed]:
+    """What is left when repeats are left out that a row counts."""
+    for row in rows:
+        counted = REPEATS.search(row.rule)
+        said = frames.parse(row.text)
+        for _ in range(int(counted[1]) - 1 if counted else 0):
+            same = next((one for one in found if _is_again(one, said)), None)
+            assert same is not None, f"{row} counts repeats that there were not"
+            found.remove(same)
+    return found
+
+
+def _is_again(one: Crossed, said: frames.Frame) -> bool:
+    again = frames.parse(one.text)
+    if not isinstance(again, frames.Call) or not isinstance(said, frames.Call):
+        return False
+    return (one.socket, one.sent, again.payload) == (None, False, said.payload)
+
+
+def _without_unsent(claims: list[Claim], rows: Sequence[MessageRow]) -> list[Claim]:
+    """What is left when answers are left out that a later row takes back."""
+    unsent = Counter((row.exchange, row.message_id) for row in rows if is_unsent(row))
+    kept = []
+    for row, claim in claims:
+        is_answer = claim.socket is None and claim.sent and row.direction == "up"
+        if is_answer and unsent[row.exchange, row.message_id]:
+            unsent[row.exchange, row.message_id] -= 1
+        else:
+            kept.append((row, claim))
+    assert not +unsent, f"rows that take back what no row had said: {+unsent}"
+    return kept
