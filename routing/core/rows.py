@@ -32,6 +32,10 @@ class MessageRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     ``size`` the characters of both as they were sent, before anything was hidden.
     ``rule`` says who or what decided, in words a person understands. ``latency_ms`` is from the
     CALL to its answer on this socket. ``id_tag``: the card that the first row of an exchange is about.
+
+    A copy without a ``message_id`` was not sent. An answer that belongs to no open CALL, or to an earlier
+    try of one, stands alone as ``text``. A row of the charger's socket with neither text nor answer
+    (``lost``) takes back the answer of which the first row tells: it was never sent.
     """
 
     charger: int

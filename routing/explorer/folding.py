@@ -136,12 +136,17 @@ class Exchange:
 
         What was never sent has no frame of its own: "".
         """
-        if leg.text or self.head is None or not leg.message_id:
+        if leg.text or self.head is None or not leg.message_id or self._takes_back(leg):
             return leg.text
         came = frames.parse(self.head.text) if self.head.text else None
+        if isinstance(came, frames.Send):
+            return frames.send(leg.message_id, leg.action, came.payload)
         if not isinstance(came, frames.Call):
             return ""
         return frames.call(leg.message_id, leg.action, came.payload)
+
+    def _takes_back(self, leg: Leg) -> bool:
+        return self.direction == "up" and leg.route is None and leg is not self.head
 
 
 def fold(rows: Iterable[MessageRow]) -> list[Exchange]:
@@ -165,7 +170,8 @@ def _exchange(rows: list[MessageRow]) -> Exchange:
     kind, head = _beginning(rows)
     copies = sorted((row for row in rows if row is not head), key=lambda row: row.at)
     first = head or copies[0]
-    answered_by = _answered_by(kind, head, copies)
+    taken_back = next(filter(_takes_back, copies), None)
+    answered_by = "" if taken_back else _answered_by(kind, head, copies)
     return Exchange(
         charger=first.charger,
         number=first.exchange,
@@ -175,8 +181,8 @@ def _exchange(rows: list[MessageRow]) -> Exchange:
         head=None if head is None else _leg(head),
         copies=tuple(map(_leg, copies)),
         answered_by=answered_by,
-        rule=first.rule,
-        group=group_of(first),
+        rule=(taken_back or first).rule,
+        group=group_of(taken_back or first),
         is_virtual=kind == "backoffice" and answered_by == "proxy" and first.outcome == "answered",
         transaction=next((str(row.transaction) for row in rows if row.transaction), ""),
         connector_id=next((row.connector_id for row in rows if row.connector_id is not None), None),
@@ -189,10 +195,16 @@ def _beginning(rows: list[MessageRow]) -> tuple[Kind, MessageRow | None]:
     row = rows[0]
     if len(rows) == 1 and row.outcome in _ALONE and row.latency_ms is None:
         return "stray", row  # an answer that could not be read has a latency: it belongs to a CALL
-    head = next((row for row in rows if (row.route is None) is (row.direction == "up")), None)
+    askers = [row for row in rows if (row.route is None) is (row.direction == "up")]
+    head = next((row for row in askers if not _takes_back(row)), None)
     if head is None and all(row.text for row in rows):
         return "proxy", None
     return "charger" if row.direction == "up" else "backoffice", head
+
+
+def _takes_back(row: MessageRow) -> bool:
+    """Whether a row says that the answer of which the head tells was not sent after all."""
+    return row.direction == "up" and row.route is None and row.outcome == "lost" and not row.text
 
 
 def _answered_by(kind: Kind, head: MessageRow | None, copies: list[MessageRow]) -> str:
