@@ -20,6 +20,7 @@ CARDS = {
     "RemoteStartTransaction": ("$.idTag",),
     "RequestStartTransaction": ("$.idToken.idToken",),
     "ReserveNow": ("$.idTag", "$.idToken.idToken"),
+    **dict.fromkeys(("CustomerInformation", "BatterySwap", "RequestBatterySwap"), ("$.idToken.idToken",)),
 }
 """Where a CALL names the card that it is about."""
 
@@ -30,8 +31,9 @@ FRAMING = 48
 def card_of(action: str, payload: str) -> str:
     """The card that a CALL is about, "" for none: the log is searched by it."""
     for path in CARDS.get(action, ()):
-        if isinstance(card := spans.value(payload, path), str):
-            return card[:255]
+        card = spans.value(payload, path)
+        if isinstance(card, str | int) and not isinstance(card, bool):
+            return str(card)[:255]  # some chargers write it as a number
     return ""
 
 
@@ -56,8 +58,8 @@ def charger_call(
             direction="up",
             action=call.action[:64],
             message_id=call.message_id[:64],
-            text=redaction.told(call.action, call.text),
-            answer=redaction.told(call.action, answer),
+            text=_told(state, call.action, call.text),
+            answer=_told(state, call.action, answer),
             outcome=outcome,
             error_code=code,
             rule=rule[:255],
@@ -98,8 +100,8 @@ def copy(
             direction="up",
             action=item.action[:64],
             message_id=item.message_ids[-1] if is_sent else "",
-            text=redaction.told(item.action, item.text) if is_sent else "",
-            answer=_of_backoffice(item.action, answer, outcome),
+            text=_told(state, item.action, item.text) if is_sent else "",
+            answer=_of_backoffice(state, item.action, answer, outcome),
             outcome=outcome,
             error_code=code[:64],
             rule=rule,
@@ -111,8 +113,23 @@ def copy(
     )
 
 
-def _of_backoffice(action: str, answer: str, outcome: Outcome) -> str:
-    return redaction.loose(answer) if outcome == "malformed" else redaction.told(action, answer)
+def _of_backoffice(state: State, action: str, answer: str, outcome: Outcome) -> str:
+    return _loose(state, action, answer) if outcome == "malformed" else _told(state, action, answer)
+
+
+def _told(state: State, action: str, text: str) -> str:
+    """A frame of the charger, or an answer, as it may be kept."""
+    return redaction.without_data(text) if _hides(state, action) and text else redaction.told(action, text)
+
+
+def _loose(state: State, action: str, text: str) -> str:
+    """Text that cannot be read, or not be trusted, as it may be kept."""
+    return redaction.without_data(text) if _hides(state, action) and text else redaction.loose(text)
+
+
+def _hides(state: State, action: str) -> bool:
+    """Whether the data of this is for nobody to read (option ``log_data_transfer``)."""
+    return action == "DataTransfer" and state.snapshot.options.log_data_transfer == "hide"
 
 
 def _late_answer(
@@ -128,7 +145,7 @@ def _late_answer(
             direction="up",
             action=item.action[:64],
             message_id=item.late[:64],
-            text=_of_backoffice(item.action, answer, outcome),
+            text=_of_backoffice(state, item.action, answer, outcome),
             answer="",
             outcome=outcome,
             error_code=code[:64],
@@ -154,7 +171,7 @@ def copy_of_send(
             direction="up",
             action=head.action[:64],
             message_id=message_id[:64],
-            text=redaction.told(head.action, text),
+            text=_told(state, head.action, text),
             answer="",
             outcome="sent",
             error_code="",
@@ -203,8 +220,8 @@ def asked(
             direction="down",
             action=call.action[:64],
             message_id=call.message_id[:64],
-            text=redaction.frame(call.action, call.payload, call.text),
-            answer=_as_answered(call.action, answer, outcome),
+            text=_asked(state, call.action, call.payload, call.text),
+            answer=_as_answered(state, call.action, answer, outcome),
             outcome=outcome,
             error_code=code[:64],
             rule=(rule or call.rule)[:255],
@@ -237,8 +254,8 @@ def commanded(
             direction="down",
             action=call.action[:64],
             message_id=call.message_id,
-            text=_as_sent(call),
-            answer=_as_answered(call.action, answer, outcome),
+            text=_as_sent(state, call),
+            answer=_as_answered(state, call.action, answer, outcome),
             outcome=outcome,
             error_code=code[:64],
             rule=(rule or call.rule)[:255],
@@ -250,18 +267,24 @@ def commanded(
     )
 
 
-def _as_answered(action: str, answer: str, outcome: Outcome) -> str:
+def _as_answered(state: State, action: str, answer: str, outcome: Outcome) -> str:
     """An answer as it may be kept; errors repeat what was wrong, in ways of their own."""
     loosely = outcome in ("error", "malformed")
-    return redaction.loose(answer) if loosely else redaction.told(action, answer)
+    return _loose(state, action, answer) if loosely else _told(state, action, answer)
 
 
-def _as_sent(call: DownCall) -> str:
+def _asked(state: State, action: str, payload: str, text: str) -> str:
+    """The frame of a backoffice's CALL as it may be kept."""
+    hides = _hides(state, action)
+    return redaction.without_data(text) if hides else redaction.frame(action, payload, text)
+
+
+def _as_sent(state: State, call: DownCall) -> str:
     """The frame that the charger got, "" where its payload is the asker's to the byte."""
     if call.asked is not None and call.payload == call.asked.payload:
         return ""
     frame = frames.call(call.message_id, call.action, call.payload)
-    return redaction.frame(call.action, call.payload, frame)
+    return _asked(state, call.action, call.payload, frame)
 
 
 def stray(
@@ -291,8 +314,8 @@ def stray(
             direction=direction,
             action=action[:64],
             message_id=message_id[:64],
-            text=_as_found(action, text, outcome),
-            answer=_as_found(action, answer, outcome),
+            text=_as_found(state, action, text, outcome),
+            answer=_as_found(state, action, answer, outcome),
             outcome=outcome,
             error_code="",
             rule=rule[:255],
@@ -305,7 +328,8 @@ def stray(
     return exchange
 
 
-def _as_found(action: str, text: str, outcome: Outcome) -> str:
+def _as_found(state: State, action: str, text: str, outcome: Outcome) -> str:
     """A frame whose action is known can be read; of any other whatever looks like a secret is hidden."""
-    is_known = action and outcome in ("answered", "dropped", "lost", "sent")
-    return redaction.told(action, text) if is_known else redaction.loose(text)
+    if action and outcome in ("answered", "dropped", "lost", "sent"):
+        return _told(state, action, text)
+    return _loose(state, "DataTransfer" if '"DataTransfer"' in text else action, text)

@@ -76,6 +76,7 @@ class ChargerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     ``local_list``: whether one backoffice owns the charger's list of cards, or all lists are merged;
     ``local_list_chunk`` and ``local_list_max``: cards that one message and the whole list may have, where
     the charger does not say; None for any number.
+    ``log_data_transfer``: whether the audit log keeps the data of DataTransfer, or only how long it was.
     """
 
     pinned: Literal["1.6", "2.0.1", "2.1"] | None = None
@@ -123,6 +124,7 @@ class ChargerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     local_list: Literal["exclusive", "merged"] = "exclusive"
     local_list_chunk: Annotated[int, msgspec.Meta(ge=1)] = 50
     local_list_max: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    log_data_transfer: Literal["keep", "hide"] = "keep"
 
     def __post_init__(self) -> None:
         if problem := _too_many(self.auth_rules):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from routing.core import actions, spans
-from routing.core.secrecy import PATTERN, is_secret, without_passwords
+from routing.core.secrecy import PATTERN, is_secret, without_credentials
 
 HIDDEN = '"***"'
 
@@ -54,7 +54,7 @@ def frame(action: str, payload: str, text: str) -> str:
         return loose(text)
     hidden = redacted(action, payload)
     if hidden == payload:
-        return without_passwords(text)
+        return without_credentials(text)
     before, found, after = text.rpartition(payload)
     return f"{before}{hidden}{after}" if found else loose(text)
 
@@ -64,15 +64,15 @@ def told(action: str, text: str) -> str:
     if action == "DataTransfer":
         return _data(text, "$[].data")
     if action not in LISTS:
-        return text
+        return without_credentials(text)
     if not ("\\u" in text or any(map(is_secret, set(_NAMED.findall(text))))):
-        return without_passwords(text)
+        return without_credentials(text)
     items, names, value = LISTS[action]
     for item in spans.find(text, items):
         hidden = _hidden(item, names, value)
         if hidden != item:
             text = text.replace(item, hidden)
-    return without_passwords(text)
+    return without_credentials(text)
 
 
 def redacted(action: str, payload: str) -> str:
@@ -85,19 +85,28 @@ def redacted(action: str, payload: str) -> str:
         return _data(payload, "$.data")
     if action in MEMBERS:
         payload = spans.patch(payload, dict.fromkeys(MEMBERS[action], HIDDEN))
-    return without_passwords(payload)
+    return without_credentials(payload)
 
 
 def _data(text: str, path: spans.Path) -> str:
     """What a vendor sends, whole or not at all: nobody knows how it is to be read."""
     if _DATA_SECRET.search(text):
         return spans.patch(text, {path: HIDDEN})
-    return without_passwords(text)
+    return without_credentials(text)
+
+
+def without_data(text: str) -> str:
+    """A frame of DataTransfer, or of its answer, with the size of its data in place of it."""
+    parts = [part for part in spans.find(text, "$[].data") if part != "null"]
+    if not parts and "data" in text:
+        return f"(DataTransfer that cannot be read, {len(text)} characters)"
+    size = sum(map(len, parts))
+    return spans.patch(text, {"$[].data": f'"({size} characters)"'}) if parts else without_credentials(text)
 
 
 def loose(text: str) -> str:
     """Text that is no frame one can trust, with whatever may be the value of a secret hidden."""
-    text = without_passwords(text)
+    text = without_credentials(text)
     if not _LOOSE_SECRET.search(text):
         return text
     if "networkprofile" in text.lower():
@@ -120,7 +129,7 @@ def _hidden(payload: str, names: tuple[str, ...], value: str) -> str:
     found = (name for path in names for name in spans.find(payload, path))
     if any(is_secret(_name(token)) for token in found):
         return spans.patch(payload, {value: HIDDEN})
-    return without_passwords(payload)
+    return without_credentials(payload)
 
 
 def _name(token: str) -> str:

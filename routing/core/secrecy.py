@@ -19,6 +19,23 @@ _NO_USER = re.compile(r"[/\[]|\\u002f", re.IGNORECASE)
 _QUOTE = re.compile(r'(?<!\\)"')
 
 
+_QUERY = re.compile(
+    r"(?P<before>(?:[?&;]|\\u003f|\\u0026)(?P<name>[^=&?;\"\s\\]{1,80})(?:=|\\u003d))"
+    r"(?:[^&;\"\s#\\]|\\[^\"u]|\\u(?!0026|003b|0023))+",
+    re.IGNORECASE,
+)
+_IN_QUERY = re.compile(
+    r"token|secret|^sig|signature|credential|^code$|^auth|^key|api.?key|access.?key|session|jwt", re.I
+)
+"""What the value of a query says by its name that lets whoever knows it in; besides what ``is_secret``."""
+
+_TOKEN = re.compile(
+    r"(?P<before>(?::|\\u003a)(?:\\?/|\\u002f){2})(?:[^:@/?#\"\s\\<>]|\\u(?!0040|002f|003a|003f|0023))+(?=@|\\u0040)",
+    re.IGNORECASE,
+)
+"""A user without a password: then it is the secret itself."""
+
+
 def is_secret(*names: str) -> bool:
     """Whether the value of a key (or of what component, variable and instances name) is for nobody to read.
 
@@ -35,6 +52,24 @@ def without_passwords(text: str) -> str:
     if "@" not in text and "\\u0040" not in text:
         return text
     return '"'.join([_without_password(part) for part in _QUOTE.split(text)])
+
+
+def without_credentials(text: str) -> str:
+    """The same, and without what lets in as the user or in the query of a URL: ``?token=***``."""
+    text = without_passwords(text)
+    escaped = "\\u00" in text
+    if escaped or "@" in text:
+        text = _TOKEN.sub(r"\g<before>***", text)
+    return _QUERY.sub(_without_value, text) if escaped or ("=" in text and "://" in _plain(text)) else text
+
+
+def _plain(text: str) -> str:
+    return text.replace("\\/", "/") if "\\/" in text else text
+
+
+def _without_value(found: re.Match[str]) -> str:
+    is_one = _IN_QUERY.search(found["name"]) or is_secret(found["name"])
+    return f"{found['before']}***" if is_one else found[0]
 
 
 def _without_password(text: str) -> str:

@@ -12,7 +12,7 @@ import msgspec
 from routing.core.decisions import Report
 from routing.core.frames import quote
 from routing.core.lines import Line
-from routing.core.secrecy import is_secret, without_passwords
+from routing.core.secrecy import is_secret, without_credentials
 from routing.core.settings import learning
 from routing.core.settings.keys import Kind, Setting
 from routing.core.snapshot import Role
@@ -144,7 +144,7 @@ def written(state: State, turn: Turn, line: Line, name: str, value: str) -> None
     """A route has set what is not shared: the last writer wins, the one before still reads its own."""
     if len(name) > LONGEST_NAME or len(value) > LONGEST_VALUE:
         return
-    if is_secret(name) or without_passwords(value) != value:
+    if is_secret(name) or without_credentials(value) != value:
         return
     before = last_writer(state, name)
     if before is None and len(state.all_remembered(WRITER)) >= WRITERS:

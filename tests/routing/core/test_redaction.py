@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from routing.core import guard, redaction
+from routing.core.options import ChargerOptions
 from tests.routing.core.harness import BILLING, WATCHER, World
 
 KEY = "00112233445566778899aabbccddeeff"
@@ -46,6 +47,10 @@ CALLS = [
     ),
     ("1.6", "GetDiagnostics", {"location": f"ftp://user:{KEY}@files.example.com/logs"}),
     ("2.0.1", "UpdateFirmware", {"requestId": 1, "firmware": {"location": f"https://:{KEY}@x/"}}),
+    ("2.0.1", "UpdateFirmware", {"requestId": 1, "firmware": {"location": f"https://{KEY}@x/"}}),
+    ("1.6", "GetDiagnostics", {"location": f"https://files.example.com/logs?n=1&X-Amz-Signature={KEY}"}),
+    ("1.6", "UpdateFirmware", {"location": f"https://x/?token={KEY}#a", "retrieveDate": "t"}),
+    ("2.1", "PublishFirmware", {"requestId": 1, "checksum": "x", "location": f"https://x/a;sig={KEY}"}),
     ("2.1", "setnetworkprofile", {"connectionData": {"basicAuthPassword": KEY}}),
 ]
 
@@ -161,12 +166,12 @@ def test_what_holds_no_secret_is_kept_as_it_is(action: str, text: str) -> None:
         ("ftp://user:p%40ss@host/a", "ftp://user:***@host/a"),
         ("ftp:\\/\\/user:pass@host\\/a", "ftp:\\/\\/user:***@host\\/a"),
         ("https://host:8080/a@b", "https://host:8080/a@b"),
-        ("https://user@host/", "https://user@host/"),
+        ("https://user@host/", "https://***@host/"),
         ("ftp://user:p@ss@host/a", "ftp://user:***@host/a"),
         ("ftp://user:p/ss@host/a", "ftp://user:***@host/a"),
         ("ftp:\\u002f\\u002fuser:pass@host/a", "ftp:\\u002f\\u002fuser:***@host/a"),
         ('ftp://user:p\\"ss@host/a', "ftp://user:***@host/a"),
-        ("https://user@one/ ftp://user:pass@two/", "https://user@one/ ftp://user:***@two/"),
+        ("https://user@one/ ftp://user:pass@two/", "https://***@one/ ftp://user:***@two/"),
     ],
 )
 def test_a_password_for_files(written: str, kept: str) -> None:
@@ -230,3 +235,38 @@ def test_names_made_to_keep_the_proxy_busy_do_not() -> None:
         guard.key_objection(name)
         redaction.loose(f'"{name}@')
         assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://x/?access_token=abc&n=1", "https://x/?access_token=***&n=1"),
+        ("https://x/?n=1&api-key=abc#part", "https://x/?n=1&api-key=***#part"),
+        ("https:\\/\\/x\\/?sig=a%2Fb", "https:\\/\\/x\\/?sig=***"),
+        ("https://x/?a=1\\u0026token\\u003dabc\\u0026n=1", "https://x/?a=1\\u0026token\\u003d***\\u0026n=1"),
+        ("https://tok3n@x/a@b", "https://***@x/a@b"),
+        ("https://x/a@b?n=1&page=2", "https://x/a@b?n=1&page=2"),
+        ("ftp://user:abc@x/?token=d", "ftp://user:***@x/?token=***"),
+        ("https://x/?n=1&publicKey=abc", "https://x/?n=1&publicKey=abc"),
+        ("token=abc", "token=abc"),
+    ],
+)
+def test_what_a_url_says_to_let_somebody_in(url: str, shown: str) -> None:
+    assert redaction.told("FirmwareStatusNotification", f'[2,"1","A",{{"u":"{url}"}}]') == (
+        f'[2,"1","A",{{"u":"{shown}"}}]'
+    )
+
+
+@pytest.mark.parametrize("kept", ["keep", "hide"])
+def test_data_of_vendors_by_policy(kept: Literal["keep", "hide"]) -> None:
+    world = World(options=ChargerOptions(log_data_transfer=kept, data_vendors=("V",)))
+    world.boot()
+    world.obey = lambda w, f: w.frame(f'[3,"{f[1]}",{{"status":"Accepted","data":"mine-{f[3]["data"]}"}}]')
+    world.call("DataTransfer", {"vendorId": "V", "data": "from the charger"})
+    world["billing"].call("DataTransfer", {"vendorId": "V", "data": "for the charger"})
+    world["billing"].say('[2,"m","DataTransfer",{"vendorId":"V","data":"for the charger",}]')
+    texts = "".join(row.text + row.answer for row in world.database.messages)
+    assert world["billing"].answers[0][2]["data"] == "mine-for the charger"
+    assert ("the charger" in texts) is (kept == "keep")
+    assert ('"data":"(18 characters)"' in texts) is (kept == "hide")
+    assert '"vendorId":"V"' in texts
