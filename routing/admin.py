@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html_join
 
 from accounts.acting import acting
 from accounts.admin_base import OwnedAdmin, ReadOnlyAdmin, RecordAdmin, SuperuserMixin
@@ -15,6 +16,7 @@ from routing import explorer_admin, guard_admin, processes_admin, rights_admin  
 from routing.cards_admin import sees_cards
 from routing.core.masking import masked
 from routing.deliveries_admin import ReplayMixin, letters_of
+from routing.explorer.why import why
 from routing.health import UP, health_of
 from routing.health_admin import HealthMixin, known_of, sentence
 from routing.models import (
@@ -184,7 +186,7 @@ class TransactionAdmin(RecordAdmin[Transaction]):
     ]
     list_filter = [("closed", admin.EmptyFieldListFilter)]
     search_fields = ["charger__identity", "charger_transaction_id"]
-    readonly_fields = ["known_by", "card", "messages"]
+    readonly_fields = ["why", "known_by", "card", "messages"]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         rows = super().get_queryset(request).select_related("charger", "owner__backoffice")
@@ -192,10 +194,10 @@ class TransactionAdmin(RecordAdmin[Transaction]):
 
     def get_fields(self, request: HttpRequest, obj: Transaction | None = None) -> Any:
         fields = [field.name for field in Transaction._meta.fields if field.name != "owner"]
-        fields = ["messages", *fields, "owned_by", "known_by"]
+        fields = ["why", "messages", *fields, "owned_by", "known_by"]
         if obj is not None and not sees_cards(request, obj):
-            hidden = ("id_tag", "start_payload", "last_payload")
-            return ["card", *(field for field in fields if field not in hidden)]
+            hidden = ("why", "id_tag", "start_payload", "last_payload")
+            return ["why", "card", *(field for field in fields if field not in hidden)]
         return fields
 
     @admin.display(description="connector")
@@ -217,6 +219,10 @@ class TransactionAdmin(RecordAdmin[Transaction]):
         return ", ".join(
             f"{row.route.backoffice.name} {row.route_transaction_id or row.state}" for row in rows
         )
+
+    @admin.display(description="why")
+    def why(self, transaction: Transaction) -> str:
+        return format_html_join("", "<p>{}</p>", ((sentence,) for sentence in why(transaction)))
 
     @admin.display(description="messages")
     def messages(self, transaction: Transaction) -> str:

@@ -1,0 +1,382 @@
+"""Why a session began, went and ended as it did: a few plain sentences, made of the audit log.
+
+``told`` is pure: what a session is, and the exchanges of its time, in; sentences out. ``why`` reads them for
+a row of the database. Cards are masked, whoever reads.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+from uuid import UUID
+
+from django.db.models import Count, Q
+from django.utils import timezone
+
+from routing.core import frames, spans
+from routing.core.masking import masked
+from routing.core.rows import MessageRow
+from routing.explorer import words
+from routing.explorer.folding import Exchange, fold
+from routing.models import Delivery, Message, Route, Transaction
+from routing.models.traffic import number_at
+
+REMOTE_STARTS = ("RemoteStartTransaction", "RequestStartTransaction")
+REMOTE_STOPS = ("RemoteStopTransaction", "RequestStopTransaction")
+LIMITS = ("SetChargingProfile",)
+CAUSES = {
+    "HardReset": ("Reset",),
+    "SoftReset": ("Reset",),
+    "ImmediateReset": ("Reset",),
+    "Reboot": ("Reset", "UpdateFirmware", "SignedUpdateFirmware"),
+    "UnlockCommand": ("UnlockConnector",),
+}
+"""What a backoffice may have asked for, where a charger gives such a reason."""
+
+OF_SESSIONS = ("StartTransaction", "StopTransaction", "TransactionEvent")
+COMMANDS = {*REMOTE_STARTS, *REMOTE_STOPS, *LIMITS, *(name for names in CAUSES.values() for name in names)}
+
+YES = ("Accepted", "ConcurrentTx")
+DONE = ("AcceptedCanceled", "RebootRequired", "Scheduled", "Unlocked")
+AROUND = timedelta(minutes=5)
+MARGIN = timedelta(seconds=1)
+"""A session is closed, and an exchange begins, at about the time that they say."""
+
+MOST_ROWS = 2000
+MOST_REFUSALS = 3
+
+
+class Session(Protocol):
+    """What is to be known of a session: its row, of the core or of the database."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def id_tag(self) -> str: ...
+    @property
+    def evse_id(self) -> int | None: ...
+    @property
+    def connector_id(self) -> int | None: ...
+    @property
+    def charger_transaction_id(self) -> str | None: ...
+    @property
+    def stop_reason(self) -> str: ...
+    @property
+    def created(self) -> datetime: ...
+    @property
+    def closed(self) -> datetime | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Backoffices by route. ``waiting`` and ``given_up``: messages of the session that they have not got."""
+
+    routes: Mapping[int, str]
+    waiting: Mapping[int, int] = field(default_factory=dict)
+    given_up: Mapping[int, int] = field(default_factory=dict)
+
+    def of(self, route: int | None) -> str:
+        return self.routes.get(route, "a backoffice that is gone") if route is not None else "the proxy"
+
+
+def why(transaction: Transaction) -> list[str]:
+    """The sentences about a session; three queries, each bounded by its charger and its time."""
+    charger = transaction.charger_id
+    owed = Delivery.objects.filter(charger_id=charger, transaction_id=transaction.pk)
+    counted = owed.order_by().values_list("route_id", "dead").annotate(Count("pk"))
+    missing = {(route, dead): count for route, dead, count in counted}
+    names = Names(
+        dict(Route.objects.filter(charger_id=charger).values_list("pk", "backoffice__name")),
+        {route: count for (route, dead), count in missing.items() if not dead},
+        {route: count for (route, dead), count in missing.items() if dead},
+    )
+    return told(transaction, fold(_rows(transaction)), names)
+
+
+def told(session: Session, exchanges: Iterable[Exchange], names: Names) -> list[str]:
+    """The sentences about a session from the exchanges of its time, oldest matter first."""
+    story = sorted(exchanges, key=lambda one: one.key)
+    found = [
+        _beginning(session, story, names),
+        _ending(session, story, names),
+        _limits(session, story, names),
+        *_refusals(session, story, names),
+        _deliveries(session, story, names),
+    ]
+    return [sentence for sentence in found if sentence]
+
+
+def why_refused(exchange: Exchange) -> str:
+    """Who refused what was asked, and with which word or rule; "" where nothing was refused.
+
+    ``refused by billing: Blocked``, ``refused by the proxy (preset control: Reset is deny): Rejected``.
+    """
+    head = exchange.head
+    if head is None or not head.answer or exchange.group == "unanswered":
+        return ""
+    if exchange.group == "well" and head.status in ("", *YES, *DONE):
+        return ""
+    said = head.status or head.error_code
+    word = f": {said}" if said else ""
+    if exchange.group == "blocked" or exchange.answered_by == "proxy":
+        return f"refused by the proxy ({_rule(head.rule)}){word}"
+    who = "the charger" if exchange.answered_by == "charger" else exchange.answered_by
+    return f"refused by {who}{word}"
+
+
+# -- how it began --------------------------------------------------------------------------------------
+
+
+def _beginning(session: Session, story: Sequence[Exchange], names: Names) -> str:
+    asked = _last(story, lambda one: _starts(one, session))
+    where = _place(session)
+    if asked is not None:
+        how = f"{_who(asked, names)} started it from afar{where} with card {masked(session.id_tag)}"
+    elif session.id_tag:
+        how = f"Card {masked(session.id_tag)} was presented at the charger{where}"
+    else:
+        how = f"It began{where} without a card"
+    verdicts = [_verdict(one) for one in story if _is_about_card(one, session)]
+    said = "; ".join(dict.fromkeys(filter(None, verdicts)))
+    return f"{_upper(how)}; {said}." if said else f"{_upper(how)}."
+
+
+def _starts(exchange: Exchange, session: Session) -> bool:
+    """Whether a command that was accepted has begun this session."""
+    is_one = exchange.action in REMOTE_STARTS and _is_before(exchange, session) and _is_done(exchange)
+    return is_one and _is_of_card(exchange, session)
+
+
+def _place(session: Session) -> str:
+    if session.connector_id is not None and session.evse_id is None:
+        return f" at connector {session.connector_id}"
+    return f" at EVSE {session.evse_id}" if session.evse_id is not None else ""
+
+
+def _is_of_card(exchange: Exchange, session: Session) -> bool:
+    return bool(session.id_tag) and exchange.id_tag.upper() == session.id_tag.upper()
+
+
+def _is_about_card(exchange: Exchange, session: Session) -> bool:
+    """Whether the charger asks about the card with which the session goes on."""
+    if exchange.kind != "charger" or not _is_of_card(exchange, session):
+        return False
+    mine = exchange.transaction == str(session.id)
+    return (exchange.action == "Authorize" and _is_before(exchange, session)) or (
+        mine and exchange.action in ("StartTransaction", "TransactionEvent")
+    )
+
+
+def _is_before(exchange: Exchange, session: Session) -> bool:
+    return session.created - AROUND <= exchange.at <= session.created + AROUND
+
+
+def _verdict(exchange: Exchange) -> str:
+    """What was said of a card, and by whom."""
+    head = exchange.head
+    if head is None or not head.status:
+        return ""
+    if exchange.answered_by == "proxy":
+        return f"the proxy said {head.status} ({_rule(head.rule)})"
+    return f"{exchange.answered_by} said {head.status}" if exchange.answered_by else ""
+
+
+# -- how it ended --------------------------------------------------------------------------------------
+
+
+def _ending(session: Session, story: Sequence[Exchange], names: Names) -> str:
+    if session.closed is None:
+        stop = _stopped_by(session, story, names)
+        return f"It is still running, though {stop}." if stop else "It is still running."
+    end = _last(story, lambda one: one.transaction == str(session.id) and _ends(one))
+    if end is None and not session.stop_reason:
+        return "The charger has not told its end, or the log holds it no more."
+    reason = session.stop_reason or _reason_in(end) or "Local"
+    at = f" at {end.at:%Y-%m-%d %H:%M} UTC" if end is not None else ""
+    return f"It ended{at} ({reason}): {_cause(reason, session, story, names)}"
+
+
+def _cause(reason: str, session: Session, story: Sequence[Exchange], names: Names) -> str:
+    if (stop := _stopped_by(session, story, names)) and reason in ("Remote", "DeAuthorized", "Other"):
+        return f"{stop}."
+    if reason == "DeAuthorized" and (refused := _refuser(session, story)):
+        return f"the charger stopped it, for {refused}."
+    asked = _last(
+        story,
+        lambda one: one.action in CAUSES.get(reason, ()) and _is_done(one) and _is_within(one, session),
+    )
+    if asked is not None:
+        return f"after {asked.action} by {_who(asked, names)}."
+    return _lower(words.of_word(reason)) or "the charger gives no other reason."
+
+
+def _stopped_by(session: Session, story: Sequence[Exchange], names: Names) -> str:
+    """Who has asked the charger to end this session, in words; "" for nobody."""
+    asked = _last(story, lambda one: one.action in REMOTE_STOPS and _names(one, session) and _is_done(one))
+    if asked is None:
+        return ""
+    if asked.kind == "proxy":
+        return f"the proxy had it stopped ({_rule(asked.rule)})"
+    return f"{_who(asked, names)} had it stopped from afar"
+
+
+def _names(exchange: Exchange, session: Session) -> bool:
+    """Whether a command that reached the charger is about this session."""
+    for leg in exchange.copies:
+        asked = frames.parse(exchange.frame(leg))
+        if leg.route is None and isinstance(asked, frames.Call):
+            return str(spans.value(asked.payload, "$.transactionId")) == session.charger_transaction_id
+    return False
+
+
+def _refuser(session: Session, story: Sequence[Exchange]) -> str:
+    """Who has said no to the card of a session that was running."""
+    refusals = [
+        _verdict(one)
+        for one in story
+        if one.transaction == str(session.id) and one.head is not None and one.head.status not in ("", *YES)
+    ]
+    return refusals[-1] if refusals else ""
+
+
+def _ends(exchange: Exchange) -> bool:
+    return exchange.action == "StopTransaction" or _said(exchange, "$.eventType") == "Ended"
+
+
+def _reason_in(end: Exchange | None) -> str:
+    if end is None:
+        return ""
+    return _said(end, "$.reason") or _said(end, "$.transactionInfo.stoppedReason")
+
+
+# -- what else happened in its time --------------------------------------------------------------------
+
+
+def _limits(session: Session, story: Sequence[Exchange], names: Names) -> str:
+    last: dict[str, Exchange] = {}
+    count: Counter[str] = Counter()
+    for one in story:
+        if one.action in LIMITS and one.kind == "backoffice" and _is_done(one) and _is_within(one, session):
+            last[_who(one, names)] = one
+            count[_who(one, names)] += 1
+    parts = [
+        f"{who} {f'{count[who]} times, last ' if count[who] > 1 else ''}{_limit(one)} at {one.at:%H:%M} UTC"
+        for who, one in last.items()
+    ]
+    return f"Limits set: {', '.join(parts)}." if parts else ""
+
+
+def _limit(exchange: Exchange) -> str:
+    """The first limit of a profile, as ``16 A``."""
+    for path in ("$.csChargingProfiles.chargingSchedule", "$.chargingProfile.chargingSchedule[]"):
+        unit = _said(exchange, f"{path}.chargingRateUnit")
+        amount = _value(exchange, f"{path}.chargingSchedulePeriod[].limit")
+        if unit and amount is not None:
+            return f"{amount:g} {unit}" if isinstance(amount, int | float) else f"{amount} {unit}"
+    return "a charging profile"
+
+
+def _refusals(session: Session, story: Sequence[Exchange], names: Names) -> list[str]:
+    count: Counter[tuple[str, str, str]] = Counter()
+    for one in story:
+        if one.kind == "backoffice" and one.group == "blocked" and _is_within(one, session):
+            count[_who(one, names), one.action, _rule(one.rule)] += 1
+    found = [
+        f"The proxy refused {action} by {who}{f' {times} times' if times > 1 else ''} ({rule})."
+        for (who, action, rule), times in count.most_common(MOST_REFUSALS)
+    ]
+    more = len(count) - len(found)
+    return [*found, f"{more} more kinds of commands were refused."] if more > 0 else found
+
+
+def _deliveries(session: Session, story: Sequence[Exchange], names: Names) -> str:
+    mine = [one for one in story if one.transaction == str(session.id) and one.action in OF_SESSIONS]
+    got = {leg.route for one in mine for leg in one.copies if leg.route is not None and leg.group == "well"}
+    parts = []
+    if have := sorted(names.of(route) for route in got):
+        parts.append(f"told to {_and(have)}")
+    parts += [f"{names.of(r)} still waits for {_messages(n)}" for r, n in names.waiting.items()]
+    parts += [f"{_messages(n)} for {names.of(r)} given up" for r, n in names.given_up.items()]
+    return f"Its messages: {'; '.join(parts)}." if parts else ""
+
+
+# -- small words ---------------------------------------------------------------------------------------
+
+
+def _last(story: Sequence[Exchange], fits: Any) -> Exchange | None:
+    return next((one for one in reversed(story) if fits(one)), None)
+
+
+def _is_within(exchange: Exchange, session: Session) -> bool:
+    until = session.closed
+    return session.created - AROUND <= exchange.at and (until is None or exchange.at <= until + MARGIN)
+
+
+def _is_done(exchange: Exchange) -> bool:
+    """Whether a command was accepted: by the charger, or by the proxy for it."""
+    leg = exchange.head or exchange.copies[-1]
+    return exchange.group == "well" and leg.status in ("", "Accepted", *DONE)
+
+
+def _who(exchange: Exchange, names: Names) -> str:
+    return "the proxy" if exchange.head is None else names.of(exchange.head.route)
+
+
+def _said(exchange: Exchange, path: str) -> str:
+    found = _value(exchange, path)
+    return found if isinstance(found, str) else ""
+
+
+def _value(exchange: Exchange, path: str) -> object | None:
+    call = frames.parse(exchange.first.text)
+    return spans.value(call.payload, path) if isinstance(call, frames.Call) else None
+
+
+def _rule(rule: str) -> str:
+    return rule.removeprefix("proxy: ")
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:] if text.startswith("the proxy") else text
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def _messages(count: int) -> str:
+    return "1 message" if count == 1 else f"{count} messages"
+
+
+# -- the rows ------------------------------------------------------------------------------------------
+
+
+def _rows(transaction: Transaction) -> list[MessageRow]:
+    """What the log holds of the time of a session, and is of use here."""
+    begin, end = transaction.created - AROUND, (transaction.closed or timezone.now()) + AROUND
+    soon, late = number_at(transaction.created + AROUND), number_at(end - 2 * AROUND)
+    at_the_ends = Q(exchange__lte=soon) | Q(exchange__gte=late)
+    of_it = Q(transaction_id=transaction.pk, action__in=OF_SESSIONS)
+    wanted = (
+        (of_it & (~Q(action="TransactionEvent") | at_the_ends))
+        | Q(action="Authorize", exchange__lte=soon)
+        | Q(direction="down", action__in=COMMANDS)
+        | Q(direction="down", outcome="denied")
+    )
+    of_charger = Message.objects.filter(
+        charger_id=transaction.charger_id, exchange__gte=number_at(begin), exchange__lte=number_at(end)
+    )
+    found = of_charger.filter(wanted).order_by("-exchange").values_list(*_COLUMNS)[:MOST_ROWS]
+    return [MessageRow(**dict(zip(_FIELDS, row, strict=True))) for row in found]
+
+
+_FIELDS = MessageRow.__struct_fields__
+_KEYS = {"charger": "charger_id", "route": "route_id", "transaction": "transaction_id"}
+_COLUMNS = [_KEYS.get(name, name) for name in _FIELDS]
