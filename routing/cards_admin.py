@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 
 from accounts.acting import acting
 from accounts.admin_base import OwnedAdmin, VisibleFilter, may_change
 from routing.core.masking import masked
 from routing.models import Card
+from routing.tasks import erase_card
 
 
 def sees_cards(request: HttpRequest, row: Any) -> bool:
@@ -29,7 +32,7 @@ class CardAdmin(OwnedAdmin[Card]):
     search_help_text = "Part of a label, or a whole number"
     autocomplete_fields = ["organisation"]
     readonly_fields = ["number", "created_at"]
-    actions = ["block", "unblock"]
+    actions = ["block", "unblock", "erase"]
 
     def get_fields(self, request: HttpRequest, obj: Card | None = None) -> Any:
         fields = ["organisation", "id_tag", "label", "group", "expires_at", "blocked"]
@@ -54,6 +57,33 @@ class CardAdmin(OwnedAdmin[Card]):
     @admin.action(description="Unblock selected cards", permissions=["change"])
     def unblock(self, request: HttpRequest, queryset: Any) -> None:
         self._set_blocked(request, queryset, blocked=False)
+
+    @admin.action(description="Erase this card everywhere", permissions=["delete"])
+    def erase(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+        cards = list(queryset.changeable_by(request.user).select_related("organisation"))
+        everywhere = bool(request.user.is_superuser)
+        if not cards:
+            self.message_user(request, "None of these is a card that you may erase.", messages.WARNING)
+            return None
+        if "confirmed" in request.POST:
+            who = request.user.get_username()
+            for card in cards:
+                erase_card.delay(card.pk, who, everywhere=everywhere)
+                self.log_change(request, card, "Asked to erase it everywhere.")
+            words = "; they go from this list when that is done, or stay where something is left to do."
+            self.message_user(request, f"Erasing {len(cards)} of {queryset.count()} cards{words}")
+            return None
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Erase cards",
+            "opts": self.opts,
+            "cards": [(masked(card.id_tag), card) for card in cards],
+            "everywhere": everywhere,
+            "checkbox": ACTION_CHECKBOX_NAME,
+            "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
+            "select_across": request.POST.get("select_across", "0"),
+        }
+        return TemplateResponse(request, "admin/routing/card/erase.html", context)
 
     def _set_blocked(self, request: HttpRequest, queryset: Any, *, blocked: bool) -> None:
         cards = list(queryset.changeable_by(request.user).exclude(blocked=blocked))

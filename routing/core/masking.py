@@ -6,6 +6,7 @@ The log holds frames as they were (``redaction`` hides secrets before that); who
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 MASK = "****"
 
@@ -43,16 +44,26 @@ def frame(text: str) -> str:
     """
     if "CustomerInformation" in text:
         text = _CUSTOMER.sub(rf"\g<1>{MASK}\g<2>", text)
-    return _CARD.sub(_hidden, text)
+    return changed(text, masked)
 
 
-def _hidden(found: re.Match[str]) -> str:
+def changed(text: str, change: Callable[[str], str]) -> str:
+    """A frame, or any text, in which ``change`` was done to each card, as it is written there.
+
+    Of a number that is not the same any more a string is made.
+    """
+    return _CARD.sub(lambda found: _changed(found, change), text)
+
+
+def _changed(found: re.Match[str], change: Callable[[str], str]) -> str:
+    escape: str = found["inner"]
     if found["list"] is not None:
-        return found["name"] + _ELEMENT.sub(lambda one: _masked(one, found["inner"]), found["list"])
-    return found["name"] + _masked(found, found["inner"])
+        return found["name"] + _ELEMENT.sub(lambda one: _written(one, escape, change), found["list"])
+    return found["name"] + _written(found, escape, change)
 
 
-def _masked(found: re.Match[str], escape: str) -> str:
-    if found["number"] is not None:
-        return f'{escape}"{masked(found["number"])}{escape}"'
-    return f"{found['quote']}{masked(found['card'])}{found['end']}"
+def _written(found: re.Match[str], escape: str, change: Callable[[str], str]) -> str:
+    if (number := found["number"]) is not None:
+        new = change(number)
+        return number if new == number else f'{escape}"{new}{escape}"'
+    return f"{found['quote']}{change(found['card'])}{found['end']}"

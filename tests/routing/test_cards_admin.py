@@ -13,6 +13,7 @@ from django.urls import reverse
 from accounts.deeds import Deed
 from accounts.models import Membership, Organisation, User
 from chargers.models import Charger
+from routing import tasks
 from routing.models import Card, ConfigChange
 
 pytestmark = pytest.mark.django_db
@@ -120,3 +121,41 @@ def test_queries_do_not_grow_with_rows(admin_client, fleet, card):
     few = count()
     Card.objects.bulk_create(Card(organisation=fleet, id_tag=f"C{n}") for n in range(30))
     assert count() == few
+
+
+# -- erasing a person's card -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def asked(monkeypatch: Any) -> list[Any]:
+    """What the task was asked for."""
+    found: list[Any] = []
+    monkeypatch.setattr(tasks.erase_card, "delay", lambda *args, **kwargs: found.append((args, kwargs)))
+    return found
+
+
+def erase(client: Any, card: Card, **more: Any) -> Any:
+    return client.post(LIST, {"action": "erase", "_selected_action": [card.pk], **more})
+
+
+def test_a_card_is_erased_when_that_is_confirmed(admin_client, card, asked):
+    answer = erase(admin_client, card)
+    text = answer.content.decode()
+    assert "of all chargers" in text
+    assert "****CCDD" in text
+    assert NUMBER not in text
+    assert asked == []
+    erase(admin_client, card, confirmed="yes")
+    assert asked == [((card.pk, "admin"), {"everywhere": True})]
+
+
+@pytest.mark.parametrize(("role", "number"), [("installer", 1), ("read_only", 0)])
+def test_members_erase_at_chargers_of_their_organisation(client, fleet, card, asked, role, number):
+    client = member(client, fleet, role)
+    erase(client, card, confirmed="yes")
+    assert [of["everywhere"] for _, of in asked] == [False] * number
+
+
+def test_nobody_erases_cards_of_others(client, card, asked):
+    erase(member(client, Organisation.objects.create(name="Other"), "operator"), card, confirmed="yes")
+    assert asked == []
