@@ -20,7 +20,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from accounts.deeds import Deed, DeedQuerySet
 from accounts.models import Organisation
 from routing.models import Alarm, Delivery, Message, Transaction
-from routing.models.traffic import number_at
+from routing.models.traffic import WELL, number_at
 
 AT_ONCE = 500
 """Rows per transaction."""
@@ -97,7 +97,7 @@ class Keeping(NamedTuple):
         and that number only with its charger.
         """
         not_well = (
-            f"SELECT charger_id, exchange FROM {rows} WHERE outcome NOT IN ('answered', 'sent') "
+            f"SELECT charger_id, exchange FROM {rows} WHERE outcome NOT IN {WELL} "
             f"AND exchange >= {span.start} AND exchange < {span.end}"
         )
         frames = self._limit(lambda limits: limits.frames)

@@ -88,7 +88,7 @@ def copy(
     One that was not sent (``dropped``) has no message id, whatever became of earlier tries: those have rows
     of their own. So an answer to one of them stands alone, as the text of its row.
     """
-    is_sent = bool(item.message_ids) and outcome != "dropped"
+    is_sent = bool(item.message_ids) and outcome not in ("dropped", "withheld")
     if item.late and answer:
         return _late_answer(state, turn, line, item, answer, outcome, code=code, rule=rule)
     turn.store(

@@ -78,7 +78,7 @@ def _of_another_version(state: State, item: Item) -> str:
 
 
 def _not_for_this_route(state: State, turn: Turn, line: Line, item: Item) -> None:
-    audit.copy(state, turn, line, item, "", "dropped", rule="nothing in it is for this route")
+    audit.copy(state, turn, line, item, "", "withheld", rule="nothing in it is for this route")
     if item.kind is Kind.DELIVERY:
         delivered(state, turn, line, item)
 

@@ -17,8 +17,19 @@ Direction = Literal["up", "down"]
 """``up``: asked by the charger. ``down``: asked by a backoffice."""
 
 Outcome = Literal[
-    "answered", "error", "denied", "timeout", "lost", "malformed", "unsolicited", "sent", "dropped"
+    "answered",
+    "error",
+    "denied",
+    "timeout",
+    "lost",
+    "malformed",
+    "unsolicited",
+    "sent",
+    "dropped",
+    "withheld",
 ]
+"""``withheld``: a copy that was not sent because nothing in it is for this route; the others are faults, but
+for ``answered`` and ``sent``."""
 
 
 class MessageRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -11,7 +11,6 @@ from django.db.models import BooleanField, Exists, OuterRef, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
 from routing.core.rows import Outcome
-from routing.explorer.folding import NOT_FOR_IT
 from routing.models import Message, Route
 from routing.models.traffic import NOT_WELL, WELL, number_at
 
@@ -34,12 +33,11 @@ ROUTINE = ("Heartbeat", "MeterValues")
 ERRORS: tuple[Outcome, ...] = ("error", "malformed", "unsolicited", "timeout", "lost")
 
 _REFUSED = Q(outcome="error", error_code="", rule__startswith="proxy: ")
-_LEFT_OUT = Q(outcome="dropped", rule=NOT_FOR_IT)
 
 _GROUPS: dict[str, Q] = {
     "errors": Q(outcome__in=ERRORS),
     "blocked": Q(outcome="denied") | _REFUSED,
-    "unanswered": Q(outcome__in=("timeout", "lost")) | (Q(outcome="dropped") & ~_LEFT_OUT),
+    "unanswered": Q(outcome__in=("timeout", "lost", "dropped")),
 }
 
 # Written out, since SQLite takes a partial index only for a condition that it can read without parameters.
@@ -135,7 +133,7 @@ def narrowed(rows: QuerySet[Message], wanted: Filter, now: datetime) -> QuerySet
     for other in others:
         rows = rows.filter(Exists(same.filter(other)))
     if wanted.group == "well":
-        rows = rows.filter(~Exists(same.filter(NOT_WELL & ~_LEFT_OUT)))
+        rows = rows.filter(~Exists(same.filter(NOT_WELL)))
     return rows
 
 

@@ -34,15 +34,13 @@ _GROUPS: dict[Outcome, Group] = {
     "timeout": "unanswered",
     "lost": "unanswered",
     "dropped": "unanswered",
+    "withheld": "withheld",
 }
 
 _ALONE = ("malformed", "unsolicited", "sent")
 
 _STATUS = ("$[].idTagInfo.status", "$[].idTokenInfo.status", "$[].status")
 """Where an answer says yes or no."""
-
-NOT_FOR_IT = "nothing in it is for this route"
-"""Rule of a copy that was left out because nothing of it concerns the backoffice: no fault."""
 
 _BY_PROXY = "proxy: "
 _BY_BACKOFFICE = "answered by "
@@ -161,8 +159,6 @@ def group_of(row: MessageRow) -> Group:
     """How a row's CALL went. What the proxy refuses as an error is blocked too."""
     if row.outcome == "error" and row.rule.startswith(_BY_PROXY) and not row.error_code:
         return "blocked"
-    if row.outcome == "dropped" and row.rule == NOT_FOR_IT:
-        return "withheld"
     return _GROUPS[row.outcome]
 
 

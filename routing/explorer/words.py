@@ -258,6 +258,7 @@ OUTCOMES: dict[str, str] = {
     "unsolicited": "An answer that nobody had asked for.",
     "sent": "It was passed on; it wants no answer.",
     "dropped": "It was not sent; the rule says why.",
+    "withheld": "Nothing in it is for this backoffice.",
 }
 
 GROUPS: dict[Group, str] = {

@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="message",
             index=models.Index(
-                condition=models.Q(("outcome__in", ("answered", "sent")), _negated=True),
+                condition=models.Q(("outcome__in", ("answered", "sent", "withheld")), _negated=True),
                 fields=["exchange", "at"],
                 name="message_not_well",
             ),

@@ -29,7 +29,8 @@ ALTER TABLE routing_message ALTER COLUMN id SET DEFAULT nextval('routing_message
 CREATE INDEX message_of_charger ON routing_message (charger_id, exchange);
 CREATE INDEX message_exchange ON routing_message (exchange);
 CREATE INDEX message_message_id ON routing_message (message_id);
-CREATE INDEX message_not_well ON routing_message (exchange, at) WHERE outcome NOT IN ('answered', 'sent');
+CREATE INDEX message_not_well ON routing_message (exchange, at)
+    WHERE outcome NOT IN ('answered', 'sent', 'withheld');
 CREATE INDEX message_card ON routing_message (id_tag, exchange) WHERE id_tag <> '';
 """
 

@@ -13,7 +13,7 @@ from accounts.querysets import OwnedQuerySet
 from routing.models.querysets import ChargerRowQuerySet
 from routing.models.routes import Route
 
-WELL = ("answered", "sent")
+WELL = ("answered", "sent", "withheld")
 """Outcomes of a message that went as it should."""
 
 NOT_WELL = ~Q(outcome__in=WELL)
@@ -110,6 +110,7 @@ class Message(models.Model):
         UNSOLICITED = "unsolicited", "Answer nobody asked for"
         SENT = "sent", "Sent"
         DROPPED = "dropped", "Dropped"
+        WITHHELD = "withheld", "Not for this backoffice"
 
     charger = models.ForeignKey(
         "chargers.Charger",

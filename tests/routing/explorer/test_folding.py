@@ -125,7 +125,7 @@ def test_a_frame_that_belongs_to_nothing_is_a_stray(outcome: Any, direction: Any
 
 def test_a_backoffice_that_does_not_answer_is_a_trouble_of_the_exchange_only_as_long_as_it_lasts() -> None:
     late = message(route=1, text="", outcome="timeout", answer="")
-    kept = message(route=2, text="", outcome="dropped", rule="nothing in it is for this route")
+    kept = message(route=2, text="", outcome="withheld", rule="nothing in it is for this route")
     (found,) = fold([MESSAGE, late, kept])
     assert [leg.outcome for leg in found.troubles] == ["timeout"]
     assert found.group == "well"

@@ -125,7 +125,7 @@ def scene(log: Log) -> dict[str, Any]:
     log.row(charger, 500, action="Dance", outcome="error", rule="proxy: NotImplemented")
     log.row(charger, 600, action="StatusNotification", connector_id=2)
     log.copy(
-        charger, 600, "energy", action="StatusNotification", outcome="dropped",
+        charger, 600, "energy", action="StatusNotification", outcome="withheld",
         rule="nothing in it is for this route",
     )  # fmt: skip
     log.row(
