@@ -11,6 +11,7 @@ from websockets.frames import Close
 from websockets.http11 import Response
 
 from backoffices.addresses import AddressRefused
+from routing.core.secrecy import without_credentials
 
 LONGEST = 255
 """Characters that a route's last error may have."""
@@ -56,7 +57,8 @@ def explain(error: BaseException, url: str, seconds: float) -> str:
     """
     parts = _split(url)
     place = f"{parts.hostname}:{_port(parts)}" if parts else "the backoffice"
-    return shorten(_explain(error, parts.hostname if parts else None, place, seconds))
+    words = _explain(error, parts.hostname if parts else None, place, seconds)
+    return shorten(without_credentials(words))  # of where it redirects to, or of what the peer says
 
 
 def _explain(error: BaseException, host: str | None, place: str, seconds: float) -> str:
@@ -95,7 +97,8 @@ def explain_close(received: Close | None, broken: BaseException | None, lost: Ba
         return shorten(f"closed by the proxy: the backoffice broke the WebSocket protocol: {broken}")
     if received is not None:
         reason = f" {received.reason}" if received.reason else ""
-        return shorten(f"closed by the backoffice: {int(received.code)}{reason}")
+        words = f"closed by the backoffice: {int(received.code)}{reason}"
+        return shorten(without_credentials(words))
     if lost is not None:
         return shorten(f"connection lost: {lost}")
     return "connection lost without a close frame"

@@ -79,9 +79,8 @@ def call_error(state: State, turn: Turn, line: Line, frame: CallError) -> None:
     if item is None:
         return
     condition = read_code(frame.code)
-    _no_answer(
-        state, turn, line, item, frame.text, f"{frame.code}: {frame.description}", frame.code, condition
-    )
+    words = audit.words_of(state, item.action, frame)
+    _no_answer(state, turn, line, item, frame.text, words, frame.code, condition)
 
 
 def unreadable(state: State, turn: Turn, line: Line, message_id: str, text_: str, problem: str) -> bool:

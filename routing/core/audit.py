@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from routing.core import frames, redaction, spans
-from routing.core.frames import Call, Send
+from routing.core.frames import Call, CallError, Send
 from routing.core.gate import Asked, DownCall
 from routing.core.lines import Item, Line
 from routing.core.rows import Direction, MessageRow, Outcome
@@ -125,6 +125,12 @@ def _told(state: State, action: str, text: str) -> str:
 def _loose(state: State, action: str, text: str) -> str:
     """Text that cannot be read, or not be trusted, as it may be kept."""
     return redaction.without_data(text) if _hides(state, action) and text else redaction.loose(text)
+
+
+def words_of(state: State, action: str, error: CallError) -> str:
+    """What a CALLERROR says, as it may be kept and shown."""
+    quotes = _hides(state, action) or redaction.may_quote(action, error.description)
+    return f"{error.code}: {'***' if quotes else error.description}"
 
 
 def _hides(state: State, action: str) -> bool:
@@ -269,8 +275,7 @@ def commanded(
 
 def _as_answered(state: State, action: str, answer: str, outcome: Outcome) -> str:
     """An answer as it may be kept; errors repeat what was wrong, in ways of their own."""
-    loosely = outcome in ("error", "malformed")
-    return _loose(state, action, answer) if loosely else _told(state, action, answer)
+    return _loose(state, action, answer) if outcome == "malformed" else _told(state, action, answer)
 
 
 def _asked(state: State, action: str, payload: str, text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from routing.core import actions, spans
+from routing.core import actions, frames, spans
 from routing.core.secrecy import PATTERN, is_secret, without_credentials
 
 HIDDEN = '"***"'
@@ -29,6 +29,9 @@ LISTS = {
     "NotifyReport": ("$[].reportData[]", VARIABLE, "$.variableAttribute[].value"),
 }
 """Where the charger tells what it has: the items, what names them, their values."""
+
+QUOTED = frozenset({"ChangeConfiguration", "DataTransfer", "SetVariables", *MEMBERS, *LISTS})
+"""Actions with secrets in them: whoever refuses such a CALL often says what it was."""
 
 _NAMED = re.compile(r'"(?:name|key|instance)"\s*:\s*"([^"]*)"')
 """What a text names, in a way that is quick."""
@@ -61,6 +64,8 @@ def frame(action: str, payload: str, text: str) -> str:
 
 def told(action: str, text: str) -> str:
     """A frame in which the charger tells its configuration, or a vendor's data, as it may be kept."""
+    if text[:2] == "[4":
+        return refusal(action, text)
     if action == "DataTransfer":
         return _data(text, "$[].data")
     if action not in LISTS:
@@ -95,8 +100,25 @@ def _data(text: str, path: spans.Path) -> str:
     return without_credentials(text)
 
 
+def refusal(action: str, text: str) -> str:
+    """A CALLERROR as it may be kept: where it may quote a secret, its code is left."""
+    error = frames.parse(text)
+    if isinstance(error, frames.CallError) and may_quote(action, text):
+        return frames.call_error(error.raw_id, error.code, "***")
+    return loose(text)
+
+
+def may_quote(action: str, text: str) -> bool:
+    """Whether what is said of a CALL with this action may repeat a secret that was in it."""
+    has_secrets = action in QUOTED or not actions.any_version(action)
+    return has_secrets and bool(_DATA_SECRET.search(text) or _LOOSE_SECRET.search(text))
+
+
 def without_data(text: str) -> str:
     """A frame of DataTransfer, or of its answer, with the size of its data in place of it."""
+    error = frames.parse(text)
+    if isinstance(error, frames.CallError):
+        return frames.call_error(error.raw_id, error.code, "***")
     parts = [part for part in spans.find(text, "$[].data") if part != "null"]
     if not parts and "data" in text:
         return f"(DataTransfer that cannot be read, {len(text)} characters)"

@@ -19,11 +19,8 @@ _NO_USER = re.compile(r"[/\[]|\\u002f", re.IGNORECASE)
 _QUOTE = re.compile(r'(?<!\\)"')
 
 
-_QUERY = re.compile(
-    r"(?P<before>(?:[?&;]|\\u003f|\\u0026)(?P<name>[^=&?;\"\s\\]{1,80})(?:=|\\u003d))"
-    r"(?:[^&;\"\s#\\]|\\[^\"u]|\\u(?!0026|003b|0023))+",
-    re.IGNORECASE,
-)
+_QUERY = re.compile(r"(?:[?&;]|\\u003f|\\u0026)(?P<name>[^=&?;\"\s\\]{1,80})(?:=|\\u003d)", re.IGNORECASE)
+_VALUE = re.compile(r"(?:[^&;\"\s#\\]|\\[^\"u]|\\u(?!0026|003b|0023))*", re.IGNORECASE)
 _IN_QUERY = re.compile(
     r"token|secret|^sig|signature|credential|^code$|^auth|^key|api.?key|access.?key|session|jwt", re.I
 )
@@ -60,16 +57,21 @@ def without_credentials(text: str) -> str:
     escaped = "\\u00" in text
     if escaped or "@" in text:
         text = _TOKEN.sub(r"\g<before>***", text)
-    return _QUERY.sub(_without_value, text) if escaped or ("=" in text and "://" in _plain(text)) else text
+    return _without_values(text) if escaped or ("=" in text and "://" in _plain(text)) else text
 
 
 def _plain(text: str) -> str:
     return text.replace("\\/", "/") if "\\/" in text else text
 
 
-def _without_value(found: re.Match[str]) -> str:
-    is_one = _IN_QUERY.search(found["name"]) or is_secret(found["name"])
-    return f"{found['before']}***" if is_one else found[0]
+def _without_values(text: str) -> str:
+    parts, position = [], 0
+    for found in _QUERY.finditer(text):
+        is_one = _IN_QUERY.search(found["name"]) or is_secret(found["name"])
+        if is_one and found.start() >= position and (value := _VALUE.match(text, found.end())):
+            parts.append(f"{text[position : found.end()]}***")
+            position = value.end()
+    return "".join([*parts, text[position:]])
 
 
 def _without_password(text: str) -> str:

@@ -1,7 +1,8 @@
 """Every kind of secret goes through the proxy, in every version and direction: none of them is kept.
 
-Looked through afterwards: the whole database (rows and free pages), all that was printed at DEBUG, and
-what was exported and told to the other backoffice.
+Looked through afterwards: the whole database (of SQLite also its free pages, of PostgreSQL every column of
+every table), all that was printed at DEBUG, every page of the admin that links lead to, what was exported,
+and what was told to the other backoffice.
 """
 
 from __future__ import annotations
@@ -10,20 +11,32 @@ import asyncio
 import base64
 import itertools
 import json
+import os
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
+import psycopg
 import pytest
+from cryptography.fernet import Fernet
+from psycopg import sql
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
 from simulators.backoffice import SimulatedBackoffice
 from tests.end_to_end.conftest import VERSIONS
+from tests.end_to_end.crawler import Browser
 from tests.end_to_end.proxy import ProxyProcess
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+TOLD = ("data of", "a query", "a URL of the charger")
+"""Secrets that are for a backoffice: what a charger of this vendor tells, or answers it."""
 
 LATE = 1.5
 """Seconds after which the charger answers what it is asked for too late (``T_cmd`` is 1 s)."""
@@ -47,11 +60,11 @@ class Secrets:
 
     def text(self, what: str) -> str:
         """A secret that is text."""
-        return self._keep(what, f"hush{next(self._numbers):04}-hush-hush")
+        return self.keep(what, f"hush{next(self._numbers):04}-hush-hush")
 
     def hexadecimal(self, what: str) -> str:
         """A secret of 16 bytes in hexadecimal, kept neither so nor as its bytes."""
-        digits = self._keep(what, f"5ec7e7{next(self._numbers):026x}")
+        digits = self.keep(what, f"5ec7e7{next(self._numbers):026x}")
         self.made[f"{what}, its bytes"] = bytes.fromhex(digits).decode("latin-1")
         return digits
 
@@ -59,7 +72,17 @@ class Secrets:
         """A URL with a secret in it."""
         return f"{scheme}://user:{self.text(what)}@files.example/x"
 
-    def _keep(self, what: str, secret: str) -> str:
+    def urls(self, what: str) -> list[str]:
+        """URLs that let in whoever has them, in other ways."""
+        return [
+            f"https://{self.text(f'{what}, a user')}@files.example/x",
+            f"https://files.example/x?n=1&access_token={self.text(f'{what}, a token')}",
+            f"https://files.example/x?X-Amz-Credential={self.text(f'{what}, AWS')}&X-Amz-Date=1"
+            f"&X-Amz-Signature={self.text(f'{what}, signature')}",
+            f"https://files.example/x?sv=1&sig={self.text(f'{what}, SAS')}#part",
+        ]
+
+    def keep(self, what: str, secret: str) -> str:
         self.made[f"{what} ({len(self.made)})"] = secret
         return secret
 
@@ -157,6 +180,10 @@ class Charger:
 
     async def tell(self) -> None:
         """Say of itself what nobody asked for."""
+        inside = {"wifi": {"psk": self.secrets.text("data of the charger")}}
+        await self.call("DataTransfer", {"vendorId": "v", "data": inside})
+        token, key = self.secrets.text("a query"), self.secrets.text("a URL of the charger")
+        await self.call("DataTransfer", {"vendorId": "v", "data": f"?token={token}&u=https://x/?key={key}"})
         if self.version == "1.6":
             return
         when = "2026-01-01T00:00:00Z"
@@ -201,6 +228,9 @@ def writes_16(secrets: Secrets, who: str) -> list[tuple[str, Any]]:
         ("GetDiagnostics", f'{{"location":"ftp:\\u002f\\u002fuser:{get(f"{who} escaped URL")}@files/x"}}'),
         ("UpdateFirmware", {"location": url(f"{who} firmware"), "retrieveDate": "2026-01-01T00:00:00Z"}),
         ("GetLog", {"logType": "SecurityLog", "requestId": 1, "log": {"remoteLocation": url(f"{who} log")}}),
+        *(("GetDiagnostics", {"location": one}) for one in secrets.urls(f"{who} diagnostics")),
+        *(("UpdateFirmware", {"location": one, "retrieveDate": "2026-01-01T00:00:00Z"})
+          for one in secrets.urls(f"{who} firmware")),
         ("SetVariables", {"setVariableData": assignments(secrets, f"{who} 2.x on 1.6")}),
         *anywhere(secrets, who),
     ]  # fmt: skip
@@ -236,6 +266,10 @@ def writes_2(secrets: Secrets, who: str) -> list[tuple[str, Any]]:
         ("GetLog", {"logType": "DiagnosticsLog", "requestId": 1, "log": log}),
         ("UpdateFirmware", {"requestId": 1, "firmware": {"location": secrets.url(f"{who} firmware")}}),
         ("PublishFirmware", {"requestId": 1, "checksum": "x", "location": secrets.url(f"{who} published")}),
+        *(("GetLog", {"logType": "DiagnosticsLog", "requestId": 1, "log": {"remoteLocation": one}})
+          for one in secrets.urls(f"{who} log")),
+        *(("UpdateFirmware", {"requestId": 1, "firmware": {"location": one}})
+          for one in secrets.urls(f"{who} firmware")),
         ("ChangeConfiguration", {"key": "AuthorizationKey", "value": get(f"{who} 1.6 on 2.x")}),
         *anywhere(secrets, who),
     ]  # fmt: skip
@@ -321,15 +355,19 @@ async def session(
         living.cancel()
 
 
-def configuration(secrets: Secrets, names: list[SimulatedBackoffice], passwords: dict[str, str]) -> Any:
+def configuration(
+    secrets: Secrets, names: list[SimulatedBackoffice], passwords: dict[str, str], elsewhere: str
+) -> Any:
     routes = [
         {"backoffice": "billing", "role": "billing", "permissions": RIGHTS | {"SetNetworkProfile": "deny"}},
         {"backoffice": "energy", "role": "control", "permissions": RIGHTS},
+        {"backoffice": "elsewhere", "role": "observe"},
     ]
     return {
         "backoffices": [
             {"name": b.name, "url": b.url, "password": secrets.text(f"the link of {b.name}")} for b in names
-        ],
+        ]
+        + [{"name": "elsewhere", "url": elsewhere}],
         "chargers": [
             {"identity": i, "password": p, "options": {"T_cmd": 1}, "routes": routes}
             for i, p in passwords.items()
@@ -345,33 +383,119 @@ def headers(secrets: Secrets) -> None:
             secrets.made[f"{what}, in a header of {version}"] = base64.b64encode(pair).decode()
 
 
-def database(data: Path) -> bytes:
-    """All of it, as it lies on the disk."""
-    return b"".join(path.read_bytes() for path in data.glob("db.sqlite3*"))
+def of_the_process(secrets: Secrets) -> dict[str, str]:
+    """What the proxy itself is told."""
+    return {
+        "SECRET_KEY": secrets.text("SECRET_KEY") * 3,
+        "PROXY_CREDENTIAL_PEPPERS": secrets.text("a pepper") + "," + secrets.text("an older pepper"),
+        "FIELD_ENCRYPTION_KEYS": secrets.keep("a key", Fernet.generate_key().decode()),
+        "PROXY_METRICS_TOKEN": secrets.text("the metrics token"),
+        "PROXY_ADMIN_PASSWORD": secrets.text("the password of admin"),
+        "PROXY_LOG_LEVEL": "DEBUG",
+    }
 
 
-async def test_no_secret_is_kept_or_printed(tmp_path: Path) -> None:
+async def knock(proxy: ProxyProcess, secrets: Secrets) -> None:
+    """Chargers that are refused, with what they should have kept for themselves."""
+    pair = base64.b64encode(f"CP-1.6:{secrets.text('a wrong password')}".encode()).decode()
+    secrets.made["the header of a wrong one"] = pair
+    refused = [
+        (proxy.url("CP-1.6"), {"Authorization": f"Basic {pair}"}),
+        (proxy.url("CP-1.6"), {"Authorization": f"Bearer {secrets.text('a bearer')}"}),
+        (proxy.url(f"CP-1.6?password={secrets.text('a query of a charger')}"), {}),
+    ]
+    for url, headers in refused:
+        with pytest.raises(InvalidStatus):
+            await connect(url, subprotocols=[Subprotocol("ocpp1.6")], additional_headers=headers, proxy=None)
+
+
+@asynccontextmanager
+async def redirecting(secrets: Secrets) -> AsyncIterator[str]:
+    """A backoffice that sends whoever dials it elsewhere, with a token."""
+    target = f"Location: https://x/?token={secrets.text('a redirect')}\r\n"
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 302 Found\r\n{target}Content-Length: 0\r\n\r\n".encode())
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/ocpp"
+
+
+def pages(proxy: ProxyProcess, secrets: Secrets) -> dict[str, str]:
+    """All that the admin shows to whoever may see everything, what is exported there, and the figures."""
+    browser = Browser(proxy.http)
+    browser.log_in("admin", secrets.text("a wrong password of admin"))
+    browser.log_in("admin", proxy.settings["PROXY_ADMIN_PASSWORD"])
+    browser.walk()
+    for form in ("jsonl", "csv"):
+        browser.get(f"/admin/routing/message/export/?window=any&format={form}")
+    for token in (secrets.text("a wrong metrics token"), proxy.settings["PROXY_METRICS_TOKEN"]):
+        browser.get("/metrics", {"Authorization": f"Bearer {token}"})
+    return browser.seen
+
+
+def database(proxy: ProxyProcess) -> bytes:
+    """All of it: the file as it lies on the disk, or every column of every table."""
+    url = proxy.settings.get("DATABASE_URL", "")
+    if not url:
+        return b"".join(path.read_bytes() for path in proxy.data.glob("db.sqlite3*"))
+    with psycopg.connect(url) as postgres:
+        tables = postgres.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        names = [sql.Identifier(table) for (table,) in tables]
+        rows = [row for name in names for row in postgres.execute(sql.SQL("SELECT * FROM {}").format(name))]
+    return "\n".join(map(str, rows)).encode()
+
+
+@contextmanager
+def place(kind: str) -> Iterator[dict[str, str]]:
+    """The settings of a database of this kind, that goes afterwards."""
+    server = os.environ.get("TEST_POSTGRES_URL", "")
+    if kind == "sqlite":
+        yield {}
+    elif not server:
+        pytest.skip("TEST_POSTGRES_URL is not set")
+    else:
+        name = f"ocpp_secrets_{token_hex(4)}"
+        with psycopg.connect(server, autocommit=True) as postgres:
+            postgres.execute(f'CREATE DATABASE "{name}"'.encode())
+            url = urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+            yield {"DATABASE_URL": url, "PROXY_ALLOW_PRIVATE_UPSTREAMS": "true"}
+            postgres.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+async def test_no_secret_is_kept_or_printed(tmp_path: Path, kind: str) -> None:
     secrets = Secrets()
-    proxy = ProxyProcess(tmp_path, {"PROXY_LOG_LEVEL": "DEBUG"})
-    await proxy.start()
-    passwords = {f"CP-{version}": secrets.text(f"charger {version}") for version in VERSIONS}
-    async with SimulatedBackoffice("billing") as billing, SimulatedBackoffice("energy") as energy:
-        names = [billing, energy]
-        await proxy.apply(configuration(secrets, names, passwords))
-        for version in VERSIONS:
-            await session(proxy, secrets, version, passwords[f"CP-{version}"], names)
-        code, exported = await proxy.manage("export")
-        assert code == 0
-    assert await proxy.stop() == 0
+    with place(kind) as settings:
+        proxy = ProxyProcess(tmp_path, settings | of_the_process(secrets))
+        await proxy.start()
+        passwords = {f"CP-{version}": secrets.text(f"charger {version}") for version in VERSIONS}
+        backoffices = SimulatedBackoffice("billing"), SimulatedBackoffice("energy")
+        async with backoffices[0] as billing, backoffices[1] as energy, redirecting(secrets) as elsewhere:
+            names = [billing, energy]
+            await proxy.apply(configuration(secrets, names, passwords, elsewhere))
+            await knock(proxy, secrets)
+            for version in VERSIONS:
+                await session(proxy, secrets, version, passwords[f"CP-{version}"], names)
+            code, exported = await proxy.manage("export")
+            assert code == 0
+            seen = await asyncio.to_thread(pages, proxy, secrets)
+        assert await proxy.stop() == 0
+        kept = database(proxy)
     headers(secrets)
-    kept = database(tmp_path)
     assert b"seen" in kept  # what is no secret is there
     assert secrets.found_in(kept) == []
     assert secrets.found_in(exported.encode()) == []
     assert " INFO " in proxy.log
     assert secrets.found_in(proxy.log.encode()) == []
+    assert len(seen) > 100, sorted(seen)
+    assert "seen" in seen["/admin/routing/message/export/?window=any&format=jsonl"]
+    assert {path: found for path, page in seen.items() if (found := secrets.found_in(page.encode()))} == {}
     for backoffice in names:
         for identity in passwords:
             received = "\n".join(backoffice.record(identity).texts("received")).encode()
-            told = [w for w in secrets.found_in(received) if not w.startswith("data of an answer")]
+            told = [w for w in secrets.found_in(received) if not w.startswith(TOLD)]
             assert told == []  # what a vendor answers is for who has asked

@@ -270,3 +270,30 @@ def test_data_of_vendors_by_policy(kept: Literal["keep", "hide"]) -> None:
     assert ("the charger" in texts) is (kept == "keep")
     assert ('"data":"(18 characters)"' in texts) is (kept == "hide")
     assert '"vendorId":"V"' in texts
+
+
+@pytest.mark.parametrize("kept", ["keep", "hide"])
+def test_a_refusal_may_quote_what_it_refuses(kept: Literal["keep", "hide"]) -> None:
+    world = World(options=ChargerOptions(log_data_transfer=kept, data_vendors=("V",)))
+    world.boot()
+    quoted = f"{{'psk': '{KEY}'}} is not of type 'string'"
+    world["billing"].behave = lambda b, m, a, p: b.say(
+        json.dumps([4, m, "FormationViolation", quoted, {"d": KEY}])
+    )
+    world.obey = lambda w, f: w.frame(json.dumps([4, f[1], "FormationViolation", quoted, {"d": KEY}]))
+    world.call("DataTransfer", {"vendorId": "V", "data": {"psk": KEY}})
+    world["billing"].call("DataTransfer", {"vendorId": "V", "data": {"psk": KEY}})
+    assert [a[3] for a in world["billing"].answers] == [quoted]  # who has asked hears it
+    assert not [row for row in world.database.messages if KEY in repr(row)]
+    assert [row for row in world.database.messages if "FormationViolation" in row.rule]
+    assert KEY not in repr(world.reports) + repr(world.database.route_states)
+
+
+def test_what_a_refusal_says_of_other_things_is_kept() -> None:
+    world = World()
+    world.boot()
+    world["billing"].behave = lambda b, m, a, p: b.say(
+        json.dumps([4, m, "InternalError", "no key found", {}])
+    )
+    world.call("MeterValues", {"connectorId": 1, "meterValue": []})
+    assert [row for row in world.database.messages if "no key found" in row.answer]
