@@ -462,7 +462,8 @@ def place(kind: str) -> Iterator[dict[str, str]]:
         with psycopg.connect(server, autocommit=True) as postgres:
             postgres.execute(f'CREATE DATABASE "{name}"'.encode())
             url = urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
-            yield {"DATABASE_URL": url, "PROXY_ALLOW_PRIVATE_UPSTREAMS": "true"}
+            private = {"PROXY_ALLOW_PRIVATE_UPSTREAMS": "true", "ALLOWED_HOSTS": "127.0.0.1"}
+            yield {"DATABASE_URL": url, **private}
             postgres.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
 
@@ -492,6 +493,7 @@ async def test_no_secret_is_kept_or_printed(tmp_path: Path, kind: str) -> None:
     assert " INFO " in proxy.log
     assert secrets.found_in(proxy.log.encode()) == []
     assert len(seen) > 100, sorted(seen)
+    assert [path for path in seen if re.search(r"/message/\d+/\d+/$", path)]
     assert "seen" in seen["/admin/routing/message/export/?window=any&format=jsonl"]
     assert {path: found for path, page in seen.items() if (found := secrets.found_in(page.encode()))} == {}
     for backoffice in names:
