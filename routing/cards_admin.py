@@ -11,6 +11,7 @@ from django.template.response import TemplateResponse
 
 from accounts.acting import acting
 from accounts.admin_base import OwnedAdmin, VisibleFilter, may_change
+from accounts.deeds import did
 from routing.core.masking import masked
 from routing.models import Card
 from routing.tasks import erase_card
@@ -69,7 +70,7 @@ class CardAdmin(OwnedAdmin[Card]):
             who = request.user.get_username()
             for card in cards:
                 erase_card.delay(card.pk, who, everywhere=everywhere)
-                self.log_change(request, card, "Asked to erase it everywhere.")
+                did(card, "Asked to have it erased everywhere.")
             words = "; they go from this list when that is done, or stay where something is left to do."
             self.message_user(request, f"Erasing {len(cards)} of {queryset.count()} cards{words}")
             return None

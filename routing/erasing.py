@@ -19,6 +19,8 @@ from django.db import connection, models, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
+from accounts.deeds import did
+from accounts.models import Organisation, User
 from routing.core.erasure import ERASED, Eraser
 from routing.core.lists import KIND as LOCAL_LIST
 from routing.loading import RUNTIME_ALIVE
@@ -288,6 +290,11 @@ def _refuse_while_spooled() -> None:
             )
 
 
-def note(erased: Erased, who: str, where: str) -> None:
-    """Leave it said that a card was erased, by whom and where; not which one."""
-    log.warning("%s erased a card %s: %s", who, where, erased)
+def note(erased: Erased, organisation: Organisation | None, user: User | None = None) -> None:
+    """Leave it said that a card was erased, by whom and where; not which one.
+
+    ``organisation``: at whose chargers, None for everywhere. ``user``: where not who acts now.
+    """
+    words = f"Erased a card {'everywhere' if organisation is None else f'at {organisation}'}: {erased}."
+    log.warning("%s", words)
+    did(None, words, actor=user, organisation=organisation)

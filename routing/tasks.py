@@ -6,6 +6,7 @@ import logging
 
 from celery import shared_task
 
+from accounts.models import User
 from routing import erasing
 from routing.models import Card
 
@@ -27,5 +28,6 @@ def erase_card(card: int, who: str, *, everywhere: bool) -> str:
     except erasing.StillSpooled as problem:
         log.warning("a card that %s wants erased is not yet: %s", who, problem)
         return str(problem)
-    erasing.note(done, who, "everywhere" if everywhere else f"at {row.organisation}")
+    user = User.objects.filter(username=who).first()
+    erasing.note(done, None if everywhere else row.organisation, user)
     return str(done)

@@ -13,7 +13,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from accounts.models import Organisation
+from accounts.deeds import Deed
+from accounts.models import Organisation, User
 from chargers.models import Charger
 from routing import erasing
 from routing.core.lists import CardList
@@ -196,7 +197,9 @@ def test_the_command_says_what_it_did(caplog: pytest.LogCaptureFixture) -> None:
     assert "would be erased: 36 messages, 2 transactions, 6 remembered, 2 letters, 2 cards" in out.getvalue()
     call_command("erase_card", CARD, "--organisation", "Ours", stdout=out)
     assert "\nerased: 18 messages" in out.getvalue()
-    assert "erased a card at Ours: 18 messages" in caplog.text
+    assert "Erased a card at Ours: 18 messages" in caplog.text
+    (deed,) = Deed.objects.filter(verb="did")
+    assert (deed.organisation_name, deed.words[:35]) == ("Ours", "Erased a card at Ours: 18 messages,")
     assert CARD not in caplog.text
     with pytest.raises(CommandError, match="Nobody"):
         call_command("erase_card", CARD, "--organisation", "Nobody")
@@ -206,7 +209,9 @@ def test_the_command_says_what_it_did(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_the_task_keeps_within_the_organisation_of_the_card() -> None:
     card = Card.objects.get(organisation__name="Ours")
+    User.objects.create_user("ann")
     assert erase_card(card.pk, "ann", everywhere=False).startswith("18 messages")
     assert held(1) == []
     assert len(held(2)) == 24
     assert erase_card(card.pk, "ann", everywhere=False) == ""
+    assert [deed.actor_name for deed in Deed.objects.filter(verb="did")] == ["ann"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 from argparse import ArgumentParser
 from typing import Any
@@ -23,22 +22,20 @@ class Command(BaseCommand):
 
     def handle(self, *, number: str, organisation: str | None, dry_run: bool, **options: Any) -> None:
         number = sys.stdin.readline() if number == "-" else number
+        whose = None if organisation is None else _named(organisation)
         try:
-            done = erasing.erase(number, _within(organisation), dry_run=dry_run)
+            done = erasing.erase(number, None if whose is None else [whose.pk], dry_run=dry_run)
         except (ValueError, erasing.StillSpooled) as problem:
             raise CommandError(str(problem)) from None
         if not dry_run:
-            where = "everywhere" if organisation is None else f"at {organisation}"
-            erasing.note(done, f"manage.py of {getpass.getuser()}", where)
+            erasing.note(done, whose)
         self.stdout.write(f"would be erased: {done}" if dry_run else f"erased: {done}")
         if not done.is_all and not dry_run:
             self.stdout.write("repeat this when those are over (docs/operators.md, Erasing a person's card)")
 
 
-def _within(organisation: str | None) -> list[int] | None:
-    if organisation is None:
-        return None
-    keys = list(Organisation.objects.filter(name=organisation).values_list("pk", flat=True))
-    if not keys:
+def _named(organisation: str) -> Organisation:
+    found = Organisation.objects.filter(name=organisation).first()
+    if found is None:
         raise CommandError(f'"{organisation[:100]}" is no organisation; expected the name of one')
-    return keys
+    return found
