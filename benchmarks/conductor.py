@@ -21,7 +21,10 @@ DRAIN_S: Final = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How much is measured. ``seconds`` is the length of one load, ``rate`` CALLs per second of all."""
+    """How much is measured. ``seconds`` is the length of one load, ``rate`` CALLs per second of all.
+
+    ``without_log``: the proxy throws its audit log away.
+    """
 
     chargers: int = 200
     rounds: int = 5
@@ -31,6 +34,7 @@ class Options:
     idle_chargers: int = 1000
     storm_at_once: int = 200
     database_url: str = ""
+    without_log: bool = False
     say: Callable[[str], None] = print
 
 
@@ -96,7 +100,7 @@ class Conductor:
         stands = [Stand("direct", "D", Direct(self._ports[0]))]
         if Nginx.command() is not None:
             stands.append(Stand("nginx", "N", await self._nginx("nginx")))
-        proxy = Proxy(self._folder / "proxy", self.options.database_url)
+        proxy = self._proxy("proxy")
         await self._started(proxy)
         stands += [Stand("proxy", "P", proxy), Stand("proxy, 2 backoffices", "Q", proxy, (0, 1))]
         for stand in stands:
@@ -111,6 +115,10 @@ class Conductor:
             },
         )
         return stands
+
+    def _proxy(self, name: str) -> Proxy:
+        options = self.options
+        return Proxy(self._folder / name, options.database_url, without_log=options.without_log)
 
     async def _nginx(self, name: str) -> Nginx:
         nginx = Nginx(self._folder / name, self._ports[0])
@@ -212,7 +220,7 @@ class Conductor:
         first, second = _identities("M", count), _identities("O", count)
         if self.report.nginx:
             await self._grow("nginx", await self._nginx("nginx-idle"), first, second)
-        proxy = Proxy(self._folder / "idle", self.options.database_url)
+        proxy = self._proxy("idle")
         await self._started(proxy)
         await proxy.apply(
             {"sink-0": self._ports[0]}, {identity: ["sink-0"] for identity in (*first, *second)}

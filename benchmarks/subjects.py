@@ -152,8 +152,9 @@ class Proxy(Subject):
 
     path = "/ocpp/"
 
-    def __init__(self, folder: Path, database_url: str = "") -> None:
+    def __init__(self, folder: Path, database_url: str = "", *, without_log: bool = False) -> None:
         super().__init__(free_port(), folder / "proxy.log")
+        self._program = ("-m", "benchmarks.without_log") if without_log else ("manage.py",)
         self._folder = folder
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("PROXY_", "DATABASE_", "REDIS_"))}
         kept.pop("DJANGO_SETTINGS_MODULE", None)
@@ -171,7 +172,7 @@ class Proxy(Subject):
         self._folder.mkdir(exist_ok=True)
         with (self._folder / "proxy.log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "manage.py", "runproxy", "--host", "127.0.0.1", "--port", str(self.port),
+                sys.executable, *self._program, "runproxy", "--host", "127.0.0.1", "--port", str(self.port),
                 cwd=ROOT, env=self._environment, stdout=log, stderr=log,
             )  # fmt: skip
         await self._listening(self._process)

@@ -66,10 +66,12 @@ def test_the_books_show_messages_of_another_transaction() -> None:
     assert account.foreign == 1
 
 
-async def test_a_short_run_loses_nothing() -> None:
+@pytest.mark.parametrize("without_log", [False, True])
+async def test_a_short_run_loses_nothing(without_log: bool) -> None:
     small = Options(
-        chargers=4, rounds=1, seconds=0.2, rate=50, processes=1, idle_chargers=4, say=lambda line: None
-    )
+        chargers=4, rounds=1, seconds=0.2, rate=50, processes=1, idle_chargers=4, without_log=without_log,
+        say=lambda line: None,
+    )  # fmt: skip
     report = await run(small)
     assert report.flawless, report.text()
     assert report.integrity["proxy"].sent > 0
