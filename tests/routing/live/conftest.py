@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
 from channels.layers import InMemoryChannelLayer
 from django.apps import apps
 from django.conf import settings
@@ -16,7 +15,6 @@ from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.backends.db import SessionStore
-from django.db import connections
 from django.utils import timezone
 
 from accounts.models import Membership, Organisation, User
@@ -135,11 +133,4 @@ class World:
 
 @pytest.fixture
 async def world(database):
-    await sync_to_async(_forget_connection)()
     return await database.orm(World)
-
-
-def _forget_connection() -> None:
-    """The one thread that Channels reads sessions in outlives tests; each has another database."""
-    connections["default"].close()
-    del connections["default"]
