@@ -134,6 +134,7 @@ class Life:
             version=version,
             options=ChargerOptions(auth_offline="accept", local_list="merged", ping=ping),
         )
+        self.world.wire.records = False  # it goes on for long
         ids = self.world.ids
         self.world.machine._state.new_id = lambda: f"p{next(ids)}"  # which does not hold this world
         self.world.obey = self._obey
