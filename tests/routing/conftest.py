@@ -19,6 +19,7 @@ import environ
 import psycopg
 import pytest
 from asgiref.sync import SyncToAsync
+from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
 from django.db import connections
 
@@ -53,6 +54,7 @@ def default_database(url: str) -> Iterator[dict[str, Any]]:
         connections["default"] = before
         connections.settings["default"] = saved
         _forget_in_async()
+        ContentType.objects.clear_cache()  # their numbers are others in the next database
 
 
 def _forget_in_async() -> None:
