@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from routing.core import frames, redaction, spans
 from routing.core.frames import Call, CallError, Send
 from routing.core.gate import Asked, DownCall
@@ -67,7 +65,7 @@ def charger_call(
             transaction=received.transaction.id if received.transaction else None,
             connector_id=received.connector_id,
             size=len(call.text) + len(answer),
-            id_tag=card_of(call.action, call.payload),
+            id_tag=card_of(call.action, call.payload) if call.action in CARDS else "",
         )
     )
 
@@ -95,7 +93,7 @@ def copy(
         MessageRow(
             charger=state.snapshot.key,
             route=line.key,
-            at=turn.utc - timedelta(seconds=turn.now - item.sent_at) if is_sent else turn.utc,
+            at=item.sent_utc if is_sent else turn.utc,
             exchange=item.exchange,
             direction="up",
             action=item.action[:64],
@@ -119,7 +117,9 @@ def _of_backoffice(state: State, action: str, answer: str, outcome: Outcome) -> 
 
 def _told(state: State, action: str, text: str) -> str:
     """A frame of the charger, or an answer, as it may be kept."""
-    return redaction.without_data(text) if _hides(state, action) and text else redaction.told(action, text)
+    if not text:
+        return text
+    return redaction.without_data(text) if _hides(state, action) else redaction.told(action, text)
 
 
 def _loose(state: State, action: str, text: str) -> str:

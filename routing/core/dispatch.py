@@ -47,6 +47,7 @@ def _send(state: State, turn: Turn, line: Line, item: Item, payload: str) -> Non
     frame = frames.call(message_id, item.action, payload)
     item.message_ids = (*item.message_ids, message_id)
     item.sent_at = line.last_sent = turn.now
+    item.sent_utc = turn.utc
     item.late = ""
     if item.kind is Kind.BOOT:
         line.boot_sent_at = turn.now

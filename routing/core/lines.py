@@ -90,6 +90,7 @@ class Item:
         "payload",
         "replayed",
         "sent_at",
+        "sent_utc",
         "seq",
         "size",
         "stored",
@@ -128,6 +129,7 @@ class Item:
         self.late = ""
         self.message_ids: tuple[str, ...] = ()
         self.sent_at = 0.0
+        self.sent_utc = at
         self.size = 0
         self.text = ""
 
@@ -158,6 +160,7 @@ class Item:
         left = Item(Kind.REPEAT, self.action, self.payload, seq=self.seq, exchange=self.exchange, at=self.at)
         left.message_ids = self.message_ids[-1:]
         left.sent_at = self.sent_at
+        left.sent_utc = self.sent_utc
         left.size = self.size
         left.text = self.text
         return left
