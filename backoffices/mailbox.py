@@ -26,7 +26,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Protocol
 
-from channels.layers import get_channel_layer
+from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 from backoffices.complaint import Complaint
 
@@ -36,7 +36,8 @@ ALL = "runtimes"
 """The group of all Runtimes."""
 
 SEND_S = 0.3
-"""How long the layer may take for one message: a Redis that answers later is away."""
+"""How long Redis may take for one message: one that answers later is away. A layer in memory takes as long as
+this process stands still."""
 
 STOP_S = 0.3
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.1, 5.0
@@ -80,7 +81,8 @@ class Mailbox:
         self._address = address(runtime_id)
         self._channel = f"{self._address}.inbox"
         self._handlers: dict[str, Handler] = {}
-        self._complaint = Complaint(whom="Redis")
+        self._is_here = isinstance(self._layer, InMemoryChannelLayer)
+        self._complaint = Complaint(whom="the channel layer" if self._is_here else "Redis")
         self._is_due = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -180,7 +182,7 @@ class Mailbox:
     async def _try(self, work: Awaitable[None]) -> bool:
         """Whether the layer has done it. Where not, that is said once, and ``_join`` looks after it."""
         try:
-            async with asyncio.timeout(SEND_S):
+            async with asyncio.timeout(None if self._is_here else SEND_S):
                 await work
         except Exception as error:  # noqa: BLE001 -- whatever layer it is, it has errors of its own
             self._complaint.failed("The mailbox", error)

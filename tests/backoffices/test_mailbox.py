@@ -177,3 +177,30 @@ async def heard_again(one):
             await asyncio.sleep(0.01)  # neither Redis nor the layer says when it is back
     while not one.heard.empty():
         one.heard.get_nowait()
+
+
+async def test_a_layer_in_memory_is_not_away_where_the_loop_stood_still(caplog, monkeypatch):
+    class Slow(InMemoryChannelLayer):
+        async def group_add(self, group, channel):
+            await super().group_add(group, channel)
+            await added.wait()
+
+    added = asyncio.Event()
+    monkeypatch.setattr(module, "SEND_S", 0)
+    mailbox = Mailbox("slow", Slow())
+    heard = asyncio.Event()
+
+    async def hear(message):
+        heard.set()
+
+    mailbox.on("said", hear)
+    mailbox.start()
+    asyncio.get_running_loop().call_later(0.01, added.set)
+    async with asyncio.timeout(PATIENCE):
+        await added.wait()
+        while not heard.is_set():
+            await asyncio.sleep(0)
+            await mailbox.send("slow", {"type": "said"})
+    assert not mailbox.is_away
+    assert not caplog.records
+    await mailbox.stop()
