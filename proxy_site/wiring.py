@@ -28,8 +28,8 @@ from routing.writer import SWITCH_S, Writer
 
 logger = logging.getLogger(__name__)
 
-#: How long closing links may take to say goodbye, in seconds.
-GOODBYE_SECONDS = 1.0
+#: How long closing links may take to say goodbye, in seconds; at least, where the stop is late already.
+GOODBYE_SECONDS, BRIEF_SECONDS = 1.0, 0.2
 
 #: How long the stop waits for a database that commits nothing, in seconds.
 COMMIT_SECONDS = 0.5
@@ -94,13 +94,16 @@ class Proxy:
         the writer time to put the audit log on disk.
         """
         bus.install(None)
+        by = asyncio.get_running_loop().time() + seconds
         try:
             async with asyncio.timeout(max(RELEASE_SECONDS, seconds - WRITER_SECONDS)):
                 await asyncio.gather(self.runtime.stop(), attempts.close())
         except TimeoutError:
             logger.error("%s: its sessions are not released, the database does not answer", self.runtime.id)
         finally:
-            await asyncio.gather(self.dialler.settled(GOODBYE_SECONDS), self.writer.stop(COMMIT_SECONDS))
+            left = by - asyncio.get_running_loop().time()
+            goodbye = min(GOODBYE_SECONDS, max(BRIEF_SECONDS, left))
+            await asyncio.gather(self.dialler.settled(goodbye), self.writer.stop(COMMIT_SECONDS))
         counts = self.writer.counts()
         if counts["dropped"] or counts["refused"]:  # its row in the database may not have learned of it
             logger.error(

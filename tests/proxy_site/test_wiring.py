@@ -53,3 +53,25 @@ async def test_the_audit_log_is_kept_whatever_the_sessions_do_at_the_end(
         await proxy.stop(0.0 if trouble == "hangs" else wiring.PATIENCE_SECONDS)
     assert proxy.writer.counts()["spooled"] == 1
     assert list((tmp_path / "spool").glob("*.spool"))
+
+
+@pytest.mark.parametrize(("seconds", "goodbye"), [(60.0, 1.0), (0.0, 0.2)], ids=["in time", "late"])
+async def test_links_say_goodbye_for_as_long_as_the_stop_leaves_them(
+    settings, tmp_path, monkeypatch, seconds, goodbye
+):
+    """Half-open ones never answer it: a stop that is late already must not wait a second for them."""
+    settings.PROXY_DATA_DIR = tmp_path
+    proxy = wiring.Proxy(asyncio.get_running_loop())
+    waited: list[float] = []
+
+    async def at_once() -> None:
+        return None
+
+    async def settled(longest: float) -> int:
+        waited.append(longest)
+        return 0
+
+    monkeypatch.setattr(proxy.runtime, "stop", at_once)
+    monkeypatch.setattr(proxy.dialler, "settled", settled)
+    await proxy.stop(seconds)
+    assert waited == [goodbye]
