@@ -174,6 +174,8 @@ async def test_billing_is_away_in_mid_session(site: Site, version: str) -> None:
     await charger.start(1, "CARD-1")
     await charger.meter(1, seconds=60)
     await billing.wait_session(identity, stopped=False)
+    told = "MeterValues" if version == "1.6" else "TransactionEvent"
+    await billing.wait_for(identity, told, where=lambda payload: "meterValue" in payload)  # and answered
     await billing.stop()
     for _ in range(3):
         await charger.meter(1, seconds=60)
