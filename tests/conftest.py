@@ -7,6 +7,9 @@ import pytest
 from django.conf import settings
 
 from routing import cards
+from tests.databases import database, postgres_url, sqlite_template
+
+__all__ = ["database", "postgres_url", "sqlite_template"]
 
 SLOW_ROOMS = ("proxy_site", "benchmarks", "external", "end_to_end", "browser", "endurance", "faults")
 """Rooms whose tests start processes; they come last, in this order, and the core comes first."""

@@ -23,8 +23,6 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
 from django.db import connections
 
-from tests.routing.rows import fleet
-
 T = TypeVar("T")
 
 
@@ -162,13 +160,6 @@ def database(request, tmp_path, django_db_blocker) -> Iterator[Database]:
         _empty(url)
     with django_db_blocker.unblock(), default_database(url) as settings:
         yield Database(url, settings)
-
-
-@pytest.fixture
-def fleet_of_two(database: Database) -> Database:
-    """Two chargers with two routes each: tests.routing.rows.fleet."""
-    fleet()
-    return database
 
 
 def _empty(url: str) -> None:

@@ -17,7 +17,7 @@ from chargers.admission import adopt
 from chargers.models import Charger
 from routing import loading
 from routing.models import Card, ChargerSession, DefaultRoute, GuardOverride, Route, RouteState
-from tests.routing.conftest import Database
+from tests.databases import Database
 
 pytestmark = pytest.mark.usefixtures("database")
 

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 
 from routing.writer import Writer
-from tests.routing.conftest import Database
+from tests.databases import Database
 
 NEVER = 3600.0
 

@@ -30,8 +30,8 @@ from routing.models import (
 )
 from routing.models.traffic import number_at
 from routing.tasks import erase_card
+from tests.databases import Database
 from tests.routing import rows as make
-from tests.routing.conftest import Database
 from tests.routing.test_tables import store
 
 CARD = "04A2B3C4"

@@ -26,8 +26,8 @@ from routing.models import (
     RouteTransaction,
     RuntimeProcess,
 )
+from tests.databases import Database
 from tests.routing import rows as make
-from tests.routing.conftest import Database
 from tests.routing.test_tables import store
 
 DAY = timedelta(days=1)

@@ -15,8 +15,8 @@ from routing import keeping
 from routing.core.rows import Row
 from routing.keeping import KINDS, keeping_at
 from routing.models import Alarm, Delivery, Message, RouteTransaction, Transaction
+from tests.databases import Database
 from tests.routing import rows as make
-from tests.routing.conftest import Database
 from tests.routing.days import NOW, ago, log, there
 from tests.routing.test_tables import store
 

@@ -18,8 +18,8 @@ from routing import letters
 from routing.core.rows import DEAD_LETTERS
 from routing.loading import config_changes, last_config_change, load_charger
 from routing.models import Alarm, Delivery, Message
+from tests.databases import Database
 from tests.routing import rows as make
-from tests.routing.conftest import Database
 from tests.routing.test_tables import store
 
 

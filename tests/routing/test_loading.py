@@ -38,8 +38,8 @@ from routing.models import (
     RuntimeProcess,
 )
 from routing.models.traffic import number_at
+from tests.databases import Database
 from tests.routing import rows as make
-from tests.routing.conftest import Database
 from tests.routing.test_tables import store
 
 

@@ -19,7 +19,7 @@ from routing import partitions
 from routing.keeping import DAY
 from routing.models import Message
 from routing.models.traffic import number_at
-from tests.routing.conftest import default_database
+from tests.databases import default_database
 from tests.routing.days import rows_of
 
 NOW = datetime.now(UTC)

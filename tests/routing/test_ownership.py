@@ -21,8 +21,8 @@ from routing.loading import (
     release,
 )
 from routing.models import ChargerSession, RuntimeProcess
+from tests.databases import Database
 from tests.routing import rows as make
-from tests.routing.conftest import Database
 
 
 @pytest.fixture(autouse=True)

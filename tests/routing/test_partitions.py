@@ -16,7 +16,7 @@ from accounts.models import Organisation
 from routing import partitions
 from routing.keeping import keeping_at
 from routing.models import Message
-from tests.routing.conftest import Database, default_database
+from tests.databases import Database, default_database
 from tests.routing.days import NOW, TODAY, ago, log, make, names, no_tables, rows_of, there
 
 OF_TODAY = ["d20260320", "d20260321", "d20260322", "d20260323"]

@@ -10,8 +10,8 @@ from django.utils import timezone
 from chargers.models import Charger
 from routing import prepared
 from routing.models import ChargerSession, LatestValue
+from tests.databases import Database
 from tests.routing import rows as make
-from tests.routing.conftest import Database
 from tests.routing.test_tables import store
 
 NOON = datetime.fromisoformat("2024-05-01T12:00:00+00:00")

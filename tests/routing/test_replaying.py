@@ -20,8 +20,8 @@ from routing.loading import config_changes, last_config_change
 from routing.memories import load_memory
 from routing.models import Delivery, Message, Route
 from routing.replaying import Replay, TooMuch, replay
+from tests.databases import Database
 from tests.routing import rows as make
-from tests.routing.conftest import Database
 from tests.routing.core.harness import World, meter, route, start, stop
 from tests.routing.test_tables import store
 

@@ -28,8 +28,8 @@ from routing.tables import (
     statements,
     storable,
 )
+from tests.databases import Database
 from tests.routing import rows as make
-from tests.routing.conftest import Database
 
 
 @cache

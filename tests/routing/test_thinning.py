@@ -11,8 +11,8 @@ from routing.core.decisions import DELIVERY_WINDOW
 from routing.memories import load_memory
 from routing.models import Delivery
 from routing.thinning import count_waiting, thin_deliveries
+from tests.databases import Database
 from tests.routing import rows as make
-from tests.routing.conftest import Database
 from tests.routing.test_tables import store
 
 SESSIONS = (UUID(int=1), UUID(int=2))

@@ -19,8 +19,8 @@ from routing.core.steady import STEADY, SteadyClock
 from routing.keeping import DAY
 from routing.models import Message, Upkeep
 from routing.models.traffic import number_at
+from tests.databases import Database
 from tests.routing import rows as make
-from tests.routing.conftest import Database
 from tests.routing.days import no_tables
 
 

@@ -16,7 +16,7 @@ from routing.core.rows import ChargerHealthRow
 from routing.models import ChargerSession, Delivery, Message, Route, Transaction
 from routing.tables import coalesce
 from routing.writer import Writer, WriterStopped
-from tests.routing.conftest import Database
+from tests.databases import Database
 from tests.routing.outages import NEVER, away, logged, running
 from tests.routing.rows import (
     AT,

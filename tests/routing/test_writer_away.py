@@ -21,7 +21,7 @@ from routing.core.rows import Row
 from routing.spool import Spool
 from routing.store import Put, Store, Stored
 from routing.writer import Writer
-from tests.routing.conftest import Database
+from tests.databases import Database
 from tests.routing.outages import NEVER, away, logged, running
 from tests.routing.rows import (
     connector,
