@@ -16,7 +16,7 @@ from routing.core import frames, redaction
 from routing.core.rows import MessageRow
 from routing.explorer.folding import Leg, fold
 from tests.routing.core.harness import World
-from tests.routing.core.wire import Crossed, under_way
+from tests.routing.core.wire import Crossed, UnderWay, under_way
 
 REPEATS = re.compile("said again ([0-9]+) times before it was stored")
 
@@ -46,7 +46,7 @@ def check(world: World) -> None:
     missing, too_much = compare(world.wire.frames, claims)
     untold = [frame for one in pending for frame in one.untold] + _gone(world, heads)
     unsent = [frame for one in pending for frame in one.unsent]
-    missing = _without_repeats(_without(missing, untold), rows)
+    missing = _without_repeats(_without(missing, untold), world, pending)
     said = [f"not in the log: {one}" for one in missing]
     said += [f"in the log, but never was: {one}" for one in _without(too_much, unsent)]
     if ("quirk", "wrong_answer_id") not in world.database.latest:
@@ -157,16 +157,30 @@ def _without(found: list[Crossed], excused: list[Crossed]) -> list[Crossed]:
     return list((Counter(found) - Counter(excused)).elements())
 
 
-def _without_repeats(found: list[Crossed], rows: Sequence[MessageRow]) -> list[Crossed]:
-    """What is left when repeats are left out that a row counts."""
-    for row in rows:
-        counted = REPEATS.search(row.rule)
-        said = frames.parse(row.text)
-        for _ in range(int(counted[1]) - 1 if counted else 0):
-            same = next((one for one in found if _is_again(one, said)), None)
-            assert same is not None, f"{row} counts repeats that there were not"
-            found.remove(same)
+def _without_repeats(found: list[Crossed], world: World, pending: Sequence[UnderWay]) -> list[Crossed]:
+    """What is left when repeats are left out that a row counts, or that nobody could count any more."""
+    lost: list[tuple[frames.Frame, int]] = [(call, times) for one in pending for call, times in one.repeats]
+    lost += [(frames.parse(row.text), _counted(row)) for row in world.wire.gone]
+    for row in world.wire.rows:
+        again = _leave_out(found, frames.parse(row.text), _counted(row))
+        assert again == _counted(row), f"{row} counts repeats that there were not"
+    for said, times in lost:
+        _leave_out(found, said, times)
     return found
+
+
+def _counted(row: MessageRow) -> int:
+    """How many repeats besides its own a row tells of."""
+    counted = REPEATS.search(row.rule)
+    return int(counted[1]) - 1 if counted else 0
+
+
+def _leave_out(found: list[Crossed], said: frames.Frame, times: int) -> int:
+    """Leave out so many repeats of a CALL; how many there were."""
+    same = [one for one in found if _is_again(one, said)][:times] if times else []
+    for one in same:
+        found.remove(one)
+    return len(same)
 
 
 def _is_again(one: Crossed, said: frames.Frame) -> bool:

@@ -24,12 +24,14 @@ class Crossed(NamedTuple):
 class UnderWay(NamedTuple):
     """What a machine has not finished: no row tells of these frames yet, or these were not sent yet.
 
-    ``heads``: the frames of exchanges that have begun, by their number and direction.
+    ``heads``: the frames of exchanges that have begun, by their number and direction. ``repeats``: CALLs that
+    the charger has said again so often that no row has counted yet, besides the newest.
     """
 
     untold: list[Crossed]
     unsent: list[Crossed]
     heads: dict[tuple[int, str], str]
+    repeats: list[tuple[frames.Call, int]]
 
 
 class Wire:
@@ -89,7 +91,8 @@ def under_way(machine: Machine) -> UnderWay:
     untold += [Crossed(one.route, False, one.text) for one in asks]
     heads = {(one.received.exchange, "up"): one.received.call.text for one in state.waiting.values()}
     heads |= {(one.exchange, "down"): one.text for one in asks}
-    return UnderWay(untold, unsent, heads)
+    repeats = [(one.call, one.repeats - 1) for one in gated if one.repeats and one.call]
+    return UnderWay(untold, unsent, heads, repeats)
 
 
 def _first_answer(frame: str, first: frames.Call | None) -> str:
