@@ -15,6 +15,7 @@ from routing.explorer.comparing import Piece, compare, pretty
 from routing.explorer.folding import Exchange, Leg
 from routing.explorer.presenting import about, shown
 from routing.explorer.search import Names, Page
+from routing.explorer.why import why_refused
 from routing.health import in_ms
 
 
@@ -51,7 +52,10 @@ class LegLine:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One exchange. ``url`` is its own page, ``around`` the list of what happened at that time."""
+    """One exchange. ``url`` is its own page, ``around`` the list of what happened at that time.
+
+    ``refused``: who refused what was asked, as a sentence, "" where nobody has.
+    """
 
     url: str
     part: str
@@ -75,6 +79,7 @@ class Line:
     session: str
     session_list: str
     card: str
+    refused: str
     legs: tuple[LegLine, ...]
 
 
@@ -111,8 +116,13 @@ def line(exchange: Exchange, names: Names, *, whole: bool) -> Line:
         session=exchange.transaction,
         session_list=_list({"transaction": exchange.transaction}) if exchange.transaction else "",
         card=_card(exchange, names),
+        refused=show(_sentence(why_refused(exchange))),
         legs=tuple(_leg(exchange, leg, names, show, whole=whole) for leg in exchange.legs),
     )
+
+
+def _sentence(words_: str) -> str:
+    return f"{words_[0].upper()}{words_[1:]}." if words_ else ""
 
 
 def _list(query: dict[str, str]) -> str:

@@ -355,6 +355,14 @@ def exported(client: Any, **query: Any) -> str:
     return b"".join(response).decode()
 
 
+def test_an_opened_exchange_says_who_refused_what(admin_client: Any, log: Log) -> None:
+    refused = log.row(
+        log.charger("CP-1"), 1, action="Authorize", message_id="a1", rule="answered by billing",
+        text='[2,"a1","Authorize",{"idTag":"CARD-1"}]', answer='[3,"a1",{"idTagInfo":{"status":"Blocked"}}]',
+    )  # fmt: skip
+    assert "Refused by billing: Blocked." in admin_client.get(own_page(refused)).content.decode()
+
+
 def test_an_export_has_all_that_the_filter_finds(admin_client: Any, log: Log, monkeypatch: Any) -> None:
     monkeypatch.setattr(exporting, "PIECE", 3)
     charger = log.charger("CP-1")
