@@ -361,3 +361,25 @@ def test_long_frames_are_cut_in_lists_and_whole_alone(log: Log, boss: User) -> N
     found = exchange_of(boss, charger.pk, row.exchange)
     assert found is not None
     assert [len(x.first.text) for x in (listed, found[0])] == [search.BRIEF, 5000]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "index"),
+    [
+        (Filter(card="CARD77"), "message_card"),
+        (Filter(group="errors"), "message_not_well"),
+        (Filter(message_id="m1"), "message_message_id"),
+    ],
+    ids=["card", "errors", "message id"],
+)
+def test_sqlite_takes_the_index_that_is_made_for_it(log: Log, boss: User, wanted: Filter, index: str) -> None:
+    """A partial index is taken only for a condition that is written out, not for a parameter."""
+    if connection.vendor != "sqlite":
+        pytest.skip("PostgreSQL chooses by what it knows of the rows")
+    scene(log)
+    with CaptureQueriesContext(connection) as queries:
+        find(boss, wanted)
+    asked = next(q["sql"] for q in queries if "routing_message" in q["sql"])
+    with connection.cursor() as cursor:
+        cursor.execute("EXPLAIN QUERY PLAN " + asked.replace("%", "%%"), None)
+        assert index in str(cursor.fetchall())
