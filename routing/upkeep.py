@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import DatabaseError, connection
 from django.utils import timezone
@@ -52,7 +53,7 @@ def run(stopping: Callable[[], bool]) -> dict[str, str]:
     if CLOCK.is_steady(time.monotonic(), now):
         for name, step in STEPS.items():
             if go_on():
-                errors[name] = _tried(name, lambda step=step: step(now, go_on))  # type: ignore[misc]
+                errors[name] = _tried(name, partial(step, now, go_on))
     return {name: error for name, error in errors.items() if error}
 
 
