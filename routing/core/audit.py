@@ -105,7 +105,6 @@ def copy(
             rule=rule,
             latency_ms=round((turn.now - item.sent_at) * 1000, 3) if is_sent else None,
             transaction=item.transaction,
-            connector_id=None,
             size=item.size + len(answer) if is_sent else 0,
         )
     )
@@ -152,13 +151,10 @@ def _late_answer(
             action=item.action[:64],
             message_id=item.late[:64],
             text=_of_backoffice(state, item.action, answer, outcome),
-            answer="",
             outcome=outcome,
             error_code=code[:64],
             rule=rule or "a late answer to an earlier try",
-            latency_ms=None,
             transaction=item.transaction,
-            connector_id=None,
             size=len(answer),
         )
     )
@@ -178,13 +174,8 @@ def copy_of_send(
             action=head.action[:64],
             message_id=message_id[:64],
             text=_told(state, head.action, text),
-            answer="",
             outcome="sent",
-            error_code="",
             rule="unconfirmed message",
-            latency_ms=None,
-            transaction=None,
-            connector_id=None,
             size=len(text) or len(head.text),
         )
     )
@@ -201,14 +192,8 @@ def unsent(state: State, turn: Turn, call: Call, exchange: int, rule: str) -> No
             direction="up",
             action=call.action[:64],
             message_id=call.message_id[:64],
-            text="",
-            answer="",
             outcome="lost",
-            error_code="",
             rule=rule,
-            latency_ms=None,
-            transaction=None,
-            connector_id=None,
         )
     )
 
@@ -232,8 +217,6 @@ def asked(
             error_code=code[:64],
             rule=(rule or call.rule)[:255],
             latency_ms=round((turn.now - call.queued_at) * 1000, 3),
-            transaction=None,
-            connector_id=None,
             size=len(call.text) + len(answer),
             id_tag=card_of(call.action, call.payload),
         )
@@ -266,8 +249,6 @@ def commanded(
             error_code=code[:64],
             rule=(rule or call.rule)[:255],
             latency_ms=round((turn.now - call.sent_at) * 1000, 3),
-            transaction=None,
-            connector_id=None,
             size=len(call.payload) + len(call.action) + FRAMING + len(answer),
         )
     )
@@ -322,11 +303,7 @@ def stray(
             text=_as_found(state, action, text, outcome),
             answer=_as_found(state, action, answer, outcome),
             outcome=outcome,
-            error_code="",
             rule=rule[:255],
-            latency_ms=None,
-            transaction=None,
-            connector_id=None,
             size=len(text) + len(answer),
         )
     )

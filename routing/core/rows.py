@@ -56,14 +56,14 @@ class MessageRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     direction: Direction
     action: str
     message_id: str
-    text: str
-    answer: str
+    text: str = ""
+    answer: str = ""
     outcome: Outcome
-    error_code: str
+    error_code: str = ""
     rule: str
-    latency_ms: float | None
-    transaction: UUID | None
-    connector_id: int | None
+    latency_ms: float | None = None
+    transaction: UUID | None = None
+    connector_id: int | None = None
     size: int = 0
     id_tag: str = ""
 
