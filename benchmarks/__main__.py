@@ -10,14 +10,11 @@ from typing import Any
 from benchmarks.conductor import Options, run
 from benchmarks.processes import ChargersFailed, WorkerFailed
 from benchmarks.subjects import SubjectFailed
+from benchmarks.telling import say
 
 SHORT: dict[str, Any] = {
     "chargers": 20, "rounds": 1, "seconds": 0.5, "rate": 100.0, "idle_chargers": 20, "processes": 1,
 }  # fmt: skip
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def options_from(arguments: list[str]) -> Options:
@@ -39,7 +36,7 @@ def options_from(arguments: list[str]) -> Options:
     given = vars(parser.parse_args(arguments))
     short = given.pop("short")
     chosen = {name: value for name, value in given.items() if value is not None}
-    return Options(**((SHORT if short else {}) | chosen), say=_say)
+    return Options(**((SHORT if short else {}) | chosen), say=say)
 
 
 def main(arguments: list[str]) -> int:
@@ -47,7 +44,7 @@ def main(arguments: list[str]) -> int:
     try:
         report = asyncio.run(run(options_from(arguments)))
     except (SubjectFailed, ChargersFailed, WorkerFailed) as error:
-        _say(f"the benchmark could not be finished: {error}")
+        say(f"the benchmark could not be finished: {error}")
         return 2
     print(report.text())
     return 0 if report.flawless else 1

@@ -14,12 +14,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
 from typing import Any, Final
 
 from benchmarks import machine
 from benchmarks.processes import ChargersFailed, Fleets, Worker, WorkerFailed
 from benchmarks.subjects import Proxy, SubjectFailed
+from benchmarks.telling import percentile, say, spread
 
 GROUP: Final = "H"
 AWAY: Final = "away"
@@ -58,11 +58,6 @@ class Round:
     def ms(self, phase: str, share: float) -> float:
         """A percentile in milliseconds."""
         return percentile(self.latencies[phase], share) / 1000
-
-
-def percentile(ordered: Sequence[int], share: float) -> float:
-    """Of sorted values; ``share`` in percent. NaN where there are none."""
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share / 100))] if ordered else float("nan")
 
 
 @dataclass
@@ -116,7 +111,7 @@ class Report:
                 f"{self.machine}; {database}; {options.chargers} chargers, {options.rounds} rounds, live "
                 f"{options.rate:g} CALLs/s, catch_up {options.catch_up}, answers after "
                 f"{options.delay_ms:g} ms; load average "
-                f"{_spread([one.load_average for one in self.rounds], 1)}; median (least to most)",
+                f"{spread([one.load_average for one in self.rounds], 1)}; median (least to most)",
                 "",
                 "| charger-side latency, ms | before | during | after | during : before |",
                 "|---|---:|---:|---:|---:|",
@@ -130,9 +125,9 @@ class Report:
         )
 
     def _latency_row(self, share: int) -> str:
-        cells = [_spread([one.ms(phase, share) for one in self.rounds], 1) for phase in PHASES]
+        cells = [spread([one.ms(phase, share) for one in self.rounds], 1) for phase in PHASES]
         ratios = [one.ms("during", share) / one.ms("before", share) for one in self.rounds]
-        return f"| p{share} | {' | '.join(cells)} | {_spread(ratios, 2)} |"
+        return f"| p{share} | {' | '.join(cells)} | {spread(ratios, 2)} |"
 
     def _pooled_row(self) -> str:
         pooled = [
@@ -148,8 +143,8 @@ class Report:
 
         rounds, books = self.rounds, self.books
         return [
-            ("messages that waited", _spread([one.waited for one in rounds], 0)),
-            ("seconds from the return to the last of them", _spread([one.seconds for one in rounds], 1)),
+            ("messages that waited", spread([one.waited for one in rounds], 0)),
+            ("seconds from the return to the last of them", spread([one.seconds for one in rounds], 1)),
             (f"most of them outstanding at once (agreed: {self.options.catch_up})", most("waited")),
             ("most messages of sessions at once, live ones included", most("of_a_session")),
             ("most boots, statuses and heartbeats at once", most("other")),
@@ -159,11 +154,6 @@ class Report:
             ),
             ("live CALLs without an answer", str(sum(one.unanswered for one in rounds))),
         ]
-
-
-def _spread(values: Sequence[float], digits: int) -> str:
-    middle, least, most = (f"{value:,.{digits}f}" for value in (median(values), min(values), max(values)))
-    return middle if len(values) == 1 else f"{middle} ({least} to {most})"
 
 
 class Conductor:
@@ -181,7 +171,7 @@ class Conductor:
         """Measure everything. Raises SubjectFailed, ChargersFailed, WorkerFailed."""
         await self._start()
         for number in range(self.options.rounds):
-            _say(f"round {number + 1} of {self.options.rounds}, load average {machine.load_average():.1f}")
+            say(f"round {number + 1} of {self.options.rounds}, load average {machine.load_average():.1f}")
             self.report.rounds.append(await self._round())
         await self._close_books()
         return self.report
@@ -190,9 +180,9 @@ class Conductor:
         kinds = {"billing": ["sink", "1"], "energy": ["sink", "1000001"]}
         kinds[AWAY] = ["returning", "2000001", f"{self.options.delay_ms / 1000}"]
         for name, kind in kinds.items():
-            self._sinks[name] = await self._worker(*kind)
+            self._sinks[name] = await Worker.start(self._stack, *kind)
         ports = {name: (await sink.ask("listen"))["port"] for name, sink in self._sinks.items()}
-        self._fleet = Fleets([await self._worker("fleet")])
+        self._fleet = Fleets([await Worker.start(self._stack, "fleet")])
         self._stack.push_async_callback(self.proxy.stop)
         await self.proxy.start()
         identities = [f"{GROUP}-{number:05d}" for number in range(1, self.options.chargers + 1)]
@@ -202,11 +192,6 @@ class Conductor:
         for step in ("status", "start"):
             await self._steps(step)
         await self.proxy.rest()
-
-    async def _worker(self, *arguments: str) -> Worker:
-        worker = await Worker.start(*arguments)
-        self._stack.push_async_callback(worker.stop)
-        return worker
 
     async def _steps(self, step: str) -> None:
         await self._fleet.steps("each", group=GROUP, step=step)
@@ -282,10 +267,6 @@ class Conductor:
             await asyncio.sleep(0.05)  # the books are in another process, which tells nothing by itself
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
 def options_from(arguments: Sequence[str]) -> Options:
     """The command line."""
     usual = Options()
@@ -310,7 +291,7 @@ async def run(options: Options) -> Report:
         try:
             return await conductor.run()
         except (ChargersFailed, WorkerFailed):
-            _say(f"the proxy has said last:\n{conductor.proxy.last_words()}")
+            say(f"the proxy has said last:\n{conductor.proxy.last_words()}")
             raise
 
 
@@ -319,7 +300,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         report = asyncio.run(run(options_from(arguments)))
     except (SubjectFailed, ChargersFailed, WorkerFailed) as error:
-        _say(f"the benchmark could not be finished: {error}")
+        say(f"the benchmark could not be finished: {error}")
         return 2
     print(report.text())
     return 0 if report.flawless else 1

@@ -85,15 +85,12 @@ class Conductor:
 
     async def _start_workers(self) -> None:
         for first in (1, 1_000_001):  # transaction ids of two backoffices never meet
-            sink = await self._worker("sink", str(first))
+            sink = await Worker.start(self._stack, "sink", str(first))
             self._sinks.append(sink)
             self._ports.append((await sink.ask("listen"))["port"])
-        self._fleets = Fleets([await self._worker("fleet") for _ in range(self.options.processes)])
-
-    async def _worker(self, *arguments: str) -> Worker:
-        worker = await Worker.start(*arguments)
-        self._stack.push_async_callback(worker.stop)
-        return worker
+        self._fleets = Fleets(
+            [await Worker.start(self._stack, "fleet") for _ in range(self.options.processes)]
+        )
 
     async def _build(self) -> list[Stand]:
         """Start the subjects and say which chargers they get."""

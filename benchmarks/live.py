@@ -19,7 +19,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar
 from pathlib import Path
-from statistics import median
 from typing import Final
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -28,6 +27,7 @@ from websockets.typing import Origin
 from benchmarks import machine
 from benchmarks.processes import ChargersFailed, Fleets, Worker, WorkerFailed
 from benchmarks.subjects import Proxy, SubjectFailed
+from benchmarks.telling import percentile, say, spread
 
 CHARGER: Final = "L-00001"
 GROUP: Final = "L"
@@ -56,10 +56,7 @@ class Phase:
 
     def ms(self, share: float) -> list[float]:
         """A percentile of each load, in milliseconds."""
-        return [
-            ordered[min(len(ordered) - 1, int(len(ordered) * share / 100))] / 1000
-            for ordered in self.latencies
-        ]
+        return [percentile(ordered, share) / 1000 for ordered in self.latencies]
 
 
 @dataclass
@@ -153,15 +150,15 @@ class Conductor:
         await self._start()
         for number in range(self.options.rounds):
             self.loads.append(machine.load_average())
-            _say(f"round {number + 1} of {self.options.rounds}, load average {self.loads[-1]:.1f}")
+            say(f"round {number + 1} of {self.options.rounds}, load average {self.loads[-1]:.1f}")
             for watched in (False, True) if number % 2 else (True, False):
                 await (self._watched() if watched else self._load(self.alone))
 
     async def _start(self) -> None:
         ports = {}
         for name, first in (("billing", "1"), ("energy", "1000001")):
-            ports[name] = (await (await self._worker("sink", first)).ask("listen"))["port"]
-        self._fleet = Fleets([await self._worker("fleet")])
+            ports[name] = (await (await Worker.start(self._stack, "sink", first)).ask("listen"))["port"]
+        self._fleet = Fleets([await Worker.start(self._stack, "fleet")])
         self._stack.push_async_callback(self.proxy.stop)
         await self.proxy.start()
         await self.proxy.apply(ports, {CHARGER: list(ports)})
@@ -170,11 +167,6 @@ class Conductor:
             await self._fleet.steps("each", group=GROUP, step=step)
         await asyncio.to_thread(self._admin.log_in)
         await self._load(Phase())  # the first one of all is slower, whoever looks on
-
-    async def _worker(self, *arguments: str) -> Worker:
-        worker = await Worker.start(*arguments)
-        self._stack.push_async_callback(worker.stop)
-        return worker
 
     async def _load(self, phase: Phase) -> int:
         """One load; how many CALLs were sent."""
@@ -229,7 +221,7 @@ class Conductor:
             [
                 f"{machine.described()}; {'PostgreSQL' if options.database_url else 'SQLite'}; one charger, "
                 f"{options.rate:g} {what} a second, {options.rounds} rounds of {options.seconds:g} s; load "
-                f"average {_spread(self.loads)}; median (least to most)",
+                f"average {spread(self.loads)}; median (least to most)",
                 "",
                 f"| charger-side | nobody looks on | {options.viewers} viewers | ratio within a round |",
                 "|---|---:|---:|---:|",
@@ -247,16 +239,7 @@ class Conductor:
 
 def _row(name: str, alone: Sequence[float], watched: Sequence[float]) -> str:
     ratios = [one / other for other, one in zip(alone, watched, strict=True)]
-    return f"| {name} | {_spread(alone)} | {_spread(watched)} | {_spread(ratios)} |"
-
-
-def _spread(values: Sequence[float]) -> str:
-    middle, least, most = (f"{value:,.2f}" for value in (median(values), min(values), max(values)))
-    return middle if len(values) == 1 else f"{middle} ({least} to {most})"
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    return f"| {name} | {spread(alone)} | {spread(watched)} | {spread(ratios)} |"
 
 
 def options_from(arguments: Sequence[str]) -> Options:
@@ -282,7 +265,7 @@ async def run(options: Options) -> Conductor:
         try:
             await conductor.run()
         except (ChargersFailed, WorkerFailed):
-            _say(f"the proxy has said last:\n{conductor.proxy.last_words()}")
+            say(f"the proxy has said last:\n{conductor.proxy.last_words()}")
             raise
         return conductor
 
@@ -292,7 +275,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         conductor = asyncio.run(run(options_from(arguments)))
     except (SubjectFailed, ChargersFailed, WorkerFailed) as error:
-        _say(f"the benchmark could not be finished: {error}")
+        say(f"the benchmark could not be finished: {error}")
         return 2
     print(conductor.text())
     return 0 if conductor.flawless else 1

@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from typing import Any
 
 from benchmarks.subjects import ROOT
@@ -24,13 +25,15 @@ class Worker:
         self._name = name
 
     @classmethod
-    async def start(cls, *arguments: str) -> Worker:
-        """Start one; ``arguments`` are those of the program."""
+    async def start(cls, stack: AsyncExitStack, *arguments: str) -> Worker:
+        """Start one that ends with ``stack``; ``arguments`` are those of the program."""
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "benchmarks.worker", *arguments,
             cwd=ROOT, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=LONGEST_LINE,
         )  # fmt: skip
-        return cls(process, " ".join(arguments))
+        worker = cls(process, " ".join(arguments))
+        stack.push_async_callback(worker.stop)
+        return worker
 
     async def ask(self, do: str, **given: Any) -> Any:
         """Have it do something. Raises WorkerFailed."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from statistics import median
 from typing import TYPE_CHECKING, Any
+
+from benchmarks.telling import percentile, spread
 
 if TYPE_CHECKING:
     from benchmarks.conductor import Options
@@ -55,12 +56,8 @@ class Sample:
             per_second=answered / max(answer["seconds"] for answer in answers),
             cpu_us=cpu_s * 1e6 / count,
             postgres_us=postgres_s * 1e6 / count,
-            latencies_ms={share: _percentile(latencies, share) / 1000 for share in SHARES},
+            latencies_ms={share: percentile(latencies, share) / 1000 for share in SHARES},
         )
-
-
-def _percentile(ordered: Sequence[int], share: int) -> float:
-    return ordered[min(len(ordered) - 1, len(ordered) * share // 100)] if ordered else float("nan")
 
 
 @dataclass
@@ -199,17 +196,12 @@ def _latency(share: int) -> Reading:
 def _row(report: Report, load: Load, name: str, what: str, reading: Reading, digits: int) -> Row:
     def cell(subject: str) -> str:
         values = [reading(sample) for sample in report.samples.get((subject, load), [])]
-        return _spread(values, digits) if any(values) else "-"
+        return spread(values, digits) if any(values) else "-"
 
     ours, theirs = (report.samples.get((subject, load), []) for subject in (name, "nginx"))
     # By pairs of the same round: what else the machine did then hit both.
     ratios = [reading(o) / reading(t) for o, t in zip(ours, theirs, strict=False) if reading(t)]
-    return what, cell("direct"), cell("nginx"), cell(name), _spread(ratios, 1) if any(ratios) else "-"
-
-
-def _spread(values: Sequence[float], digits: int) -> str:
-    middle, least, most = (f"{value:,.{digits}f}" for value in (median(values), min(values), max(values)))
-    return middle if len(values) == 1 else f"{middle} ({least} to {most})"
+    return what, cell("direct"), cell("nginx"), cell(name), spread(ratios, 1) if any(ratios) else "-"
 
 
 def _memory_rows(report: Report) -> list[Row]:

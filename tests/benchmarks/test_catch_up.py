@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks.catch_up import Books, Options, Report, Round, options_from, percentile, run
+from benchmarks.catch_up import Books, Options, Report, Round, options_from, run
 from benchmarks.frames import METER, START, STOP, call
 from benchmarks.returning import LIVE, OTHER, WAITED, Returning, ReturningPeer
 from benchmarks.sink import Account
+from benchmarks.telling import percentile
 
 CALLS = {
     "start": call(b"1", b"StartTransaction", START % (1, 0)),

@@ -62,5 +62,5 @@ def test_it_runs_in_small() -> None:
     options = options_from(["--rounds", "1", "--seconds", "0.5", "--viewers", "2"])
     conductor = asyncio.run(run(options))
     assert conductor.flawless, conductor.seen
-    assert conductor.seen.rows == 50
+    assert conductor.seen.rows == conductor.seen.expected >= 50  # a fleet may begin one more in half a second
     assert "| p99, ms |" in conductor.text()
