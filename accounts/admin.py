@@ -11,15 +11,21 @@ from django.contrib.auth.models import Group
 from django.db.models import Count
 from django.http import HttpRequest
 
-from accounts import deeds_admin  # noqa: F401  # registers its page
+from accounts import deeds_admin, skin  # noqa: F401  # registers its page
 from accounts.admin_base import HistoryMixin, OwnedAdmin, OwnedInline, SuperuserMixin
 from accounts.kept import LEAST_DAYS
 from accounts.models import Membership, Organisation, User
 
 if TYPE_CHECKING:
     _UserAdmin = StockUserAdmin[User]
+    _GroupAdmin = StockGroupAdmin
 else:
-    _UserAdmin = StockUserAdmin
+
+    class _UserAdmin(StockUserAdmin, skin.ModelAdmin):
+        """Django's, in the skin."""
+
+    class _GroupAdmin(StockGroupAdmin, skin.ModelAdmin):
+        """Django's, in the skin."""
 
 
 class MembershipInline(OwnedInline[Membership]):
@@ -29,6 +35,9 @@ class MembershipInline(OwnedInline[Membership]):
 
 @admin.register(User)
 class UserAdmin(SuperuserMixin, HistoryMixin, _UserAdmin):
+    form: Any = skin.UserChangeForm
+    add_form = skin.UserCreationForm
+    change_password_form = skin.AdminPasswordChangeForm
     inlines = [MembershipInline]
     list_display = ["username", "email", "is_active", "is_staff", "is_superuser", "last_login"]
     list_filter = ["is_active", "is_staff", "is_superuser"]
@@ -81,5 +90,5 @@ admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class GroupAdmin(SuperuserMixin, HistoryMixin, StockGroupAdmin):
+class GroupAdmin(SuperuserMixin, HistoryMixin, _GroupAdmin):
     """Stock, but nobody gives rights to themselves."""

@@ -16,6 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.functional import cached_property
 
+from accounts import skin
 from accounts.deeds import Deed
 from accounts.querysets import OwnedQuerySet
 
@@ -28,10 +29,10 @@ if TYPE_CHECKING:
 else:
     _Paginator = Paginator
 
-    class _ModelAdmin(admin.ModelAdmin, Generic[ModelT]):
+    class _ModelAdmin(skin.ModelAdmin, Generic[ModelT]):
         """Subscriptable, as the type checker sees it."""
 
-    class _TabularInline(admin.TabularInline, Generic[ModelT]):
+    class _TabularInline(skin.TabularInline, Generic[ModelT]):
         """Subscriptable, as the type checker sees it."""
 
 

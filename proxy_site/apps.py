@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.admin import apps as admin_apps
 
 from proxy_site import checks
 
@@ -8,3 +9,10 @@ __all__ = ["checks"]
 class ProxySiteConfig(AppConfig):
     name = "proxy_site"
     verbose_name = "Proxy"
+
+
+class ProxyAdminConfig(admin_apps.AdminConfig):
+    """Django's admin with our site: the dashboard is its first page."""
+
+    default = False  # ProxySiteConfig is
+    default_site = "proxy_site.admin_site.ProxyAdminSite"

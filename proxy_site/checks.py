@@ -12,6 +12,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 from accounts.kept import LEAST_DAYS, MOST_DAYS
 
+SKINS = ("unfold", "stock")
 UNKNOWN_CHARGERS = ("refuse", "adopt")
 BOOLEANS = ("DEBUG", "PROXY_ALLOW_PRIVATE_UPSTREAMS", "PROXY_REQUIRE_TLS")
 TRUE = ("true", "on", "ok", "y", "yes", "1")
@@ -30,6 +31,21 @@ def unknown_chargers(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
             f'PROXY_UNKNOWN_CHARGERS is "{value[:40]}", expected one of {", ".join(UNKNOWN_CHARGERS)}.',
             hint="refuse: unknown chargers get 404 and are recorded. adopt: they are created.",
             id="proxy.E001",
+        )
+    ]
+
+
+@register()
+def admin_skin(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """PROXY_ADMIN_SKIN is a look there is."""
+    value = settings.PROXY_ADMIN_SKIN
+    if value in SKINS:
+        return []
+    return [
+        Error(
+            f'PROXY_ADMIN_SKIN is "{value[:40]}", expected one of {", ".join(SKINS)}.',
+            hint="unfold: made for phones too. stock: Django's own admin.",
+            id="proxy.E005",
         )
     ]
 

@@ -52,6 +52,8 @@ PROXY_KEEP_TRANSACTIONS_DAYS = env.int("PROXY_KEEP_TRANSACTIONS_DAYS", default=7
 PROXY_KEEP_ACTIONS_DAYS = env.int("PROXY_KEEP_ACTIONS_DAYS", default=730)
 #: Whoever knows it sees /metrics in full; without one nobody does.
 PROXY_METRICS_TOKEN = env.str("PROXY_METRICS_TOKEN", default="")
+#: How the admin looks: "unfold", or "stock" for Django's own.
+PROXY_ADMIN_SKIN = env.str("PROXY_ADMIN_SKIN", default="unfold")
 PROXY_LOG_LEVEL = env.str("PROXY_LOG_LEVEL", default="INFO").upper()
 
 # Applications
@@ -62,7 +64,8 @@ INSTALLED_APPS = [
     "chargers",
     "backoffices",
     "routing",
-    "django.contrib.admin",
+    *(["unfold.apps.BasicAppConfig"] if PROXY_ADMIN_SKIN == "unfold" else []),
+    "proxy_site.apps.ProxyAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -75,6 +78,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "proxy_site.static.StaticFilesMiddleware",
+    "proxy_site.csp.ContentSecurityMiddleware",
     "accounts.middleware.ActingMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -144,6 +148,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -172,6 +177,45 @@ if PROXY_REQUIRE_TLS:
 
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True  # straight from the packages: a first start needs no collectstatic
+
+# Nothing comes from elsewhere. What unfold needs beyond that, it gets in the admin (proxy_site.csp).
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "connect-src": ["'self'"],
+        "object-src": ["'none'"],
+        "base-uri": ["'self'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+
+UNFOLD = {
+    "SITE_TITLE": "OCPP proxy",
+    "SITE_HEADER": "OCPP proxy",
+    "SITE_URL": None,
+    "SITE_ICON": "proxy_site.menu.icon",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "proxy_site.menu.icon"}],
+    "STYLES": ["proxy_site.menu.stylesheet"],
+    "SHOW_BACK_BUTTON": True,
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97% .02 170)",
+            "100": "oklch(94% .045 170)",
+            "200": "oklch(89% .08 169)",
+            "300": "oklch(82% .115 168)",
+            "400": "oklch(73% .125 167)",
+            "500": "oklch(62% .12 167)",
+            "600": "oklch(51% .1 168)",
+            "700": "oklch(44% .085 169)",
+            "800": "oklch(38% .07 170)",
+            "900": "oklch(33% .06 171)",
+            "950": "oklch(23% .045 172)",
+        },
+    },
+    "SIDEBAR": {"navigation": "proxy_site.menu.navigation"},
+}
 
 REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],

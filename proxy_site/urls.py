@@ -1,12 +1,12 @@
 """The web addresses; health is answered before Django, in :mod:`proxy_site.asgi`."""
 
 from django.contrib import admin
+from django.templatetags.static import static
 from django.urls import path
 from django.views.generic import RedirectView
 
-admin.site.site_header = admin.site.site_title = "OCPP proxy"
-
 urlpatterns = [
+    path("favicon.ico", RedirectView.as_view(url=static("accounts/icon.svg"), permanent=False)),
     path("", RedirectView.as_view(url="/admin/", permanent=False)),
     path("admin/", admin.site.urls),
 ]
