@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString, mark_safe
 from accounts.admin_base import OwnedAdmin, OwnedInline, ReadOnlyAdmin, VisibleFilter
 from chargers.credentials import hash_password
 from chargers.models import Charger, Connector, RefusedAttempt
+from chargers.pages import TabsMixin
 from routing.core.quirks import QUIRKS
 from routing.core.snapshot import Role
 from routing.health import charger_health_of, health_of
@@ -135,7 +136,7 @@ class OnlineFilter(admin.SimpleListFilter):
 
 
 @admin.register(Charger)
-class ChargerAdmin(LiveMixin, HealthMixin, OwnedAdmin[Charger]):
+class ChargerAdmin(TabsMixin, LiveMixin, HealthMixin, OwnedAdmin[Charger]):
     live_kind = "charger"
     form = ChargerForm
     inlines = [RouteInline]

@@ -51,7 +51,7 @@ class LiveMixin(_Admin):
             **self.admin_site.each_context(request),
             "title": f"Live messages of {sight.title}",
             "opts": self.opts,
-            "object": sight.title,
+            "watched": sight.title,
             "kind": self.live_kind,
             "socket": f"/ws/v1/{self.live_kind}s/{pk}/messages",
             "rows": self._address("live_rows", pk),

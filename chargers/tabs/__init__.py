@@ -1,0 +1,1 @@
+"""The tabs of a charger's page: one module each, listed in ``chargers.tabs.all``."""

@@ -1,0 +1,15 @@
+"""All tabs of a charger's page, in their order."""
+
+from __future__ import annotations
+
+from chargers.tabs import elsewhere, overview
+from chargers.tabs.tab import Tab
+
+TABS: tuple[Tab, ...] = (
+    overview.TAB,
+    elsewhere.LIVE,
+    elsewhere.MESSAGES,
+    elsewhere.SESSIONS,
+    elsewhere.SETTINGS,
+    elsewhere.AUDIT,
+)
