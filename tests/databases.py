@@ -45,6 +45,7 @@ def default_database(url: str) -> Iterator[dict[str, Any]]:
     connections.settings["default"] = changed
     connections["default"] = connections.create_connection("default")
     _forget_in_async()
+    ContentType.objects.clear_cache()  # their numbers are others in this database
     try:
         yield changed
     finally:
@@ -52,7 +53,7 @@ def default_database(url: str) -> Iterator[dict[str, Any]]:
         connections["default"] = before
         connections.settings["default"] = saved
         _forget_in_async()
-        ContentType.objects.clear_cache()  # their numbers are others in the next database
+        ContentType.objects.clear_cache()
 
 
 def _forget_in_async() -> None:

@@ -10,6 +10,7 @@ from django.apps import apps
 from django.db import transaction as transaction_of
 from msgspec.structs import replace
 
+from accounts.models import Membership, Organisation, User
 from routing.core.rows import (
     ConnectorRow,
     DeliveryDone,
@@ -134,3 +135,12 @@ def fleet(chargers: int = 2, backoffices: int = 2) -> None:
 
 def route_health(route: int = 1, **values: Any) -> RouteHealthRow:
     return replace(ROUTE_HEALTH, route=route, **values)
+
+
+def installer_of(chargers: Any) -> User:
+    """An installer of a new organisation that these chargers (a queryset) now belong to."""
+    user = User.objects.create_user("installer")
+    organisation = Organisation.objects.create(name="Ours")
+    chargers.update(organisation=organisation)
+    Membership.objects.create(user=user, organisation=organisation, role="installer")
+    return user

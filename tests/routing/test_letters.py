@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.contrib.contenttypes.models import ContentType
 from django.utils import timezone
 
 from accounts.deeds import Deed
-from accounts.models import Membership, Organisation, User
+from accounts.models import Membership, User
 from chargers.models import Charger
 from routing import letters
 from routing.core.rows import DEAD_LETTERS
@@ -24,21 +23,14 @@ from tests.routing.test_tables import store
 
 
 @pytest.fixture(autouse=True)
-def fleet(database: Database) -> Iterator[None]:
+def fleet(database: Database) -> None:
     make.fleet()
-    ContentType.objects.clear_cache()  # numbers of another database
-    yield
-    ContentType.objects.clear_cache()
 
 
 @pytest.fixture
 def person() -> User:
     """An installer of the organisation that chargers 1 and 2 belong to."""
-    user = User.objects.create_user("installer")
-    organisation = Organisation.objects.create(name="Ours")
-    Charger.objects.filter(pk__in=[1, 2]).update(organisation=organisation)
-    Membership.objects.create(user=user, organisation=organisation, role="installer")
-    return user
+    return make.installer_of(Charger.objects.filter(pk__in=[1, 2]))
 
 
 def dead(route: int, *seqs: int, charger: int = 1) -> None:

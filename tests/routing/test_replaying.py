@@ -8,11 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 
 from accounts.deeds import Deed
-from accounts.models import Membership, Organisation, User
+from accounts.models import Membership, User
 from chargers.models import Charger
 from routing import replaying
 from routing.core.snapshot import Role
@@ -27,20 +26,13 @@ from tests.routing.test_tables import store
 
 
 @pytest.fixture(autouse=True)
-def fleet(database: Database) -> Iterator[None]:
+def fleet(database: Database) -> None:
     make.fleet()
-    ContentType.objects.clear_cache()  # numbers of another database
-    yield
-    ContentType.objects.clear_cache()
 
 
 @pytest.fixture
 def person() -> User:
-    user = User.objects.create_user("installer")
-    organisation = Organisation.objects.create(name="Ours")
-    Charger.objects.update(organisation=organisation)
-    Membership.objects.create(user=user, organisation=organisation, role="installer")
-    return user
+    return make.installer_of(Charger.objects.all())
 
 
 def lived_through(*routes: Any) -> World:
