@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from accounts.acting import acting
 from accounts.deeds import Deed, Subject
 from accounts.kept import LEAST_DAYS, MOST_DAYS
+from accounts.public import PublicModel
 from accounts.recording import RecordedModel, RecordedQuerySet
 from accounts.telling import Manners
 
@@ -71,7 +72,7 @@ class OrganisationQuerySet(RecordedQuerySet["Organisation"]):
     owner = "pk"
 
 
-class Organisation(RecordedModel):
+class Organisation(PublicModel, RecordedModel):
     """Who owns chargers and backoffices. ``keep_..._days``: for how long something of theirs is kept."""
 
     name = models.CharField(max_length=100, unique=True)

@@ -77,7 +77,7 @@ def masked(card: str) -> str:
 
 def _fields(model: type[models.Model], untold: Collection[str]) -> Iterator[Any]:
     for field in model._meta.concrete_fields:
-        made_by_itself = field.primary_key or getattr(field, "auto_now_add", False)
+        made_by_itself = field.primary_key or field.name == "uuid" or getattr(field, "auto_now_add", False)
         if not made_by_itself and field.name not in untold:
             yield field
 

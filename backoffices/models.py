@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.models import Organisation
+from accounts.public import PublicModel
 from routing.changes import ConfigModel, ConfigQuerySet
 from routing.core.snapshot import OCPP_VERSIONS
 from routing.fields import EncryptedField
@@ -64,7 +65,7 @@ def validate_versions(versions: object) -> None:
         )
 
 
-class Backoffice(ConfigModel):
+class Backoffice(PublicModel, ConfigModel):
     """A Central System (1.6) or CSMS (2.x).
 
     ``organisation``: None for one that all organisations share. ``url``: ``{identity}`` stands for

@@ -9,6 +9,7 @@ from django.db import models
 
 from accounts.deeds import Subject
 from accounts.models import Organisation
+from accounts.public import PublicModel
 from accounts.telling import Manners
 from chargers.causes import LABELS, REMEDIES
 from chargers.identity import BadIdentity, read_identity
@@ -30,7 +31,7 @@ def refusal_causes() -> list[tuple[str, str]]:
     return [(cause.value, label) for cause, label in LABELS.items()]
 
 
-class Charger(ConfigModel):
+class Charger(PublicModel, ConfigModel):
     """A charger, known by the ``identity`` at the end of its URL.
 
     ``password_hashes``: the accepted forms of its password (chargers/credentials.py); empty: no

@@ -173,4 +173,7 @@ def _empty(url: str) -> None:
         ).fetchall()
         for (table,) in tables:
             postgres.execute(f"DELETE FROM {table}".encode())
-        postgres.execute("SELECT setval(quote_ident(sequencename)::regclass, 1, false) FROM pg_sequences")
+        postgres.execute(
+            "SELECT setval(quote_ident(sequencename)::regclass, 1, false) FROM pg_sequences "
+            "WHERE sequencename <> 'django_migrations_id_seq'"
+        )

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.models import Organisation
+from accounts.public import PublicModel
 from accounts.recording import RecordedModel, RecordedQuerySet
 from accounts.telling import Manners
 from routing.changes import ConfigModel, ConfigQuerySet
@@ -43,7 +44,7 @@ class PermissionPresetQuerySet(ConfigQuerySet["PermissionPreset"]):
     charger_path = "routes__charger"
 
 
-class PermissionPreset(ConfigModel):
+class PermissionPreset(PublicModel, ConfigModel):
     """Permissions of an organisation's own making, for routes to share.
 
     ``role``: the role whose preset it changes. ``permissions``: as those of a route.
@@ -88,7 +89,7 @@ class RouteQuerySet(ConfigQuerySet["Route"]):
         return self.filter(Q(alias=identity) | Q(alias="", charger__identity=identity))
 
 
-class Route(ConfigModel):
+class Route(PublicModel, ConfigModel):
     """A charger and a backoffice joined.
 
     ``alias``: the charger's identity toward this backoffice, empty for its own.
