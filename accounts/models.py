@@ -12,12 +12,14 @@ from django.db.models import QuerySet
 
 from accounts.acting import acting
 from accounts.deeds import Deed, Subject
+from accounts.idempotency import IdempotentRequest
 from accounts.kept import LEAST_DAYS, MOST_DAYS
 from accounts.public import PublicModel
 from accounts.recording import RecordedModel, RecordedQuerySet
 from accounts.telling import Manners
+from accounts.tokens import ApiToken
 
-__all__ = ["Deed", "Membership", "Organisation", "User"]
+__all__ = ["ApiToken", "Deed", "IdempotentRequest", "Membership", "Organisation", "User"]
 
 
 def _kept_days(kind: str, what: str) -> models.PositiveIntegerField[Any, Any]:
@@ -48,6 +50,9 @@ class User(AbstractUser, RecordedModel):
     """A person who logs in. What they see follows from their memberships."""
 
     manners = Manners(untold=frozenset({"last_login"}))
+
+    only_organisation: int | None = None
+    """For the time of a request: only rows of this organisation (accounts.tokens)."""
 
     objects: ClassVar[People] = People()
 

@@ -41,12 +41,16 @@ class OwnedQuerySet(models.QuerySet[ModelT]):
             return Q(pk__in=[])
         return Q(**{f"{self.owner}__in": user.organisations(changing=changing)})
 
+    def within(self, organisation: int) -> Q:
+        """Rows that a token of this organisation alone sees."""
+        return Q(**{self.owner: organisation}) if self.owner else Q(pk__in=[])
+
     def _scoped(self, user: User | AnonymousUser, *, changing: bool) -> Self:
         if not (user.is_authenticated and user.is_active):
             return self.none()
-        if user.is_superuser:
-            return self.all()
-        return self.filter(self.owned_by(user, changing=changing))
+        rows = self.all() if user.is_superuser else self.filter(self.owned_by(user, changing=changing))
+        only = user.only_organisation
+        return rows if only is None else rows.filter(self.within(only))
 
 
 class UnownedQuerySet(OwnedQuerySet[ModelT]):

@@ -36,6 +36,9 @@ class BackofficeQuerySet(ConfigQuerySet["Backoffice"]):
             return own
         return own | Q(organisation=None)
 
+    def within(self, organisation: int) -> Q:
+        return super().within(organisation) | Q(organisation=None)
+
     def selectable_by(self, user: User | AnonymousUser) -> Self:
         return self.visible_to(user)
 

@@ -1,0 +1,1 @@
+"""Chargers and connectors in the REST API."""

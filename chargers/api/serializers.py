@@ -1,0 +1,110 @@
+"""What programs see of chargers, and may say of them. No secret is ever among it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from accounts.api.fields import OwnedRelatedField
+from accounts.models import Organisation
+from chargers.models import Charger, Connector
+
+if TYPE_CHECKING:
+    _ConnectorSerializer = serializers.ModelSerializer[Connector]
+    _ChargerSerializer = serializers.ModelSerializer[Charger]
+else:
+    _ConnectorSerializer = _ChargerSerializer = serializers.ModelSerializer
+
+STATUSES = ["online", "offline", "never_seen"]
+
+
+class ConnectorSerializer(_ConnectorSerializer):
+    """One connector as it last reported itself; connector 0 is the whole charger."""
+
+    class Meta:
+        model = Connector
+        fields = ["evse_id", "connector_id", "status", "error_code", "updated_at"]
+
+
+class ModelField(serializers.Serializer[Any]):
+    """What the charger says that it is, in its last BootNotification; empty where it has not."""
+
+    vendor = serializers.CharField()
+    name = serializers.CharField()
+    firmware = serializers.CharField()
+    serial = serializers.CharField()
+
+
+class ChargerSerializer(_ChargerSerializer):
+    """A charger. ``identity`` is the end of its URL; ``uuid`` is what addresses here are made of."""
+
+    organisation = OwnedRelatedField(queryset=Organisation.objects.all(), allow_null=True, required=False)
+    connection_status = serializers.SerializerMethodField()
+    ocpp_version = serializers.CharField(source="session.ocpp_version", read_only=True, default="")
+    connected_at = serializers.DateTimeField(source="session.connected_at", read_only=True, default=None)
+    disconnected_at = serializers.DateTimeField(
+        source="session.disconnected_at", read_only=True, default=None
+    )
+    model = serializers.SerializerMethodField()
+    connectors = ConnectorSerializer(many=True, read_only=True)
+    has_password = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Charger
+        fields = [
+            *("uuid", "identity", "label", "organisation", "enabled", "connection_status", "ocpp_version"),
+            *("connected_at", "disconnected_at", "model", "connectors", "has_password", "options"),
+            *("adopted", "created_at"),
+        ]
+        read_only_fields = ["uuid", "adopted", "created_at"]
+
+    @extend_schema_field({"type": "string", "enum": STATUSES})
+    def get_connection_status(self, charger: Charger) -> str:
+        session = getattr(charger, "session", None)
+        if session is None or session.connected_at is None:
+            return "never_seen"
+        return "online" if session.online else "offline"
+
+    @extend_schema_field(ModelField)
+    def get_model(self, charger: Any) -> dict[str, str]:
+        return model_of(getattr(charger, "boot", None) or "")
+
+    def get_has_password(self, charger: Charger) -> bool:
+        return bool(charger.password_hashes)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        charger = self.instance or Charger()
+        for name, value in attrs.items():
+            setattr(charger, name, value)
+        if not self.context["request"].user.is_superuser and charger.organisation is None:
+            raise serializers.ValidationError({"organisation": ["Say which of your organisations has it."]})
+        if self.instance and "identity" in attrs and charger.password_hashes:
+            raise serializers.ValidationError(
+                {"identity": ["The password holds for the old identity; remove it first, or make anew."]}
+            )
+        charger.full_clean(exclude=["password_hashes"], validate_unique=False, validate_constraints=False)
+        return attrs
+
+
+def model_of(boot: str) -> dict[str, str]:
+    """Vendor, model, firmware and serial number of a BootNotification's payload, of either OCPP."""
+    try:
+        said = json.loads(boot) if boot else {}
+    except ValueError:
+        said = {}
+    said = said if isinstance(said, dict) else {}
+    station = said.get("chargingStation")
+    known = station if isinstance(station, dict) else said
+    names = {
+        "vendor": ("vendorName", "chargePointVendor"),
+        "name": ("model", "chargePointModel"),
+        "firmware": ("firmwareVersion",),
+        "serial": ("serialNumber", "chargePointSerialNumber", "chargeBoxSerialNumber"),
+    }
+    return {
+        key: next((str(known[name])[:100] for name in among if known.get(name)), "")
+        for key, among in names.items()
+    }
