@@ -53,6 +53,11 @@ class OwnedQuerySet(models.QuerySet[ModelT]):
         return rows if only is None else rows.filter(self.within(only))
 
 
+def sees_all(user: User | AnonymousUser) -> bool:
+    """Whether somebody sees the whole installation: a superuser, unless the token narrows them."""
+    return user.is_active and user.is_superuser and getattr(user, "only_organisation", None) is None
+
+
 class UnownedQuerySet(OwnedQuerySet[ModelT]):
     """Rows of the whole installation: superusers only."""
 

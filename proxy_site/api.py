@@ -7,14 +7,24 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.routers import SimpleRouter
 
 from accounts.api.me import MeView, OrganisationViewSet
+from backoffices.api.views import BackofficeViewSet
 from chargers.api.views import ChargerViewSet
+from routing.api.messages import MessageViewSet
+from routing.api.routes import PresetViewSet, RouteViewSet
+from routing.api.transactions import TransactionViewSet
 
 router = SimpleRouter(use_regex_path=False)
 router.register("organisations", OrganisationViewSet, basename="organisation")
 router.register("chargers", ChargerViewSet, basename="charger")
+router.register("backoffices", BackofficeViewSet, basename="backoffice")
+router.register("routes", RouteViewSet, basename="route")
+router.register("presets", PresetViewSet, basename="preset")
+router.register("transactions", TransactionViewSet, basename="transaction")
+router.register("messages", MessageViewSet, basename="message")
 
 urlpatterns = [
     path("me/", MeView.as_view(), name="me"),
+    path("messages/export/", MessageViewSet.as_view({"get": "export"}), name="message-export"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerView.as_view(url_name="api:schema"), name="docs"),
     path("", include(router.urls)),

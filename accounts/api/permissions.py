@@ -16,7 +16,8 @@ def scope_of(view: Any, request: Request) -> str:
     """The scope that this request needs: that of its action, or else by whether it only reads."""
     scopes = view.scopes
     action = getattr(view, "action", None)
-    return str(scopes.get(action) or scopes["read" if request.method in SAFE_METHODS else "write"])
+    changes = request.method not in SAFE_METHODS and "write" in scopes  # else the method is not there: 405
+    return str(scopes.get(action) or scopes["write" if changes else "read"])
 
 
 def has_scope(request: Request, scope: str) -> bool:
@@ -46,6 +47,8 @@ class HasRole(BasePermission):
     message = "Your role does not allow this."
 
     def has_permission(self, request: Request, view: Any) -> bool:
+        if request.method in SAFE_METHODS:
+            return True  # whose rows a person sees is the queryset's to say
         model = view.model
         verb = view.verbs.get(view.action) or VERBS.get(request.method or "", "view")
         return bool(request.user.has_perm(f"{model._meta.app_label}.{verb}_{model._meta.model_name}"))

@@ -17,6 +17,7 @@ from django.utils import timezone
 from accounts.admin_base import owned
 from accounts.deeds import did
 from accounts.models import Organisation, User
+from accounts.querysets import sees_all
 from routing.core.masking import masked
 from routing.explorer.filters import Filter
 from routing.explorer.folding import Exchange
@@ -52,7 +53,7 @@ def note_export(user: User, wanted: Filter, count: int) -> None:
     chargers = owned(Message._meta.get_field("charger").related_model).visible_to(user)
     charger = None if wanted.charger is None else chargers.filter(pk=wanted.charger).first()
     whose: list[Organisation] = []
-    if charger is None and not user.is_superuser:
+    if charger is None and not sees_all(user):
         whose = list(Organisation.objects.visible_to(user)[:2])
     did(
         charger,

@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
+from accounts.querysets import sees_all
 from routing.explorer.filters import Filter
 from routing.explorer.folding import Key
 from routing.explorer.search import SeenCharger, seen_charger
@@ -103,7 +104,7 @@ def _charger(user: User | AnonymousUser, given: Mapping[str, Any]) -> tuple[Seen
         return None, None
     pk = _number(key, "charger")
     found = seen_charger(user, Q(pk=pk))
-    if found is None and not user.is_superuser:
+    if found is None and not sees_all(user):
         raise Unreadable(f"There is no charger {pk} that you may see.")
     return found, pk
 

@@ -19,6 +19,7 @@ from django.db.models.functions import Left
 from django.utils import timezone
 
 from accounts.admin_base import owned
+from accounts.querysets import sees_all
 from routing.core.rows import MessageRow
 from routing.explorer.filters import Filter, narrowed
 from routing.explorer.folding import Exchange, Key, fold
@@ -163,7 +164,7 @@ def _charger_model() -> Any:
 def _chargers(user: User | AnonymousUser, condition: Q, most: int) -> list[SeenCharger]:
     model = _charger_model()
     changeable: Any = Value(True, BooleanField())
-    if not user.is_superuser:
+    if not sees_all(user):
         changeable = Exists(owned(model).changeable_by(user).filter(pk=OuterRef("pk")))
     rows = owned(model).visible_to(user).filter(condition).order_by("identity")
     found = rows.annotate(is_mine=changeable).values_list("pk", "identity", "is_mine")
@@ -177,10 +178,10 @@ def _scope(user: User | AnonymousUser, wanted: Filter) -> list[SeenCharger] | No
     """
     if wanted.charger is not None:
         found = _chargers(user, Q(pk=wanted.charger), 1)
-        if not found and user.is_authenticated and user.is_active and user.is_superuser:
+        if not found and sees_all(user):
             found = [SeenCharger(wanted.charger, f"removed ({wanted.charger})", sees_cards=True)]
-    elif user.is_superuser:
-        return None if user.is_active else []
+    elif sees_all(user):
+        return None
     else:
         found = _chargers(user, Q(), FEW + 1)
     if len(found) > FEW:
@@ -202,12 +203,12 @@ def _of_session(user: User | AnonymousUser, wanted: Filter, session: UUID) -> Fi
 def _names(user: User | AnonymousUser, exchanges: list[Exchange], scope: list[SeenCharger] | None) -> Names:
     """Chargers and routes may be gone: their names are looked up, never joined."""
     if not exchanges:
-        return Names({charger.pk: charger for charger in scope or []}, sees_all=user.is_superuser)
+        return Names({charger.pk: charger for charger in scope or []}, sees_all=sees_all(user))
     if scope is None:
         scope = _chargers(user, Q(pk__in={x.charger for x in exchanges}), len(exchanges))
     routes = {leg.route for x in exchanges for leg in x.legs if leg.route is not None}
     named = Route.objects.filter(pk__in=routes).values_list("pk", "backoffice__name") if routes else ()
-    return Names({charger.pk: charger for charger in scope}, dict(named), user.is_superuser)
+    return Names({charger.pk: charger for charger in scope}, dict(named), sees_all(user))
 
 
 # -- what ---------------------------------------------------------------------------------------------
@@ -244,7 +245,7 @@ class _Keys:
 
     def _visible(self) -> QuerySet[Message]:
         rows = self._beyond(narrowed(Message.objects.all(), self.wanted, self.now))
-        if self.scope is None and not self.user.is_superuser:
+        if self.scope is None and not sees_all(self.user):
             chargers = owned(_charger_model())
             mine = chargers.changeable_by(self.user) if self.wanted.card else chargers.visible_to(self.user)
             return _of_many(rows, mine.order_by().values("pk"))

@@ -1,0 +1,1 @@
+"""Backoffices in the REST API."""

@@ -1,0 +1,48 @@
+"""Backoffices in the REST API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+from django.db.models import Exists, OuterRef
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.errors import Conflict
+from accounts.api.views import WriteViewSet
+from backoffices.api.serializers import BackofficeSerializer
+from backoffices.models import Backoffice
+from routing.models import Route
+
+
+class BackofficeFilter(django_filters.FilterSet):
+    """``?name=&enabled=&organisation=``."""
+
+    name = django_filters.CharFilter(lookup_expr="icontains")
+    organisation = django_filters.UUIDFilter(field_name="organisation__uuid")
+
+    class Meta:
+        model = Backoffice
+        fields = ["enabled"]
+
+
+class BackofficeViewSet(WriteViewSet):
+    """Backoffices, own ones and those that all share."""
+
+    model = Backoffice
+    queryset = Backoffice.objects.none()
+    serializer_class = BackofficeSerializer
+    filterset_class = BackofficeFilter
+    scopes = {"read": "backoffices:read", "write": "backoffices:write"}
+
+    def get_queryset(self) -> Any:
+        mine = Backoffice.objects.changeable_by(self.request.user).filter(pk=OuterRef("pk"))
+        rows = super().get_queryset().select_related("organisation")
+        return rows.annotate(is_mine=Exists(mine)).order_by("name")
+
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        routes = Route.objects.filter(backoffice=self.get_object())
+        if routes.exclude(pk__in=Route.objects.changeable_by(request.user)).exists():
+            raise Conflict("Chargers of others are connected to it; their routes would go with it.")
+        return super().destroy(request, *args, **kwargs)

@@ -1,0 +1,15 @@
+"""Who sees cards in full, as a column of what the API lists."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import apps
+from django.db.models import Exists, OuterRef
+
+Charger: Any = apps.get_model("chargers", "Charger")
+
+
+def cards_of(user: Any, charger: str) -> Exists:
+    """Whether the person may see the cards of the charger that this column names."""
+    return Exists(Charger.objects.changeable_by(user).filter(pk=OuterRef(charger)))
