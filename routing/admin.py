@@ -222,7 +222,11 @@ class TransactionAdmin(RecordAdmin[Transaction]):
 
     @admin.display(description="why")
     def why(self, transaction: Transaction) -> str:
-        return format_html_join("", "<p>{}</p>", ((sentence,) for sentence in why(transaction)))
+        """Asked once: templates of the skin ask for a field several times."""
+        told: Any = transaction
+        if not hasattr(told, "why_told"):
+            told.why_told = format_html_join("", "<p>{}</p>", ((sentence,) for sentence in why(transaction)))
+        return str(told.why_told)
 
     @admin.display(description="messages")
     def messages(self, transaction: Transaction) -> str:
