@@ -11,7 +11,7 @@ from django.contrib.auth.models import Group
 from django.db.models import Count
 from django.http import HttpRequest
 
-from accounts import deeds_admin, skin  # noqa: F401  # registers its page
+from accounts import deeds_admin, skin, tokens_admin  # noqa: F401  # two register their pages
 from accounts.admin_base import HistoryMixin, OwnedAdmin, OwnedInline, SuperuserMixin
 from accounts.kept import LEAST_DAYS
 from accounts.models import Membership, Organisation, User

@@ -53,6 +53,7 @@ MENU: list[tuple[Any, list[Entry]]] = [
             Entry(_("Organisations"), "accounts.organisation", "apartment"),
             Entry(_("Users"), "accounts.user", "person"),
             Entry(_("Memberships"), "accounts.membership", "group"),
+            Entry(_("API tokens"), "accounts.apitoken", "key"),
             Entry(_("What people did"), "accounts.deed", "history"),
         ],
     ),
