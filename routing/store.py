@@ -53,7 +53,7 @@ SQLITE_TIMEOUT_S = 2.0
 READER = "readings"
 """Who follows the log (``routing.readings.following``)."""
 
-LATE_S = 3.0
+LATE_S = 1.5
 """A row that is committed so long after its exchange was over comes behind the reader's back."""
 
 

@@ -26,7 +26,7 @@ from django.utils import timezone
 
 from routing.models import LogReader, Message
 from routing.models.traffic import number_at
-from routing.readings.gathering import ACTIONS, ASKED_DOWN, Gathered, gather, payload_of
+from routing.readings.gathering import ACTIONS, ASKED_DOWN, Gathered, Logged, gather, payload_of
 from routing.readings.storing import store_events, store_readings, store_settings
 from routing.store import READER as NAME
 
@@ -35,9 +35,9 @@ log = logging.getLogger(__name__)
 SECOND = 1_000_000
 """Of numbers of exchanges."""
 
-OVERLAP = 5 * SECOND
+OVERLAP = 3 * SECOND
 LOOK_BACK = 300 * SECOND
-SLOW_MS = 2_000
+SLOW_MS = 1_000
 """An exchange that took longer may have been committed after the overlap."""
 
 SWEEP_S = 60.0
@@ -48,12 +48,13 @@ IDLE = 60 * SECOND
 FIRST = timedelta(hours=1)
 """Of a log that was never read."""
 
+WINDOW = 60 * SECOND
+"""What is asked for at once: the database may sort all of it for a page."""
+
 PAGE = 1_000
 LEASE = timedelta(seconds=60)
 REST = timedelta(seconds=3)
 """How long a pass is not repeated, by whatever process."""
-
-COLUMNS = ("id", "charger_id", "at", "exchange", "action", "text", "answer", "transaction_id")
 
 
 class SetBack(Exception):
@@ -96,38 +97,32 @@ class Follower:
     def _follow(self, reader: LogReader, go_on: Callable[[], bool]) -> None:
         now = timezone.now()
         if time.monotonic() - self._swept_at > SWEEP_S:
-            self._read(reader, self._slow(reader.exchange), reader.exchange)
+            self._take(reader, self._slow(reader.exchange), reader.exchange)
             self._swept_at = time.monotonic()
         start = reader.exchange - OVERLAP
         self._seen = {key: exchange for key, exchange in self._seen.items() if exchange >= start}
         end = number_at(now) + AHEAD
-        while go_on():
-            rows = list(_rows(start, end).order_by("exchange", "id")[:PAGE])
-            is_last = len(rows) < PAGE
-            come = rows[-1].exchange if rows else 0
-            reached = max(reader.exchange, min(come, number_at(now)))
-            if is_last:
-                reached = max(reached, number_at(now) - IDLE)
-            self._read(reader, rows, reached)
-            if is_last:
-                break
-            start = max(come, start + 1)
+        while start < end and go_on():
+            stop = min(start + WINDOW, end)
+            rows = _read(_rows(start, stop), PAGE)
+            last, is_full = rows[-1].exchange if rows else 0, len(rows) == PAGE
+            start = max(last, start + 1) if is_full else _next(stop, end)
+            surely = 0 if is_full else min(start, number_at(now) - IDLE)
+            self._take(reader, rows, max(reader.exchange, min(last, number_at(now)), surely))
 
-    def _slow(self, exchange: int) -> list[Message]:
+    def _slow(self, exchange: int) -> list[Logged]:
         """What was long under way: of a backoffice's CALL nobody knows how long it has waited before."""
         slow = Q(latency_ms__gte=SLOW_MS) | Q(action__in=ASKED_DOWN)
-        return list(
-            _rows(exchange - LOOK_BACK, exchange).filter(slow).order_by("exchange", "id")[: 10 * PAGE]
-        )
+        return _read(_rows(exchange - LOOK_BACK, exchange).filter(slow), 10 * PAGE)
 
-    def _read(self, reader: LogReader, rows: list[Message], reached: int) -> None:
-        new = [row for row in rows if row.pk not in self._seen]
+    def _take(self, reader: LogReader, rows: list[Logged], reached: int) -> None:
+        new = [row for row in rows if row.id not in self._seen]
         if new or reached != reader.exchange:
             self._store(reader, self._gathered(new), reached)
-        self._seen |= {row.pk: row.exchange for row in new}
+        self._seen |= {row.id: row.exchange for row in new}
         self.passed += len(new)
 
-    def _gathered(self, rows: list[Message]) -> Gathered:
+    def _gathered(self, rows: list[Logged]) -> Gathered:
         known = _there({row.charger_id for row in rows})
         rows = [row for row in rows if row.charger_id in known]
         return gather(rows, _asked(rows), timezone.now())
@@ -146,7 +141,18 @@ class Follower:
 def _rows(start: int, end: int) -> QuerySet[Message]:
     """What chargers said, and were asked, on their own sockets."""
     rows = Message.objects.filter(exchange__gte=start, exchange__lt=end, route=None, action__in=ACTIONS)
-    return rows.only(*COLUMNS)
+    return rows.order_by("exchange", "id")
+
+
+def _read(rows: QuerySet[Message], most: int) -> list[Logged]:
+    return [Logged(*row) for row in rows.values_list(*Logged._fields)[:most]]
+
+
+def _next(start: int, end: int) -> int:
+    """The number of the first exchange from ``start`` on, ``end`` where there is none before."""
+    numbers = Message.objects.filter(exchange__gte=start, exchange__lt=end).order_by("exchange")
+    found = numbers.values_list("exchange", flat=True).first()
+    return end if found is None else found
 
 
 def _there(chargers: set[int]) -> set[int]:
@@ -155,7 +161,7 @@ def _there(chargers: set[int]) -> set[int]:
     return set(rows.values_list("pk", flat=True))
 
 
-def _asked(rows: list[Message]) -> dict[tuple[int, int], str]:
+def _asked(rows: list[Logged]) -> dict[tuple[int, int], str]:
     """What backoffices asked, where the charger got it to the byte: the text stands in their own row."""
     missing = [row for row in rows if row.action in ASKED_DOWN and not row.text]
     wanted = {(row.charger_id, row.exchange) for row in missing}

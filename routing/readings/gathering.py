@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from routing.core import frames
@@ -12,7 +13,7 @@ from routing.core.meter_values import READERS as METERING
 from routing.core.meter_values import Measured, measured
 from routing.core.told_settings import FIRMWARE, firmware_news, firmware_version, settings
 from routing.core.told_settings import READERS as SETTING
-from routing.models import FirmwareEvent, Message, Transaction
+from routing.models import FirmwareEvent, Transaction
 from routing.readings.storing import Found, Readings, Spot, Told, add, versions_of
 from routing.readings.thinning import bucket
 from routing.tables import storable
@@ -31,6 +32,19 @@ Asked = Mapping[tuple[int, int], str]
 """Payloads of CALLs of backoffices, by charger and exchange."""
 
 
+class Logged(NamedTuple):
+    """A row of the log, as far as it is read."""
+
+    id: int
+    charger_id: int
+    at: datetime
+    exchange: int
+    action: str
+    text: str
+    answer: str
+    transaction_id: UUID | None
+
+
 @dataclass
 class Gathered:
     """What there is to store."""
@@ -40,7 +54,7 @@ class Gathered:
     events: list[FirmwareEvent] = field(default_factory=list)
 
 
-def gather(rows: list[Message], asked: Asked, now: datetime) -> Gathered:
+def gather(rows: list[Logged], asked: Asked, now: datetime) -> Gathered:
     """What these rows of chargers' sockets say. ``asked``: what backoffices asked where a row has no text."""
     gathered = Gathered()
     places = _places(rows)
@@ -65,14 +79,14 @@ def payload_of(text: str) -> str:
 # -- meters --------------------------------------------------------------------------------------------
 
 
-def _places(rows: Iterable[Message]) -> dict[UUID, tuple[int | None, int | None]]:
+def _places(rows: Iterable[Logged]) -> dict[UUID, tuple[int | None, int | None]]:
     """EVSE and connector of the sessions that rows are of; not all messages of a session name them."""
     keys = {row.transaction_id for row in rows if row.transaction_id and row.action in METERING}
     found = Transaction.objects.filter(pk__in=keys).values_list("pk", "evse_id", "connector_id")
     return {key: (evse, connector) for key, evse, connector in found}
 
 
-def _meters(readings: Readings, row: Message, places: Mapping[UUID, tuple[int | None, int | None]]) -> None:
+def _meters(readings: Readings, row: Logged, places: Mapping[UUID, tuple[int | None, int | None]]) -> None:
     evse, connector = places.get(row.transaction_id, (None, None)) if row.transaction_id else (None, None)
     for one in measured(row.action, payload_of(row.text)):
         at = believed(one.at, row.at)
@@ -104,7 +118,7 @@ def _thinned(readings: Readings, now: datetime) -> Readings:
 # -- settings ------------------------------------------------------------------------------------------
 
 
-def _settings(told: Told, row: Message, asked: Asked) -> None:
+def _settings(told: Told, row: Logged, asked: Asked) -> None:
     question = payload_of(row.text) or asked.get((row.charger_id, row.exchange), "")
     for one in settings(row.action, question, payload_of(row.answer)):
         key = (row.charger_id, storable(one.component), storable(one.variable), storable(one.instance))
@@ -115,7 +129,7 @@ def _settings(told: Told, row: Message, asked: Asked) -> None:
 # -- firmware ------------------------------------------------------------------------------------------
 
 
-def _event(row: Message, kind: str, status: str, detail: str) -> FirmwareEvent:
+def _event(row: Logged, kind: str, status: str, detail: str) -> FirmwareEvent:
     return FirmwareEvent(
         charger_id=row.charger_id,
         at=row.at,
@@ -125,7 +139,7 @@ def _event(row: Message, kind: str, status: str, detail: str) -> FirmwareEvent:
     )
 
 
-def _versions(boots: list[Message]) -> Iterator[FirmwareEvent]:
+def _versions(boots: list[Logged]) -> Iterator[FirmwareEvent]:
     """An event for each boot with another version than the charger had."""
     known = versions_of(row.charger_id for row in boots) if boots else {}
     for row in sorted(boots, key=lambda row: row.at):
@@ -137,8 +151,3 @@ def _versions(boots: list[Message]) -> Iterator[FirmwareEvent]:
             history.sort(key=lambda one: one[0])
             detail = f"before: {before}" if before else ""
             yield _event(row, FirmwareEvent.Kind.VERSION, version, detail)
-
-
-def came_at(exchange: int) -> datetime:
-    """The moment at which an exchange with this number began."""
-    return datetime.fromtimestamp(exchange / 1_000_000, UTC)

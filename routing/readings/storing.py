@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import msgspec
 from django.db import connection
 
 from routing.core.told_settings import Setting
 from routing.models import ConfigurationKey, FirmwareEvent, Reading
 from routing.tables import storable
 
-AT_ONCE = 400
+AT_ONCE = 500
 """Rows in one statement."""
 
 KEY = ("charger_id", "evse_id", "connector_id", "at")
@@ -53,39 +54,37 @@ def store_readings(readings: Readings) -> None:
     rows = [_row(spot, found) for spot, found in sorted(readings.items(), key=lambda item: item[0])]
     with connection.cursor() as cursor:
         for start in range(0, len(rows), AT_ONCE):
-            piece = rows[start : start + AT_ONCE]
-            cursor.execute(_upsert(len(piece)), [value for row in piece for value in row])
+            cursor.execute(_upsert(), [msgspec.json.encode(rows[start : start + AT_ONCE]).decode()])
 
 
 def _row(spot: Spot, found: Found) -> list[Any]:
-    adapt = connection.ops.adapt_datetimefield_value
-    transaction = found.transaction
-    if transaction is not None and not connection.features.has_native_uuid_field:
-        shown: Any = transaction.hex
-    else:
-        shown = transaction
+    transaction = None if found.transaction is None else found.transaction.hex
+    at = str(connection.ops.adapt_datetimefield_value(spot.at))
     figures = [found.figures.get(name) for name in Reading.FIGURES]
-    return [spot.charger, spot.evse_id, spot.connector_id, adapt(spot.at), shown, *figures]
+    return [spot.charger, spot.evse_id, spot.connector_id, at, transaction, *figures]
 
 
-def _upsert(rows: int) -> str:
-    """SQL. A row that would not change is not written again: most of what overlaps is the same."""
-    table, differs = (
-        Reading._meta.db_table,
-        "IS NOT" if connection.vendor == "sqlite" else "IS DISTINCT FROM",
-    )
-    changing = COLUMNS[len(KEY) :]
-    filled = [f"COALESCE(excluded.{name}, {table}.{name})" for name in changing]
-    values = ", ".join([f"({', '.join(['%s'] * len(COLUMNS))})"] * rows)
+def _upsert() -> str:
+    """SQL, of which the rows are one parameter: thousands of them would have to be written one by one.
+
+    A row that would not change is not written again: most of what overlaps is the same.
+    """
+    postgres, table = connection.vendor == "postgresql", Reading._meta.db_table
+    differs = "IS DISTINCT FROM" if postgres else "IS NOT"
+    fills = {name: f"COALESCE(excluded.{name}, {table}.{name})" for name in COLUMNS[len(KEY) :]}
+    listed = "json_array_elements(%s::json) AS e(value)" if postgres else "json_each(%s) AS e"
+    values = [_column(name, number, postgres=postgres) for number, name in enumerate(COLUMNS)]
     return (
-        f"INSERT INTO {table} ({', '.join(COLUMNS)}) VALUES {values} "
-        f"ON CONFLICT ({', '.join(KEY)}) DO UPDATE SET "
-        + ", ".join(f"{name} = {value}" for name, value in zip(changing, filled, strict=True))
-        + " WHERE "
-        + " OR ".join(
-            f"{table}.{name} {differs} {value}" for name, value in zip(changing, filled, strict=True)
-        )
+        f"INSERT INTO {table} ({', '.join(COLUMNS)}) SELECT {', '.join(values)} FROM {listed} WHERE true "
+        f"ON CONFLICT ({', '.join(KEY)}) DO UPDATE SET {', '.join(f'{n} = {v}' for n, v in fills.items())} "
+        f"WHERE {' OR '.join(f'{table}.{name} {differs} {value}' for name, value in fills.items())}"
     )
+
+
+def _column(name: str, number: int, *, postgres: bool) -> str:
+    if not postgres:
+        return f"json_extract(e.value, '$[{number}]')"
+    return f"(e.value ->> {number})::{Reading._meta.get_field(name).db_type(connection)}"
 
 
 Told = dict[tuple[int, str, str, str], tuple[Setting, datetime]]
