@@ -12,6 +12,7 @@ from routing.models.routes import (
     Route,
     rule_errors,
 )
+from routing.models.snapshots import RefusedCharge, Snapshot
 from routing.models.state import (
     Alarm,
     ChargerSession,
@@ -38,10 +39,12 @@ __all__ = [
     "LatestValue",
     "Message",
     "PermissionPreset",
+    "RefusedCharge",
     "Route",
     "RouteState",
     "RouteTransaction",
     "RuntimeProcess",
+    "Snapshot",
     "Transaction",
     "Upkeep",
     "rule_errors",
