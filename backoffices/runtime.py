@@ -463,6 +463,7 @@ class Runtime:
             "comings": self.traffic.comings(),
             "writer": dict(self._writer.counts()),
             "database": self.life.database(),
+            "redis_away": self.mailbox.is_away,
         }
 
     def _last_words(self) -> dict[str, Any] | None:
