@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from routing.standing import Minute
 
-WIDTH, HEIGHT = 600, 140
-LEFT, BOTTOM, TOP = 44, 18, 8
+WIDTH, HEIGHT = 600, 170
+LEFT, BOTTOM, TOP = 52, 24, 14
 GAP = 1.5
 
 
