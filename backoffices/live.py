@@ -15,7 +15,7 @@ from routing.session import RowWriter, Session
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
     """How often the runtime does what it does on its own, in seconds.
 
-    ``health``: how often sessions say how their routes are.
+    ``health``: how often sessions say how their routes are, ``count``: how often what passed is stored.
     ``backlog``: how long a session without a charger may try in vain to reach a backoffice.
     ``answers``: the longest that a stop waits for answers, ``stop``: for the database.
     ``moves``: the longest that a session which another process wants waits for answers, ``asks``: that a
@@ -27,6 +27,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     sweep: float = 1
     mourn: float = 5
     health: float = 5
+    count: float = 10
     backlog: float = 60
     answers: float = 1
     stop: float = 2

@@ -20,6 +20,7 @@ from backoffices import current, records, stopping
 from backoffices.care import Care
 from backoffices.chores import Chores
 from backoffices.complaint import Complaint
+from backoffices.counting import Counting
 from backoffices.handover import Handover
 from backoffices.lag import Lag
 from backoffices.life import Life, moment
@@ -113,6 +114,7 @@ class Runtime:
         self._chores.every(self._pace.sweep, self._drop_idle)
         self._chores.every(self._pace.mourn, self._record_the_dead)
         self._chores.every(self._pace.health, self._tell_health)
+        self._chores.every(self._pace.count, Counting(self.traffic, self._threads).store)
         self.mailbox.start()
         current.use(self)
 
@@ -176,15 +178,8 @@ class Runtime:
             live.backlog_until = None
             attachment = live.session.attach(request, socket)
             held = live.attached = Held(attachment, lambda held: self._detached(live, held))
-            self._presence.note(
-                request.charger,
-                Presence(
-                    epoch=live.session.epoch,
-                    online=True,
-                    ocpp_version=request.ocpp_version,
-                    remote_address=request.remote_address[:64],
-                ),
-            )
+            seen = {"ocpp_version": request.ocpp_version, "remote_address": request.remote_address[:64]}
+            self._presence.note(request.charger, Presence(epoch=live.session.epoch, online=True, **seen))
             return held
 
     def _detached(self, live: Live, held: Held) -> None:
@@ -458,15 +453,17 @@ class Runtime:
     def report(self) -> dict[str, Any]:
         """What this process says of itself, as ``RuntimeProcess.report`` keeps it.
 
-        ``about``, ``counts``, and by name: ``frames`` (Traffic), ``writer`` (Writer.counts), ``database``
-        (Life.database).
+        ``about``, ``counts``, and by name: ``frames`` and ``comings`` (Traffic), ``writer`` (Writer.counts),
+        ``database`` (Life.database).
         """
         return {
             **self._about(),
             **self.counts(),
             "frames": self.traffic.counts(),
+            "comings": self.traffic.comings(),
             "writer": dict(self._writer.counts()),
             "database": self.life.database(),
+            "redis_away": self.mailbox.is_away,
         }
 
     def _last_words(self) -> dict[str, Any] | None:

@@ -38,6 +38,11 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 300.0,
         "options": {"expires": 30.0},
     },
+    "take_snapshot": {
+        "task": "backoffices.tasks.take_snapshot",
+        "schedule": 10.0,
+        "options": {"expires": 10.0},
+    },
     "recount_waiting": {
         "task": "backoffices.tasks.recount_waiting",
         "schedule": 60.0,

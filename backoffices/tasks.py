@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 from celery import shared_task
 from celery.worker import state as worker_state
 from django.db import InterfaceError, OperationalError
+from django.utils import timezone
 
 from backoffices import current, moved, records
 from backoffices.complaint import first_line
@@ -18,7 +19,7 @@ from backoffices.models import Backoffice
 from backoffices.probe import probe, target_of
 from backoffices.runtime import Runtime
 from backoffices.schedule import BEAT_SCHEDULE
-from routing import expiring, forgetting, upkeep
+from routing import expiring, forgetting, snapshots, upkeep
 from routing.readings.following import FOLLOWER
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "read_log",
     "recount_waiting",
     "refresh_routes",
+    "take_snapshot",
 ]
 
 logger = logging.getLogger(__name__)
@@ -134,6 +136,13 @@ def keep_up() -> dict[str, str]:
 def read_log() -> int:
     """Make readings, settings and news of firmware of what the log has new; how many of its rows."""
     return FOLLOWER.run(lambda: not _is_stopping()) or 0
+
+
+@shared_task(expires=10, ignore_result=True)
+@unless_away(0)
+def take_snapshot() -> int:
+    """Write down how all is, for dashboard and menu; of how many organisations."""
+    return snapshots.take(timezone.now())
 
 
 @shared_task(expires=30)

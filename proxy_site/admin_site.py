@@ -1,8 +1,15 @@
-"""The admin's frame: its title, and who may enter."""
+"""The admin's frame: its title, its first page, and who may enter."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import path
+
 from accounts import skin
+from proxy_site.dashboard import views
 
 
 class ProxyAdminSite(skin.AdminSite):
@@ -10,3 +17,18 @@ class ProxyAdminSite(skin.AdminSite):
 
     site_header = site_title = "OCPP proxy"
     site_url = None
+
+    def get_urls(self) -> Any:
+        ours = [
+            path("dashboard/piece/", self.admin_view(views.piece), name="dashboard_piece"),
+            path("help/", self.admin_view(self.help_view), name="help"),
+        ]
+        return [*ours, *super().get_urls()]
+
+    def index(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
+        """The dashboard."""
+        return views.page(request, {**self.each_context(request), **(extra_context or {})})
+
+    def help_view(self, request: HttpRequest) -> HttpResponse:
+        """What words and colours mean."""
+        return views.help_page(request, self.each_context(request))

@@ -9,7 +9,11 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse_lazy
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from proxy_site.dashboard.scope import is_fleet
+from routing.standing import Standing, newest
 
 
 class Entry(NamedTuple):
@@ -60,24 +64,47 @@ MENU: list[tuple[Any, list[Entry]]] = [
     (_("Operation"), [Entry(_("Processes"), "routing.runtimeprocess", "memory")]),
 ]
 
+OWN = ("chargers.charger", "routing.message", "routing.transaction", "backoffices.backoffice")
+"""What those see who look after their own chargers; the rest is on the pages of these."""
+
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """The menu as unfold draws it, for this person."""
-    groups: list[dict[str, Any]] = [{"items": [_dashboard()]}]
-    for title, entries in MENU:
-        items = [_item(entry) for entry in entries if _may_open(request, entry)]
+    person: Any = request.user
+    how = newest(person, timezone.now())
+    groups: list[dict[str, Any]] = [{"items": [_link(_("Dashboard"), "dashboard", "admin:index")]}]
+    for title, entries in MENU if is_fleet(person) else _short():
+        items = [_item(entry, how) for entry in entries if _may_open(request, entry)]
         if items:
             groups.append({"title": title, "separator": title is not None, "items": items})
-    return groups
+    return [*groups, {"separator": True, "items": [_link(_("Help"), "help", "admin:help")]}]
 
 
-def _dashboard() -> dict[str, Any]:
-    return {"title": _("Dashboard"), "icon": "dashboard", "link": reverse_lazy("admin:index")}
+def _short() -> list[tuple[Any, list[Entry]]]:
+    known = {entry.model: entry for _title, entries in MENU for entry in entries}
+    return [(None, [known[model] for model in OWN])]
 
 
-def _item(entry: Entry) -> dict[str, Any]:
-    page = f"admin:{entry.model.replace('.', '_')}_changelist"
-    return {"title": entry.title, "icon": entry.icon, "link": reverse_lazy(page)}
+def _link(title: Any, icon: str, page: str) -> dict[str, Any]:
+    return {"title": title, "icon": icon, "link": reverse_lazy(page)}
+
+
+def _item(entry: Entry, how: Standing | None) -> dict[str, Any]:
+    item = _link(entry.title, entry.icon, f"admin:{entry.model.replace('.', '_')}_changelist")
+    number, tone = _badge(entry.model, how) if how else (0, "")
+    return {**item, "badge": number, "badge_variant": tone} if number else item
+
+
+def _badge(model: str, how: Standing) -> tuple[int, str]:
+    """How many want a person, and the colour."""
+    match model:
+        case "chargers.charger":
+            return how.offline, "danger"
+        case "backoffices.backoffice":
+            return len(how.down), "danger"
+        case "routing.alarm":
+            return how.alarms, "warning"
+    return 0, ""
 
 
 def _may_open(request: HttpRequest, entry: Entry) -> bool:

@@ -85,6 +85,7 @@ MIDDLEWARE = [
     "proxy_site.csp.ContentSecurityMiddleware",
     "accounts.middleware.ActingMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -203,6 +204,7 @@ UNFOLD = {
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "proxy_site.menu.icon"}],
     "STYLES": ["proxy_site.menu.stylesheet"],
     "SHOW_BACK_BUTTON": True,
+    "SHOW_LANGUAGES": True,
     "COLORS": {
         "primary": {
             "50": "oklch(97% .02 170)",
@@ -279,6 +281,8 @@ else:
 # Language and time: what is stored is UTC, what is shown follows the browser's language where translated
 
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("nl", "Nederlands"), ("de", "Deutsch")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"

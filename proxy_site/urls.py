@@ -8,6 +8,7 @@ from django.views.generic import RedirectView
 urlpatterns = [
     path("favicon.ico", RedirectView.as_view(url=static("accounts/icon.svg"), permanent=False)),
     path("", RedirectView.as_view(url="/admin/", permanent=False)),
+    path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("proxy_site.api")),
 ]

@@ -117,14 +117,14 @@ def _dead_letters(routes: Iterable[int]) -> Mapping[int, int]:
     return dict(dead.annotate(number=Count("pk")).values_list("route_id", "number"))
 
 
-def _lost() -> QuerySet[ChargerSession]:
+def lost_sessions() -> QuerySet[ChargerSession]:
     """Sessions whose process has not proved its life lately: what they last said of links is not true."""
     alive = RuntimeProcess.objects.filter(pk=OuterRef("runtime"), beat_at__gte=Now() - loading.RUNTIME_ALIVE)
     return ChargerSession.objects.filter(~Exists(alive)).exclude(runtime="")
 
 
 def _lost_chargers(chargers: Iterable[int]) -> set[int]:
-    return set(_lost().filter(pk__in=list(chargers)).values_list("pk", flat=True))
+    return set(lost_sessions().filter(pk__in=list(chargers)).values_list("pk", flat=True))
 
 
 def _route(route: Route, dead_letters: int, *, is_lost: bool, now: datetime) -> RouteHealth:
@@ -298,7 +298,7 @@ def _charger_words(session: Any, since: datetime | None, waits_for: str, *, onli
 def backoffice_health(routes: QuerySet[Route]) -> dict[int, BackofficeHealth]:
     """How the backoffices of these routes are, over these routes alone. Three queries."""
     is_on = Q(enabled=True, backoffice__enabled=True, charger__enabled=True, charger__session__online=True)
-    is_lost = Exists(_lost().filter(pk=OuterRef("charger_id")))
+    is_lost = Exists(lost_sessions().filter(pk=OuterRef("charger_id")))
     is_up = Q(~is_lost, state__state=UP)
     sums = routes.order_by().values("backoffice_id").annotate(
         number=Count("pk", filter=is_on),

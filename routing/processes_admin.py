@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -19,6 +18,7 @@ from django.utils.timezone import localtime
 from accounts.admin_base import ReadOnlyAdmin, RecordAdmin, SuperuserMixin
 from routing.loading import RUNTIME_ALIVE
 from routing.models import ConfigChange, RuntimeProcess, Upkeep
+from routing.upkeep import trouble_of
 
 LOST: Mapping[str, str] = {
     "dropped": "of the audit log lost: there was no room for them",
@@ -44,10 +44,6 @@ FRAMES: Mapping[str, str] = {
     "backoffice_received": "from backoffices",
     "backoffice_sent": "to backoffices",
 }
-
-
-UPKEEP_LATE = timedelta(hours=4)
-"""It runs every hour."""
 
 
 class _InstallationAdmin(SuperuserMixin, ReadOnlyAdmin[Any]):
@@ -157,20 +153,6 @@ class UpkeepAdmin(_InstallationAdmin):
     @admin.display(description="trouble")
     def trouble(self, step: Upkeep) -> str:
         return trouble_of(step) or "none"
-
-
-def trouble_of(step: Upkeep) -> str:
-    """What is wrong with a step of the upkeep and what helps, "" for nothing."""
-    if step.error:
-        return f"It failed, and is tried again every hour: {step.error}"
-    if timezone.now() - (step.done_at or step.tried_at) > UPKEEP_LATE:
-        return "It has not run for hours: is there a process, with its Celery worker?"
-    if step.left:
-        return (
-            f"{step.left} rows of the audit log are dated more than three days ahead: the clock of a process "
-            "was wrong, or is. Set it right; the rows stay until those days are over."
-        )
-    return ""
 
 
 @admin.register(ConfigChange)

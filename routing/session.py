@@ -173,6 +173,7 @@ class Session:
         """
         replaced = self._attachment
         attachment = self._attachment = ChargerAttachment(self, socket)
+        self._traffic.came(self.charger)
         if replaced is not None:
             logger.info("%s: replaced by a connection from %s", self.identity, request.remote_address)
             replaced.socket.close(1008, "replaced")
@@ -412,10 +413,9 @@ class Session:
     def _store(self, rows: tuple[Row, ...], gate: int | None) -> None:
         if self._watching.on:
             self._watching.saw(self.charger, self._targets, rows)
-        if gate is None:
-            self._writer.put(self.charger, self.epoch, rows)
-        else:
-            self._writer.put(self.charger, self.epoch, rows, lambda: self._committed(gate))
+        self._traffic.saw(self.charger, rows)
+        done = None if gate is None else partial(self._committed, gate)
+        self._writer.put(self.charger, self.epoch, rows, done)
 
     def _committed(self, gate: int) -> None:
         self._feed(self._machine.committed, gate)

@@ -1,23 +1,79 @@
-"""How many frames passed: plain counters, since every frame pays for them."""
+"""How much passed: plain counters, since every frame and every row pays for them."""
 
 from __future__ import annotations
 
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+
+from routing.core.rows import Row
+from routing.core.tally import Tally
+
+HOUR_S = 3600.0
+
+OFTEN = 3
+"""Connections of one charger within an hour, from which on a process tells of them."""
+
+MOST_OFTEN, MOST_COMINGS = 30, 100
+"""Chargers that are told of, those that come most often; and how far their connections are counted."""
+
 
 class Traffic:
-    """Frames of all sessions of one process since its start.
+    """Frames of all sessions of one process since its start, and what passed of each charger.
 
     ``charger_received`` from chargers, ``charger_sent`` to them, ``backoffice_received`` and
-    ``backoffice_sent`` likewise. Changed on the loop only.
+    ``backoffice_sent`` likewise. Changed on the loop only. ``now``: monotonic seconds.
     """
 
-    __slots__ = ("backoffice_received", "backoffice_sent", "charger_received", "charger_sent")
+    FRAMES = ("backoffice_received", "backoffice_sent", "charger_received", "charger_sent")
+    __slots__ = (*FRAMES, "_comings", "_now", "_tallies")
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self.charger_received = 0
         self.charger_sent = 0
         self.backoffice_received = 0
         self.backoffice_sent = 0
+        self._now = now
+        self._tallies: dict[int, Tally] = {}
+        self._comings: dict[int, deque[float]] = {}
 
     def counts(self) -> dict[str, int]:
-        """Each counter by its name."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        """Each counter of frames by its name."""
+        return {name: getattr(self, name) for name in self.FRAMES}
+
+    def saw(self, charger: int, rows: Iterable[Row]) -> None:
+        """Rows of a charger on their way to be stored."""
+        tally = self._tallies.get(charger)
+        if tally is None:
+            tally = self._tallies[charger] = Tally()
+        tally.count(rows)
+
+    def take(self) -> Mapping[int, Tally]:
+        """What was counted since the last time, by charger; it is the caller's from now on."""
+        taken, self._tallies = self._tallies, {}
+        return taken
+
+    def give_back(self, taken: Mapping[int, Tally]) -> None:
+        """What was taken and could not be stored."""
+        for charger, tally in taken.items():
+            self._tallies.setdefault(charger, Tally()).add(tally)
+
+    def came(self, charger: int) -> None:
+        """A charger has connected."""
+        comings = self._comings.get(charger)
+        if comings is None:
+            comings = self._comings[charger] = deque(maxlen=MOST_COMINGS)
+        comings.append(self._now())
+
+    def comings(self) -> dict[str, int]:
+        """How often chargers (primary keys, as text: it becomes JSON) connected in the last hour: those that
+        come ``OFTEN``, the worst MOST_OFTEN.
+        """
+        since = self._now() - HOUR_S
+        for charger, times in list(self._comings.items()):
+            while times and times[0] < since:
+                times.popleft()
+            if not times:
+                del self._comings[charger]
+        often = sorted(self._comings.items(), key=lambda item: -len(item[1]))[:MOST_OFTEN]
+        return {str(charger): len(times) for charger, times in often if len(times) >= OFTEN}

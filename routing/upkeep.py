@@ -33,6 +33,9 @@ LONGEST_S = {"sqlite": 20.0, "postgresql": 600.0}
 MOST_ASTRAY = 10_000
 """More are not counted."""
 
+UPKEEP_LATE = timedelta(hours=4)
+"""It runs every hour."""
+
 CLOCK = SteadyClock()
 """Of this process."""
 
@@ -133,4 +136,18 @@ def _tried(name: str, step: Callable[[], int]) -> str:
         return said
     done = {"tried_at": tried_at, "done_at": tried_at, "error": "", "left": left}
     Upkeep.objects.update_or_create(step=name, defaults=done)
+    return ""
+
+
+def trouble_of(step: Upkeep) -> str:
+    """What is wrong with a step of the upkeep and what helps, "" for nothing."""
+    if step.error:
+        return f"It failed, and is tried again every hour: {step.error}"
+    if timezone.now() - (step.done_at or step.tried_at) > UPKEEP_LATE:
+        return "It has not run for hours: is there a process, with its Celery worker?"
+    if step.left:
+        return (
+            f"{step.left} rows of the audit log are dated more than three days ahead: the clock of a process "
+            "was wrong, or is. Set it right; the rows stay until those days are over."
+        )
     return ""

@@ -13,6 +13,7 @@ from routing.models.routes import (
     Route,
     rule_errors,
 )
+from routing.models.snapshots import RefusedCharge, Snapshot
 from routing.models.state import (
     Alarm,
     ChargerSession,
@@ -43,10 +44,12 @@ __all__ = [
     "Message",
     "PermissionPreset",
     "Reading",
+    "RefusedCharge",
     "Route",
     "RouteState",
     "RouteTransaction",
     "RuntimeProcess",
+    "Snapshot",
     "Transaction",
     "Upkeep",
     "rule_errors",

@@ -158,7 +158,8 @@ def test_a_mistake_of_ours_is_not_taken_for_an_outage(runtime, monkeypatch):
 
 def test_the_schedule_names_tasks_that_exist_and_expire_before_they_repeat():
     ours = (tasks.maintain_links, tasks.deliver_backlog, tasks.expire_deliveries, tasks.read_log)
-    known = {task.name for task in (*ours, tasks.note_migrations, tasks.recount_waiting, tasks.keep_up)}
+    more = (tasks.note_migrations, tasks.recount_waiting, tasks.take_snapshot, tasks.keep_up)
+    known = {task.name for task in (*ours, *more)}
     assert {entry["task"] for entry in BEAT_SCHEDULE.values()} == known
     assert all(entry["options"]["expires"] <= entry["schedule"] for entry in BEAT_SCHEDULE.values())
 

@@ -1,0 +1,1 @@
+"""What templates of proxy_site may use."""
