@@ -9,10 +9,12 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html_join
+from django.utils.translation import gettext_lazy as _
 
 from accounts.acting import acting
 from accounts.admin_base import OwnedAdmin, ReadOnlyAdmin, RecordAdmin, SuperuserMixin
 from routing import explorer_admin, guard_admin, processes_admin, rights_admin  # noqa: F401  # each registers its pages
+from routing.billing_admin import BillingMixin
 from routing.cards_admin import sees_cards
 from routing.core.masking import masked
 from routing.deliveries_admin import ReplayMixin, letters_of
@@ -29,6 +31,8 @@ from routing.models import (
     RouteTransaction,
     Transaction,
 )
+from routing.route_editor import EditorMixin
+from routing.route_form import RouteForm
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -57,7 +61,9 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(Route)
-class RouteAdmin(ReplayMixin, HealthMixin, OwnedAdmin[Route]):
+class RouteAdmin(EditorMixin, BillingMixin, ReplayMixin, HealthMixin, OwnedAdmin[Route]):
+    form = RouteForm
+    radio_fields = {"role": admin.VERTICAL}
     list_display = ["charger", "backoffice", "up", "link_state", "queue", "answers_in", "role"]
     list_select_related = ["charger", "backoffice", "state"]
     list_filter = [StateFilter, "role", "enabled"]
@@ -71,21 +77,42 @@ class RouteAdmin(ReplayMixin, HealthMixin, OwnedAdmin[Route]):
         "override",
         "outbox",
         "rights",
+        "billing",
         "created_at",
     ]
     actions = ["switch_on", "switch_off", "forget_password"]
     fieldsets = [
-        (None, {"fields": ["charger", "backoffice", "role", "alias", "enabled"]}),
-        ("Now", {"fields": ["link_state", "queue", "answers_in", "outbox", "link_password", "override"]}),
+        (None, {"fields": ["charger", "backoffice", "enabled", "alias"]}),
+        (_("Now"), {"fields": ["link_state", "queue", "answers_in", "outbox", "override"]}),
+        (_("Role"), {"fields": ["role", "billing"]}),
         (
-            "Rights and options",
+            _("Rights"),
+            {"fields": ["preset", "permissions"], "description": rights_admin.HOW_TO_CHOOSE},
+        ),
+        (
+            _("Credentials"),
             {
-                "fields": ["preset", "permissions", "options", "created_at"],
-                "description": rights_admin.HOW_TO_WRITE,
+                "fields": ["username", "link_password", "new_password", "password_is_hex", "forget_password"],
+                "description": rights_admin.CREDENTIALS,
             },
         ),
-        ("What it may send", {"fields": ["rights"], "classes": ["collapse"]}),
+        (_("More"), {"fields": ["options", "created_at"]}),
     ]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Route | None = None) -> Any:
+        """Rights to choose for those who may, a table for the others; a new route gets its own later."""
+        if obj is None:
+            names = ["charger", "backoffice", "role", "alias", "enabled", "preset", "options"]
+            return [(None, {"fields": names})]
+        if self.has_change_permission(request, obj):
+            return self.fieldsets
+        now = ["link_state", "queue", "answers_in", "outbox", "override", "link_password"]
+        return [
+            (None, {"fields": ["charger", "backoffice", "enabled", "alias", "role"]}),
+            (_("Now"), {"fields": now}),
+            (_("What it may send"), {"fields": ["preset", "rights"]}),
+            (_("More"), {"fields": ["options", "created_at"]}),
+        ]
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_foreignkey(db_field, request, **kwargs)
@@ -95,7 +122,7 @@ class RouteAdmin(ReplayMixin, HealthMixin, OwnedAdmin[Route]):
 
     @admin.display(description="rights")
     def rights(self, route: Route) -> str:
-        return "Save the route to see it." if route.pk is None else rights_admin.table(route)
+        return "" if route.pk is None else rights_admin.table(route)
 
     def health_of(self, request: HttpRequest, rows: list[Route]) -> Any:
         return health_of(rows)
@@ -122,7 +149,11 @@ class RouteAdmin(ReplayMixin, HealthMixin, OwnedAdmin[Route]):
 
     @admin.display(description="password")
     def link_password(self, route: Route) -> str:
-        return "This backoffice has set its own." if route.has_password else "That of the backoffice."
+        if not route.has_password:
+            return _("That of the backoffice.")
+        if route.password_entered:
+            return _("One of its own, entered by a person.")
+        return _("This backoffice has set its own.")
 
     @admin.display(description="messages")
     def outbox(self, route: Route) -> str:

@@ -6,7 +6,7 @@ Nothing is stored. The log is the witness of what happened, the core decides wha
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,7 +14,8 @@ import msgspec
 from django.db.models import Case, TextField, Value, When
 from django.utils.translation import gettext as _
 
-from routing.core import actions, frames, policy
+from routing import rights
+from routing.core import frames, policy
 from routing.core.actions import Down
 from routing.core.snapshot import OCPP_VERSIONS, RouteSnapshot, Verdict
 from routing.models import Message
@@ -99,7 +100,7 @@ def rehearse(
     asked: Iterable[Asked], now: RouteSnapshot, then: RouteSnapshot, versions: Iterable[str] = OCPP_VERSIONS
 ) -> Rehearsal:
     """What the rights of ``then`` would have done with these CALLs; ``now`` has those that hold."""
-    found, rows = Rehearsal(), commands(versions)
+    found, rows = Rehearsal(), rights.commands(versions)
     for one in asked:
         found.looked_at += 1
         row = rows.get(one.action)
@@ -120,16 +121,6 @@ def _count(found: Rehearsal, one: Asked, row: Down, now: RouteSnapshot, then: Ro
     for counter in (found.blocked, found.allowed):
         if not counter[one.action]:
             del counter[one.action]
-
-
-def commands(versions: Iterable[str]) -> Mapping[str, Down]:
-    """What backoffices send in these versions, by name; of the first that has it."""
-    rows: dict[str, Down] = {}
-    for version in versions:
-        for action in actions.names(version):
-            if (row := actions.down(version, action)) is not None:
-                rows.setdefault(action, row)
-    return rows
 
 
 def _payload(text: str) -> str:

@@ -11,19 +11,13 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from accounts.admin_base import OwnedAdmin, VisibleFilter
 from routing import rights
-from routing.core.snapshot import OCPP_VERSIONS, Verdict
 from routing.models import PermissionPreset, Route
-
-WORDS = {
-    Verdict.ALLOW: "yes",
-    Verdict.DENY: "no",
-    Verdict.OWN: "its own only",
-    Verdict.GUARD: "within limits",
-}
-"""Verdicts as an installer reads them."""
+from routing.rights_form import WORDS
+from routing.route_form import PresetForm, versions_of
 
 _LEGEND = (
     "What this backoffice may send to the charger ({}). Its own only: on sessions, profiles, reservations "
@@ -31,10 +25,15 @@ _LEGEND = (
     "what would harm others. What the table shows is stored; save the page to see what a change does."
 )
 
-HOW_TO_WRITE = (
-    "Permissions name what a backoffice sends, each with allow, deny, own or guard, as in "
-    '{"Reset": "deny", "ChangeConfiguration:LightIntensity": "allow"}. What they do not name is decided '
-    "by the preset, and then by the role."
+HOW_TO_CHOOSE = _(
+    "What is not chosen here is decided by the preset, and then by the role: beside each choice stands what "
+    "holds without it, and why. Its own only: on sessions, profiles, reservations and other things that it "
+    "has made itself. Within limits: the proxy looks at what is in it, and refuses what would harm others."
+)
+
+CREDENTIALS = _(
+    "For this charger alone, where the backoffice gives each charger its own. A password is stored "
+    "encrypted, and never shown."
 )
 
 _ROW = '<tr><td style="{}">{}</td><td style="{}">{}</td><td style="{}">{}</td></tr>'
@@ -43,9 +42,7 @@ _CELL = "white-space: normal; overflow-wrap: anywhere"  # three columns that fit
 
 def table(route: Route) -> SafeString:
     """What this route may send, by category, with the rule that says so."""
-    session = getattr(route.charger, "session", None)
-    version = session.ocpp_version if session is not None else ""
-    versions = (version,) if version in OCPP_VERSIONS else OCPP_VERSIONS
+    versions = versions_of(route)
     found = rights.matrix(route, versions)
     groups = [(category, list(of)) for category, of in groupby(found, key=attrgetter("category"))]
     return format_html(
@@ -81,12 +78,14 @@ def _described(preset: PermissionPreset) -> str:
 
 @admin.register(PermissionPreset)
 class PermissionPresetAdmin(OwnedAdmin[PermissionPreset]):
+    form = PresetForm
+    radio_fields = {"role": admin.VERTICAL}
     list_display = ["name", "organisation", "role"]
     list_select_related = ["organisation"]
     list_filter = ["role", ("organisation", VisibleFilter)]
     search_fields = ["name"]
     fieldsets = [
         (None, {"fields": ["name", "organisation", "role"]}),
-        ("Rights", {"fields": ["permissions", "created_at"], "description": HOW_TO_WRITE}),
+        (_("Rights"), {"fields": ["permissions", "created_at"], "description": HOW_TO_CHOOSE}),
     ]
     readonly_fields = ["created_at"]
