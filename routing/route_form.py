@@ -138,6 +138,8 @@ class RouteForm(_RouteModelForm):
         if name == "role":
             names = dict(ROLES)
             return [f"{_('role')}: {names.get(self.initial.get(name, ''), '')} → {names[self.instance.role]}"]
+        if name == "options" and (self.initial.get(name) or {}) == (self.cleaned_data.get(name) or {}):
+            return []  # nothing is written in more than one way
         if name == "password_is_hex":
             return []
         return [str(self.fields[name].label or name).lower()]
