@@ -41,14 +41,21 @@ class StateFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [
-            ("connected", "Connected"),
-            ("down", "Enabled, not connected"),
-            ("error", "With an error"),
-            ("waiting", "With messages that wait"),
+            ("wrong", _("Away, with the charger there")),
+            ("connected", _("Connected")),
+            ("down", _("Enabled, not connected")),
+            ("error", _("With an error")),
+            ("waiting", _("With messages that wait")),
+            ("off", _("Switched off")),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         match self.value():
+            case "wrong":
+                there = queryset.filter(enabled=True, backoffice__enabled=True, charger__session__online=True)
+                return there.exclude(state__state="connected")
+            case "off":
+                return queryset.filter(enabled=False)
             case "connected":
                 return queryset.filter(state__state="connected")
             case "down":
@@ -64,7 +71,7 @@ class StateFilter(admin.SimpleListFilter):
 class RouteAdmin(EditorMixin, BillingMixin, ReplayMixin, HealthMixin, OwnedAdmin[Route]):
     form = RouteForm
     radio_fields = {"role": admin.VERTICAL}
-    list_display = ["charger", "backoffice", "up", "link_state", "queue", "answers_in", "role"]
+    list_display = ["charger", "backoffice", "up", "link_state", "queue", "answers_in", "role", "enabled"]
     list_select_related = ["charger", "backoffice", "state"]
     list_filter = [StateFilter, "role", "enabled"]
     search_fields = ["charger__identity", "charger__label", "backoffice__name", "alias"]
@@ -113,6 +120,10 @@ class RouteAdmin(EditorMixin, BillingMixin, ReplayMixin, HealthMixin, OwnedAdmin
             (_("What it may send"), {"fields": ["preset", "rights"]}),
             (_("More"), {"fields": ["options", "created_at"]}),
         ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Route | None = None) -> Any:
+        """A route keeps its charger and its backoffice."""
+        return [*self.readonly_fields, *(["charger", "backoffice"] if obj is not None else [])]
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_foreignkey(db_field, request, **kwargs)

@@ -122,6 +122,11 @@ class RouteForm(_RouteModelForm):
             self.instance.enter_password(None)
         return cleaned
 
+    def _get_validation_exclusions(self) -> set[str]:
+        """Not what this form only shows: there is one billing route per charger all the same."""
+        excluded: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
+        return excluded - {"charger", "backoffice"} if self.instance.pk else excluded
+
     def _set(self, password: str, *, is_hex: bool) -> None:
         try:
             self.instance.enter_password(binascii.unhexlify(password) if is_hex else password.encode())

@@ -128,7 +128,9 @@ def test_what_is_not_changed_is_not_told(installer, route):
 
 
 WRONG = {
-    "a verdict": ({"permissions:Reset": "perhaps"}, 'Reset: "perhaps" is not a verdict (allow, deny, own, guard)'),
+    "a verdict": (
+        {"permissions:Reset": "perhaps"}, 'Reset: "perhaps" is not a verdict (allow, deny, own, guard)'
+    ),
     "an action": ({"permissions:Rest": "deny"}, '"Rest" is not an action'),
     "a part": (
         {"permissions-part:UnlockConnector": "left", "permissions-verdict:UnlockConnector": "allow"},
