@@ -9,10 +9,12 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html_join
+from django.utils.translation import gettext_lazy as _
 
 from accounts.acting import acting
 from accounts.admin_base import OwnedAdmin, ReadOnlyAdmin, RecordAdmin, SuperuserMixin
 from routing import explorer_admin, guard_admin, processes_admin, rights_admin  # noqa: F401  # each registers its pages
+from routing.billing_admin import BillingMixin
 from routing.cards_admin import sees_cards
 from routing.core.masking import masked
 from routing.deliveries_admin import ReplayMixin, letters_of
@@ -29,6 +31,8 @@ from routing.models import (
     RouteTransaction,
     Transaction,
 )
+from routing.route_editor import EditorMixin
+from routing.route_form import RouteForm
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -37,14 +41,21 @@ class StateFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [
-            ("connected", "Connected"),
-            ("down", "Enabled, not connected"),
-            ("error", "With an error"),
-            ("waiting", "With messages that wait"),
+            ("wrong", _("Away, with the charger there")),
+            ("connected", _("Connected")),
+            ("down", _("Enabled, not connected")),
+            ("error", _("With an error")),
+            ("waiting", _("With messages that wait")),
+            ("off", _("Switched off")),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         match self.value():
+            case "wrong":
+                there = queryset.filter(enabled=True, backoffice__enabled=True, charger__session__online=True)
+                return there.exclude(state__state="connected")
+            case "off":
+                return queryset.filter(enabled=False)
             case "connected":
                 return queryset.filter(state__state="connected")
             case "down":
@@ -57,8 +68,10 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(Route)
-class RouteAdmin(ReplayMixin, HealthMixin, OwnedAdmin[Route]):
-    list_display = ["charger", "backoffice", "up", "link_state", "queue", "answers_in", "role"]
+class RouteAdmin(EditorMixin, BillingMixin, ReplayMixin, HealthMixin, OwnedAdmin[Route]):
+    form = RouteForm
+    radio_fields = {"role": admin.VERTICAL}
+    list_display = ["charger", "backoffice", "up", "link_state", "queue", "answers_in", "role", "enabled"]
     list_select_related = ["charger", "backoffice", "state"]
     list_filter = [StateFilter, "role", "enabled"]
     search_fields = ["charger__identity", "charger__label", "backoffice__name", "alias"]
@@ -71,21 +84,46 @@ class RouteAdmin(ReplayMixin, HealthMixin, OwnedAdmin[Route]):
         "override",
         "outbox",
         "rights",
+        "billing",
         "created_at",
     ]
     actions = ["switch_on", "switch_off", "forget_password"]
     fieldsets = [
-        (None, {"fields": ["charger", "backoffice", "role", "alias", "enabled"]}),
-        ("Now", {"fields": ["link_state", "queue", "answers_in", "outbox", "link_password", "override"]}),
+        (None, {"fields": ["charger", "backoffice", "enabled", "alias"]}),
+        (_("Now"), {"fields": ["link_state", "queue", "answers_in", "outbox", "override"]}),
+        (_("Role"), {"fields": ["role", "billing"]}),
         (
-            "Rights and options",
+            _("Rights"),
+            {"fields": ["preset", "permissions"], "description": rights_admin.HOW_TO_CHOOSE},
+        ),
+        (
+            _("Credentials"),
             {
-                "fields": ["preset", "permissions", "options", "created_at"],
-                "description": rights_admin.HOW_TO_WRITE,
+                "fields": ["username", "link_password", "new_password", "password_is_hex", "forget_password"],
+                "description": rights_admin.CREDENTIALS,
             },
         ),
-        ("What it may send", {"fields": ["rights"], "classes": ["collapse"]}),
+        (_("More"), {"fields": ["options", "created_at"]}),
     ]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Route | None = None) -> Any:
+        """Rights to choose for those who may, a table for the others; a new route gets its own later."""
+        if obj is None:
+            names = ["charger", "backoffice", "role", "alias", "enabled", "preset", "options"]
+            return [(None, {"fields": names})]
+        if self.has_change_permission(request, obj):
+            return self.fieldsets
+        now = ["link_state", "queue", "answers_in", "outbox", "override", "link_password"]
+        return [
+            (None, {"fields": ["charger", "backoffice", "enabled", "alias", "role"]}),
+            (_("Now"), {"fields": now}),
+            (_("What it may send"), {"fields": ["preset", "rights"]}),
+            (_("More"), {"fields": ["options", "created_at"]}),
+        ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Route | None = None) -> Any:
+        """A route keeps its charger and its backoffice."""
+        return [*self.readonly_fields, *(["charger", "backoffice"] if obj is not None else [])]
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_foreignkey(db_field, request, **kwargs)
@@ -95,7 +133,7 @@ class RouteAdmin(ReplayMixin, HealthMixin, OwnedAdmin[Route]):
 
     @admin.display(description="rights")
     def rights(self, route: Route) -> str:
-        return "Save the route to see it." if route.pk is None else rights_admin.table(route)
+        return "" if route.pk is None else rights_admin.table(route)
 
     def health_of(self, request: HttpRequest, rows: list[Route]) -> Any:
         return health_of(rows)
@@ -122,7 +160,11 @@ class RouteAdmin(ReplayMixin, HealthMixin, OwnedAdmin[Route]):
 
     @admin.display(description="password")
     def link_password(self, route: Route) -> str:
-        return "This backoffice has set its own." if route.has_password else "That of the backoffice."
+        if not route.has_password:
+            return _("That of the backoffice.")
+        if route.password_entered:
+            return _("One of its own, entered by a person.")
+        return _("This backoffice has set its own.")
 
     @admin.display(description="messages")
     def outbox(self, route: Route) -> str:

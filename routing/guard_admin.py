@@ -147,7 +147,7 @@ def forget_passwords(routes: Any) -> list[Route]:
     """
     known = [route for route in routes if route.has_password]
     for route in known:
-        route.password = route.previous_password = None
+        route.enter_password(None)
         with acting(words="Forgot the password that this backoffice has set."):
-            route.save(update_fields=["password", "previous_password"])
+            route.save(update_fields=["password", "password_entered", "previous_password"])
     return known

@@ -106,7 +106,10 @@ def load_charger(charger: int) -> tuple[ChargerSnapshot, dict[int, DialTarget]] 
 
 
 _OF_CHARGER = ("id", "identity", "options", "organisation_id")
-_OF_ROUTE = ("id", "role", "alias", "permissions", "options", "password", "previous_password")
+_OF_ROUTE = (
+    *("id", "role", "alias", "permissions", "options"),
+    *("username", "password", "password_entered", "previous_password"),
+)
 _OF_BACKOFFICE = ("id", "name", "url", "username", "password", "catch_up")
 _OF_PRESET = ("id", "name", "permissions")
 _OF_ORGANISATION = ("id", "name")
@@ -169,6 +172,14 @@ def _warn_of_unknown_names(snapshot: ChargerSnapshot) -> None:
             )  # fmt: skip
 
 
+def snapshot_of(route: Route) -> RouteSnapshot:
+    """What a session would know of a route as it stands here, saved or not, and whether it is in use or not.
+
+    Without its override and deliveries.
+    """
+    return _route_snapshot(route, route.charger.identity, None, 0)
+
+
 def _route_snapshot(
     route: Route, identity: str, override_until: datetime | None, newest: int
 ) -> RouteSnapshot:
@@ -217,13 +228,20 @@ def _target(route: Route, snapshot: RouteSnapshot) -> DialTarget:
         charger=route.charger_id,
         backoffice=backoffice.name,
         url=dial_url(backoffice.url, snapshot.alias),
-        username=snapshot.alias if backoffice.username is None else backoffice.username,
+        username=_username(route, snapshot),
         password=_password(route) if route.has_password else _password(backoffice),
         fallback_password=_password(route, "previous_password") if route.has_password else None,
-        has_fallback=route.has_password,
+        has_fallback=route.has_password and not route.password_entered,
         ping=snapshot.options.ping,
         allow_private=settings.PROXY_ALLOW_PRIVATE_UPSTREAMS,
     )
+
+
+def _username(route: Route, snapshot: RouteSnapshot) -> str:
+    """The route's own, else the backoffice's, else the identity."""
+    backoffice: Any = route.backoffice
+    known = (name for name in (route.username, backoffice.username) if name is not None)
+    return next(known, snapshot.alias)
 
 
 def dial_url(url: str, alias: str) -> str:
@@ -260,10 +278,10 @@ def set_password(route: int, password: bytes) -> None:
         if row is None or (row.has_password and _password(row) == password):
             return
         row.previous_password = _password(row) if row.has_password else _password(row.backoffice)
-        row.password = password
+        row.password, row.password_entered = password, False
         words = "The backoffice has set another password for the charger."
         with acting(via=Via.BACKOFFICE, actor_name=str(row.backoffice), words=words):
-            row.save(update_fields=["password", "previous_password"])
+            row.save(update_fields=["password", "password_entered", "previous_password"])
 
 
 def config_changes(after: int) -> tuple[int, list[int | None]]:

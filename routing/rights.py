@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from routing.core import actions, policy
+from routing.core.actions import Access
 from routing.core.snapshot import Role, RouteSnapshot, Verdict
 from routing.models import Route
 
@@ -68,14 +73,18 @@ def matrix(route: Route, versions: Iterable[str]) -> list[Right]:
         alias="",
         **of_route(route, route.charger.identity),
     )
-    rows = {
+    rights = (right for row in commands(versions).values() for right in _rights(row, snapshot))
+    return sorted(rights, key=lambda right: (right.category, right.action))
+
+
+def commands(versions: Iterable[str]) -> dict[str, actions.Down]:
+    """What backoffices send in these versions, by name; the last version that has it counts."""
+    return {
         action: row
         for version in versions
         for action in actions.names(version)
         if (row := actions.down(version, action))
     }
-    rights = (right for row in rows.values() for right in _rights(row, snapshot))
-    return sorted(rights, key=lambda right: (right.category, right.action))
 
 
 def _rights(row: actions.Down, snapshot: RouteSnapshot) -> Iterator[Right]:
@@ -85,3 +94,121 @@ def _rights(row: actions.Down, snapshot: RouteSnapshot) -> Iterator[Right]:
     keys = dict.fromkeys((*snapshot.permissions, *snapshot.preset))
     for part in (key.partition(":")[2] for key in keys if key.startswith(f"{row.action}:")):
         yield Right(row.category, f"{row.action}:{part}", *policy.decide_item(row, snapshot, part))
+
+
+# -- the same to choose from ----------------------------------------------------------------------------
+
+
+class Choice(NamedTuple):
+    """What may be chosen for an action or a part of it, and what holds where nothing is.
+
+    ``key``: as permissions write it. ``chosen``: a verdict, "" for none. ``offers``: the verdicts that mean
+    something for it. ``inherited`` and ``rule``: what holds without a choice, and why.
+    """
+
+    key: str
+    label: str
+    chosen: str
+    offers: tuple[Verdict, ...]
+    inherited: Verdict
+    rule: str
+
+
+class Line(NamedTuple):
+    """An action with its parts. ``what`` its parts are, "" for none; ``takes_any``: others can be added."""
+
+    action: str
+    choice: Choice
+    parts: list[Choice]
+    what: str
+    takes_any: bool
+
+    @property
+    def chosen(self) -> int:
+        """How many choices are made."""
+        return sum(bool(one.chosen) for one in (self.choice, *self.parts))
+
+
+class Section(NamedTuple):
+    """The actions of one category; ``chosen``: how many choices are made in it."""
+
+    category: str
+    lines: list[Line]
+
+    @property
+    def chosen(self) -> int:
+        """How many choices are made."""
+        return sum(line.chosen for line in self.lines)
+
+
+class Sheet(NamedTuple):
+    """All that may be chosen. ``strays``: what is stored beside it: other versions' actions, or mistakes."""
+
+    sections: list[Section]
+    strays: list[tuple[str, str]]
+
+    @property
+    def keys(self) -> set[str]:
+        """Every key that can be chosen for."""
+        lines = [line for section in self.sections for line in section.lines]
+        return {one.key for line in lines for one in (line.choice, *line.parts)}
+
+
+def sheet(chosen: Mapping[str, str], base: RouteSnapshot, versions: Iterable[str]) -> Sheet:
+    """What may be chosen for a route, or for a preset, that builds on ``base``.
+
+    ``chosen``: permissions as a form has them, which may be wrong. ``base`` has none of its own but those
+    that it builds on: a route has its preset's, a preset the role's.
+    """
+    known = [verdict.value for verdict in Verdict]
+    valid = {key: Verdict(verdict) for key, verdict in chosen.items() if verdict in known}
+    rows = sorted(commands(versions).values(), key=lambda row: (row.category, row.action))
+    lines = [(row.category, _line(row, chosen, valid, base)) for row in rows]
+    sections = [Section(name, [line for _, line in of]) for name, of in groupby(lines, key=itemgetter(0))]
+    made = Sheet(sections, [])
+    strays = [(key, str(verdict)) for key, verdict in chosen.items() if key not in made.keys]
+    return made._replace(strays=strays)
+
+
+def _line(
+    row: actions.Down, chosen: Mapping[str, str], valid: Mapping[str, Verdict], base: RouteSnapshot
+) -> Line:
+    qualifier = row.qualifier
+    written = [key.partition(":")[2] for key in (*chosen, *base.preset) if key.startswith(f"{row.action}:")]
+    parts = [] if qualifier is None else _unlike([*written, *qualifier.known])
+    return Line(
+        row.action,
+        _choice(row, "", chosen, valid, base),
+        [_choice(row, part, chosen, valid, base) for part in parts],
+        "" if qualifier is None else qualifier.what,
+        qualifier is not None and not qualifier.known,
+    )
+
+
+def _unlike(parts: Iterable[str]) -> list[str]:
+    """Parts, each once, as it is written first; in their order."""
+    seen: dict[str, str] = {}
+    for part in parts:
+        seen.setdefault(part.strip().casefold(), part)
+    return sorted(seen.values(), key=str.casefold)
+
+
+def _choice(
+    row: actions.Down,
+    part: str,
+    chosen: Mapping[str, str],
+    valid: Mapping[str, Verdict],
+    base: RouteSnapshot,
+) -> Choice:
+    key = f"{row.action}:{part}" if part else row.action
+    without = replace(base, permissions={one: verdict for one, verdict in valid.items() if one != key})
+    verdict, rule = policy.decide_item(row, without, part)
+    return Choice(key, part or row.action, str(chosen.get(key, "")), _offers(row), verdict, rule)
+
+
+def _offers(row: actions.Down) -> tuple[Verdict, ...]:
+    """Verdicts that mean something for an action: limits and ownership where a role has them."""
+    has = set(row.access.values())
+    own = (Verdict.OWN,) if Access.OWN in has else ()
+    guard = (Verdict.GUARD,) if Access.GUARD in has else ()
+    return (Verdict.ALLOW, *guard, *own, Verdict.DENY)

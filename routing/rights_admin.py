@@ -7,23 +7,21 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
 
 from accounts.admin_base import OwnedAdmin, VisibleFilter
-from routing import rights
-from routing.core.snapshot import OCPP_VERSIONS, Verdict
+from accounts.models import Organisation
+from routing import presets, rights
 from routing.models import PermissionPreset, Route
-
-WORDS = {
-    Verdict.ALLOW: "yes",
-    Verdict.DENY: "no",
-    Verdict.OWN: "its own only",
-    Verdict.GUARD: "within limits",
-}
-"""Verdicts as an installer reads them."""
+from routing.rights_form import WORDS
+from routing.route_form import PresetForm, versions_of
 
 _LEGEND = (
     "What this backoffice may send to the charger ({}). Its own only: on sessions, profiles, reservations "
@@ -31,10 +29,15 @@ _LEGEND = (
     "what would harm others. What the table shows is stored; save the page to see what a change does."
 )
 
-HOW_TO_WRITE = (
-    "Permissions name what a backoffice sends, each with allow, deny, own or guard, as in "
-    '{"Reset": "deny", "ChangeConfiguration:LightIntensity": "allow"}. What they do not name is decided '
-    "by the preset, and then by the role."
+HOW_TO_CHOOSE = _(
+    "What is not chosen here is decided by the preset, and then by the role: beside each choice stands what "
+    "holds without it, and why. Its own only: on sessions, profiles, reservations and other things that it "
+    "has made itself. Within limits: the proxy looks at what is in it, and refuses what would harm others."
+)
+
+CREDENTIALS = _(
+    "For this charger alone, where the backoffice gives each charger its own. A password is stored "
+    "encrypted, and never shown."
 )
 
 _ROW = '<tr><td style="{}">{}</td><td style="{}">{}</td><td style="{}">{}</td></tr>'
@@ -43,9 +46,7 @@ _CELL = "white-space: normal; overflow-wrap: anywhere"  # three columns that fit
 
 def table(route: Route) -> SafeString:
     """What this route may send, by category, with the rule that says so."""
-    session = getattr(route.charger, "session", None)
-    version = session.ocpp_version if session is not None else ""
-    versions = (version,) if version in OCPP_VERSIONS else OCPP_VERSIONS
+    versions = versions_of(route)
     found = rights.matrix(route, versions)
     groups = [(category, list(of)) for category, of in groupby(found, key=attrgetter("category"))]
     return format_html(
@@ -81,12 +82,65 @@ def _described(preset: PermissionPreset) -> str:
 
 @admin.register(PermissionPreset)
 class PermissionPresetAdmin(OwnedAdmin[PermissionPreset]):
+    form = PresetForm
+    radio_fields = {"role": admin.VERTICAL}
     list_display = ["name", "organisation", "role"]
     list_select_related = ["organisation"]
     list_filter = ["role", ("organisation", VisibleFilter)]
     search_fields = ["name"]
     fieldsets = [
         (None, {"fields": ["name", "organisation", "role"]}),
-        ("Rights", {"fields": ["permissions", "created_at"], "description": HOW_TO_WRITE}),
+        (_("Rights"), {"fields": ["permissions", "created_at"], "description": HOW_TO_CHOOSE}),
     ]
-    readonly_fields = ["created_at"]
+    readonly_fields = ["created_at", "chosen"]
+
+    change_form_template = "admin/routing/permissionpreset/change_form.html"
+
+    def get_urls(self) -> Any:
+        view = self.admin_site.admin_view(require_POST(self.copy_view))
+        ours = [path("<int:pk>/copy/", view, name="routing_permissionpreset_copy")]
+        return [*ours, *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """The form, with where the preset can be copied to and how many routes use it."""
+        preset = self.get_object(request, object_id)
+        extra = {
+            "preset": preset,
+            "organisations": _targets(request) if self.has_add_permission(request) else [],
+            "used_by": preset.routes.count(),
+            **(extra_context or {}),
+        }
+        return super().change_view(request, object_id, form_url, extra)
+
+    def get_fieldsets(self, request: HttpRequest, obj: PermissionPreset | None = None) -> Any:
+        """Who only reads gets what is stored, in words."""
+        if obj is None or self.has_change_permission(request, obj):
+            return self.fieldsets
+        return [(None, {"fields": ["name", "organisation", "role", "chosen", "created_at"]})]
+
+    @admin.display(description=_("rights"))
+    def chosen(self, preset: PermissionPreset) -> SafeString | str:
+        """What differs from the role, one line each."""
+        rows = ((key, WORDS.get(verdict, verdict)) for key, verdict in sorted(preset.permissions.items()))
+        return format_html_join(mark_safe("<br>"), "{}: {}", rows) or _("those of its role")
+
+    def copy_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The same preset for another organisation of the user's."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        preset = self.get_object(request, str(pk))
+        wanted = request.POST.get("copy_to", "")
+        organisation = _targets(request).filter(pk=wanted if wanted.isdecimal() else 0).first()
+        if organisation is None:
+            raise Http404("there is no such organisation to copy to")
+        made = presets.copy_preset(preset, organisation)
+        words = _("Copied to {organisation} as {name}.")
+        self.message_user(request, words.format(organisation=organisation, name=made), messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:routing_permissionpreset_change", args=[made.pk]))
+
+
+def _targets(request: HttpRequest) -> Any:
+    """Organisations that the user may give a preset to."""
+    return Organisation.objects.selectable_by(request.user).order_by("name")

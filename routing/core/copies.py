@@ -14,8 +14,11 @@ from routing.core.payloads import StatusHead, integer, read
 from routing.core.replies import STORED
 from routing.core.rows import DeliveryRow
 from routing.core.settings import inventory
+from routing.core.snapshot import Role
 from routing.core.state import Received, State
 from routing.core.turn import Turn
+
+_SEEN = (Receives.YES, Receives.FILTERED)
 
 Editor = Callable[[State, Turn, Line, Received], str | None]
 """What one route gets of a message of the charger: a payload, None for nothing.
@@ -72,11 +75,16 @@ def fan_out(state: State, turn: Turn, received: Received, answerer: Line | None)
     return is_asked
 
 
+def sees_any(row: Up, role: Role) -> bool:
+    """Whether a route of this role may get any such message, be it only what is its own."""
+    return row.receives.get(role, Receives.NO) in _SEEN or reports.is_owned(row)
+
+
 def _payload_for(state: State, turn: Turn, line: Line, received: Received, *, asked: bool) -> str | None:
+    if not asked and not sees_any(received.row, line.route.role):
+        return None
     sees = received.row.receives.get(line.route.role, Receives.NO)
     is_owned = sees is not Receives.YES and reports.is_owned(received.row)
-    if not asked and not is_owned and sees is not Receives.YES and sees is not Receives.FILTERED:
-        return None
     editor = EDITORS.get(received.call.action)
     if editor is not None:
         return editor(state, turn, line, received)

@@ -27,7 +27,11 @@ ROLES = [
 ]
 """Roles as people read them."""
 
-RULES = Manners(cards=frozenset({"foreign_tag"}), open=frozenset({"permissions"}))
+RULES = Manners(
+    untold=frozenset({"password_entered"}),
+    cards=frozenset({"foreign_tag"}),
+    open=frozenset({"permissions"}),
+)
 """How permissions and options are told in what is recorded of people."""
 
 
@@ -95,8 +99,10 @@ class Route(PublicModel, ConfigModel):
     ``alias``: the charger's identity toward this backoffice, empty for its own.
     ``permissions``: changes to the preset (of the organisation, or else of the role), action to verdict.
     ``options``: names and values of routing.core.options.RouteOptions.
-    ``password``: what this backoffice has set for this charger since, in place of its own, None before;
-    ``previous_password``: the one before that, still good where the new one is refused.
+    ``username``: for this charger, in place of the backoffice's; None for that one.
+    ``password``: in place of the backoffice's, None for that one. ``password_entered``: a person has; else
+    this backoffice has set it for this charger. ``previous_password``: the one before that, still good where
+    the new one is refused.
     """
 
     charger = models.ForeignKey("chargers.Charger", on_delete=models.CASCADE, related_name="routes")
@@ -109,7 +115,9 @@ class Route(PublicModel, ConfigModel):
     )
     permissions = models.JSONField(default=dict, blank=True)
     options = models.JSONField(default=dict, blank=True)
+    username = models.CharField(max_length=255, null=True, blank=True)
     password = EncryptedField(null=True, blank=True, editable=False)
+    password_entered = models.BooleanField(default=False, editable=False)
     previous_password = EncryptedField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -151,6 +159,11 @@ class Route(PublicModel, ConfigModel):
             errors[NON_FIELD_ERRORS] = [*errors.get(NON_FIELD_ERRORS, []), foreign]
         if errors:
             raise ValidationError(errors)
+
+    def enter_password(self, password: bytes | None) -> None:
+        """What a person says is sent for this charger alone; None: that of the backoffice again."""
+        self.password, self.previous_password = password, None
+        self.password_entered = password is not None
 
     @property
     def has_password(self) -> bool:

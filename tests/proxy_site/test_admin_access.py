@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission
+from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -258,9 +259,12 @@ def test_a_route_is_not_led_elsewhere_with_what_it_holds(end, installer, ours):
     }
     form = {"charger": route.charger_id, "backoffice": route.backoffice_id, "role": route.role}
     form |= {"permissions": "{}", "options": "{}", "alias": route.alias, "preset": route.preset_id}
-    refused = installer.post(address(Route, "change", route.pk), form | {end: other[end].pk})
-    assert "a route keeps its charger and its backoffice" in refused.content.decode()
-    assert installer.post(address(Route, "change", route.pk), form).status_code == 302
+    assert installer.post(address(Route, "change", route.pk), form | {end: other[end].pk}).status_code == 302
+    stored = Route.objects.get(pk=route.pk)
+    assert (stored.charger_id, stored.backoffice_id) == (route.charger_id, route.backoffice_id)
+    setattr(stored, end, other[end])
+    with pytest.raises(ValidationError, match="a route keeps its charger and its backoffice"):
+        stored.full_clean()
 
 
 @pytest.mark.parametrize("action", ["switch_off", "delete_selected"])

@@ -8,7 +8,7 @@ from accounts.models import Organisation
 from backoffices.models import Backoffice
 from chargers.models import Charger
 from routing import loading, rights
-from routing.core.snapshot import OCPP_VERSIONS, Verdict
+from routing.core.snapshot import OCPP_VERSIONS, Role, RouteSnapshot, Verdict
 from routing.models import PermissionPreset, Route
 
 pytestmark = pytest.mark.django_db
@@ -74,3 +74,67 @@ def test_an_edit_of_a_preset_is_loaded_and_told(route):
     last = loading.last_config_change()
     assert loading.config_changes(last - 1) == (last, [route.charger_id])
     assert loaded(route).preset == {"Reset": Verdict.DENY}
+
+
+# -- what may be chosen ---------------------------------------------------------------------------------
+
+BASE = RouteSnapshot(
+    key=1,
+    backoffice="energy",
+    role=Role.CONTROL,
+    alias="",
+    preset={"ClearCache": Verdict.GUARD},
+    preset_name="Night (Ours)",
+)
+
+
+def choices(chosen, versions=("1.6",)):
+    found = rights.sheet(chosen, BASE, versions)
+    lines = [line for section in found.sections for line in section.lines]
+    return {choice.key: choice for line in lines for choice in (line.choice, *line.parts)}, found
+
+
+INHERITED = [
+    ({}, "Reset", "deny", "preset control: Reset is deny"),
+    ({"Reset": "allow"}, "Reset", "deny", "preset control: Reset is deny"),
+    ({"Reset": "allow"}, "Reset:Hard", "allow", "permission of route energy: Reset is allow"),
+    ({"Reset": "allow", "Reset:Hard": "deny"}, "Reset:Hard", "allow",
+     "permission of route energy: Reset is allow"),
+    ({}, "ClearCache", "guard", "preset Night (Ours): ClearCache is guard"),
+    ({"ChangeConfiguration:Meter*": "allow"}, "ChangeConfiguration:Meter*", "guard",
+     "preset control: ChangeConfiguration is guard"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("chosen", "key", "inherited", "rule"), INHERITED, ids=[f"{row[1]} {row[0]}" for row in INHERITED]
+)
+def test_a_choice_says_what_holds_without_it(chosen, key, inherited, rule):
+    choice = choices(chosen)[0][key]
+    assert (choice.inherited, choice.rule) == (inherited, rule)
+    assert choice.chosen == chosen.get(key, "")
+
+
+def test_verdicts_are_offered_where_they_mean_something():
+    found, _ = choices({})
+    assert found["Reset"].offers == ("allow", "deny")
+    assert found["ClearChargingProfile"].offers == ("allow", "own", "deny")
+    assert found["SetChargingProfile"].offers == ("allow", "guard", "deny")
+
+
+def test_parts_with_known_values_are_all_there_and_others_can_be_added():
+    _, found = choices({"UnlockConnector:2": "allow"})
+    lines = {line.action: line for section in found.sections for line in section.lines}
+    assert [part.label for part in lines["Reset"].parts] == ["Hard", "Soft"]
+    assert not lines["Reset"].takes_any
+    assert [part.label for part in lines["UnlockConnector"].parts] == ["2"]
+    assert lines["UnlockConnector"].takes_any
+    assert (lines["ClearCache"].parts, lines["ClearCache"].what) == ([], "")
+    control = next(section for section in found.sections if section.category == "control")
+    assert control.chosen == 1
+
+
+def test_what_is_stored_and_does_not_fit_is_not_lost():
+    _, found = choices({"SetVariables:A.B": "allow", "Rest": "deny", "Reset": "perhaps"})
+    assert found.strays == [("SetVariables:A.B", "allow"), ("Rest", "deny")]
+    assert choices({"Reset": "perhaps"})[0]["Reset"].chosen == "perhaps"

@@ -66,23 +66,119 @@ def rights(response):
     return {action: (allowed, rule) for action, allowed, rule in rows}
 
 
-def test_the_page_of_a_route_says_what_it_may_send(installer, route, ours):
+def choices(response, form="adminform"):
+    """What the page offers: of each key what is inherited, why, and what is chosen."""
+    field = response.context[form].form["permissions"]
+    context = field.field.widget.get_context("permissions", field.value(), {"id": "id_permissions"})
+    lines = [line for section in context["sections"] for line in section["lines"]]
+    found = [choice for line in lines for choice in (line["choice"], *line["parts"])]
+    return {one["key"]: (str(one["inherited"]), one["rule"], one["chosen"]) for one in found}
+
+
+def test_the_page_of_a_route_says_what_it_may_send_without_a_choice_and_why(installer, route, ours):
     route.preset = preset(ours, **{"Reset:Soft": "allow"})
     route.permissions = {"ClearCache": "guard"}
     route.save()
-    found = rights(installer.get(page(route)))
-    assert found["Reset"] == ("no", "preset control: Reset is deny")
-    assert found["Reset:Soft"] == ("yes", "preset Night (Ours): Reset:Soft is allow")
-    assert found["ClearCache"] == ("within limits", "permission of route energy: ClearCache is guard")
-    assert found["RemoteStopTransaction"] == ("its own only", "preset control: RemoteStopTransaction is own")
+    response = installer.get(page(route))
+    found = choices(response)
+    assert found["Reset"] == ("no", "preset control: Reset is deny", "")
+    assert found["Reset:Soft"] == ("yes", "preset Night (Ours): Reset:Soft is allow", "")
+    assert found["ClearCache"] == ("no", "preset control: ClearCache is deny", "guard")
+    assert found["RemoteStopTransaction"][0] == "its own only"
     assert "SetVariables" in found
+    assert 'name="permissions:Reset:Soft"' in response.content.decode()
 
 
 def test_it_is_of_the_version_that_the_charger_speaks(installer, route):
     ChargerSession.objects.create(charger=route.charger, ocpp_version="1.6")
-    found = rights(installer.get(page(route)))
+    found = choices(installer.get(page(route)))
     assert "ChangeConfiguration" in found
     assert "SetVariables" not in found
+
+
+def matrix(route, **chosen):
+    values = form(route) | {"permissions-matrix": "1"} | chosen
+    del values["permissions"]
+    return values
+
+
+def test_what_is_chosen_is_stored_as_permissions_and_told(installer, route):
+    Route.objects.update(permissions={"ClearCache": "allow"})
+    chosen = {
+        "permissions:Reset": "deny", "permissions:Reset:Soft": "allow", "permissions:ClearCache": "",
+        "permissions-part:UnlockConnector": " 2 ", "permissions-verdict:UnlockConnector": "allow",
+        "permissions-part:DataTransfer": "", "permissions-verdict:DataTransfer": "allow",
+    }  # fmt: skip
+    response = installer.post(page(route), matrix(route, **chosen), follow=True)
+    assert Route.objects.get().permissions == {
+        "Reset": "deny", "Reset:Soft": "allow", "UnlockConnector:2": "allow"
+    }  # fmt: skip
+    told = [str(message) for message in response.context["messages"]]
+    assert (
+        "Applied, also to the open connection: ClearCache: yes → inherited; Reset: inherited → no; "
+        "Reset:Soft: inherited → yes; UnlockConnector:2: inherited → yes."
+    ) in told
+
+
+def test_what_is_not_changed_is_not_told(installer, route):
+    Route.objects.update(permissions={"Reset": "deny"})
+    values = matrix(route, **{"permissions:Reset": "deny"})
+    response = installer.post(page(route), values, follow=True)
+    assert not any("Applied" in str(message) for message in response.context["messages"])
+
+
+WRONG = {
+    "a verdict": (
+        {"permissions:Reset": "perhaps"}, 'Reset: "perhaps" is not a verdict (allow, deny, own, guard)'
+    ),
+    "an action": ({"permissions:Rest": "deny"}, '"Rest" is not an action'),
+    "a part": (
+        {"permissions-part:UnlockConnector": "left", "permissions-verdict:UnlockConnector": "allow"},
+        '"left" is not a number',
+    ),
+    "a part without a choice": ({"permissions-part:UnlockConnector": "2"}, '"" is not a verdict'),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("chosen", "words"), WRONG.values(), ids=WRONG)
+def test_what_is_wrong_is_refused_in_words_and_still_there(installer, route, chosen, words):
+    response = installer.post(page(route), matrix(route, **chosen))
+    assert words in " ".join(errors(response)["permissions"])
+    assert Route.objects.get().permissions == {}
+    field = response.context["adminform"].form["permissions"]
+    assert field.value() != "{}"
+
+
+def test_what_is_of_another_version_is_not_lost(installer, route):
+    ChargerSession.objects.create(charger=route.charger, ocpp_version="1.6")
+    Route.objects.update(permissions={"SetVariables:A.B": "allow"})
+    text = installer.get(page(route)).content.decode()
+    assert 'name="permissions:SetVariables:A.B"' in text
+    installer.post(page(route), matrix(route, **{"permissions:SetVariables:A.B": "allow"}))
+    assert Route.objects.get().permissions == {"SetVariables:A.B": "allow"}
+
+
+def test_credentials_of_a_route_are_written_and_never_read(installer, route):
+    values = form(route, username="CP-at-energy", new_password="zebra-secret-1")
+    assert installer.post(page(route), values).status_code == 302
+    stored = Route.objects.get()
+    assert (stored.username, stored.password, stored.password_entered) == (
+        "CP-at-energy", b"zebra-secret-1", True
+    )  # fmt: skip
+    text = installer.get(page(route)).content.decode()
+    assert "zebra-secret-1" not in text
+    assert "entered by a person" in text
+    installer.post(page(route), form(route, forget_password="on"))
+    stored = Route.objects.get()
+    assert (stored.username, stored.has_password, stored.password_entered) == (None, False, False)
+
+
+@pytest.mark.parametrize("typed", ["xyz", "abc"])
+def test_a_password_in_hexadecimal_is_checked(installer, route, typed):
+    found = errors(installer.post(page(route), form(route, new_password=typed, password_is_hex="on")))
+    assert "expected pairs" in found["new_password"][0]
+    installer.post(page(route), form(route, new_password="c0ffee", password_is_hex="on"))
+    assert Route.objects.get().password == b"\xc0\xff\xee"
 
 
 def test_names_of_permissions_cannot_bring_markup(installer, route):
