@@ -8,21 +8,26 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Prefetch, QuerySet
 from django.forms.models import BaseInlineFormSet
+from django.forms.widgets import Script
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext_lazy as _
 
 from accounts.admin_base import OwnedAdmin, OwnedInline, ReadOnlyAdmin, VisibleFilter
+from chargers import cells
 from chargers.credentials import hash_password
+from chargers.events.admin import EventsMixin
+from chargers.filters import StateFilter
 from chargers.models import Charger, Connector, RefusedAttempt
 from chargers.pages import TabsMixin
+from chargers.standing import Standing, standings
 from routing.core.quirks import QUIRKS
 from routing.core.snapshot import Role
-from routing.health import charger_health_of, health_of
-from routing.health_admin import HealthMixin, brief, in_detail, known_of, note, sentence
+from routing.health import health_of
+from routing.health_admin import HealthList, HealthMixin, in_detail, known_of, note, sentence
 from routing.live.admin import LiveMixin
 from routing.models import LatestValue, Route
 
@@ -32,6 +37,13 @@ if TYPE_CHECKING:
 else:
     _ChargerModelForm = forms.ModelForm
     _RouteFormSet = BaseInlineFormSet
+
+
+class ChargerList(HealthList):
+    """The list of chargers; a line leads to the overview."""
+
+    def url_for_result(self, result: Any) -> str:
+        return reverse("admin:chargers_charger_tab", args=[result.pk, "overview"])
 
 
 class ChargerForm(_ChargerModelForm):
@@ -117,40 +129,13 @@ class RouteInline(OwnedInline[Route]):
         return field
 
 
-class OnlineFilter(admin.SimpleListFilter):
-    title = "online"
-    parameter_name = "online"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("yes", "Online"), ("no", "Offline"), ("never", "Never connected")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        match self.value():
-            case "yes":
-                return queryset.filter(session__online=True)
-            case "no":
-                return queryset.exclude(session__online=True)
-            case "never":
-                return queryset.filter(session__connected_at=None)
-        return queryset
-
-
 @admin.register(Charger)
-class ChargerAdmin(TabsMixin, LiveMixin, HealthMixin, OwnedAdmin[Charger]):
+class ChargerAdmin(EventsMixin, TabsMixin, LiveMixin, HealthMixin, OwnedAdmin[Charger]):
     live_kind = "charger"
     form = ChargerForm
     inlines = [RouteInline]
-    list_display = [
-        "identity",
-        "online",
-        "now",
-        "trouble",
-        "route_states",
-        "connector_states",
-        "label",
-        "organisation",
-    ]
-    list_filter = [OnlineFilter, "enabled", "adopted", ("organisation", VisibleFilter)]
+    list_display = ["name", "state", "connector_words", "route_signs", "problems", "hardware", "organisation"]
+    list_filter = [StateFilter, "enabled", "adopted", ("organisation", VisibleFilter)]
     search_fields = ["identity", "label"]
     autocomplete_fields = ["organisation"]
     readonly_fields = [
@@ -175,42 +160,60 @@ class ChargerAdmin(TabsMixin, LiveMixin, HealthMixin, OwnedAdmin[Charger]):
         ("More", {"fields": ["options", "adopted", "created_at"]}),
     ]
 
+    class Media:
+        css = {"all": ["chargers/chargers.css"]}
+        js = [Script("chargers/list.js", type="module")]
+
     def get_queryset(self, request: HttpRequest) -> Any:
-        routes = Route.objects.select_related("backoffice", "state").order_by("id")
-        rows = super().get_queryset(request).select_related("organisation", "session")
-        return rows.prefetch_related(Prefetch("routes", routes), "connectors")
+        return super().get_queryset(request).select_related("organisation", "session")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return ChargerList
 
     def get_autocomplete_fields(self, request: HttpRequest) -> Any:
         """Organisations have a page for superusers only; everybody else gets a plain list of theirs."""
         return self.autocomplete_fields if request.user.is_superuser else []
 
-    def health_of(self, request: HttpRequest, rows: list[Charger]) -> Any:
-        return charger_health_of(rows, [route for charger in rows for route in charger.routes.all()])
+    def know(self, request: HttpRequest, rows: list[Charger]) -> None:
+        """How the rows stand, asked for once."""
+        known = standings(rows)
+        for row in rows:
+            note([row], {row.pk: known[row.pk].health})
+            row.standing = known[row.pk]  # type: ignore[attr-defined]  # kept with the row for its cells
+
+    @admin.display(description=_("charger"), ordering="identity")
+    def name(self, charger: Charger) -> str:
+        return cells.name(charger)
+
+    @admin.display(description=_("state"), ordering="session__online")
+    def state(self, charger: Charger) -> str:
+        return _cell("state", charger)
+
+    @admin.display(description=_("connectors"))
+    def connector_words(self, charger: Charger) -> str:
+        return _cell("connectors", charger)
+
+    @admin.display(description=_("backoffices"))
+    def route_signs(self, charger: Charger) -> str:
+        return _cell("routes", charger)
+
+    @admin.display(description=_("what is wrong now"))
+    def problems(self, charger: Charger) -> str:
+        return _cell("problems", charger)
+
+    @admin.display(description=_("hardware"))
+    def hardware(self, charger: Charger) -> str:
+        return cells.hardware(_standing_of(charger))
 
     @admin.display(description="now", ordering="session__connected_at")
     def now(self, charger: Charger) -> str:
         known = known_of(charger)
         return sentence(known.words) if known else ""
 
-    @admin.display(description="alarms")
-    def trouble(self, charger: Charger) -> str:
-        known = known_of(charger)
-        return ", ".join(alarm.kind for alarm in known.alarms) if known else ""
-
-    @admin.display(boolean=True, ordering="session__online")
-    def online(self, charger: Charger) -> bool:
-        return hasattr(charger, "session") and charger.session.online
-
     @admin.display(description="connectors")
     def connector_states(self, charger: Charger) -> str:
         connectors: Iterable[Connector] = charger.connectors.all() if charger.pk else []
         return ", ".join(_connector(connector) for connector in connectors) or "none reported"
-
-    @admin.display(description="routes")
-    def route_states(self, charger: Charger) -> SafeString | str:
-        known = known_of(charger)
-        routes = [(sentence(brief(route)),) for route in known.routes] if known else []
-        return format_html_join("", "{}", routes) or "no route"
 
     @admin.display(description="connection")
     def connection(self, charger: Charger) -> str:
@@ -252,6 +255,15 @@ class ChargerAdmin(TabsMixin, LiveMixin, HealthMixin, OwnedAdmin[Charger]):
             format_html_join(mark_safe("<br>"), "<strong>{}</strong>: {} {} <em>({})</em>", rows)
             or "none seen"
         )
+
+
+def _standing_of(charger: Charger) -> Standing:
+    found: Standing = charger.standing  # type: ignore[attr-defined]  # the list has asked, see ``know``
+    return found
+
+
+def _cell(name: str, charger: Charger) -> str:
+    return cells.cell(name, charger, _standing_of(charger))
 
 
 def _quirk(name: str) -> tuple[str, str, str]:

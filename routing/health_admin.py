@@ -11,7 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from accounts.admin_base import OwnedAdmin
-from routing.health import UP, AlarmHealth, RouteHealth
+from routing.health import AlarmHealth
 
 if TYPE_CHECKING:
     _Admin = OwnedAdmin[Any]
@@ -19,7 +19,7 @@ else:
     _Admin = object
 
 
-class _HealthList(ChangeList):
+class HealthList(ChangeList):
     """A list that knows how its rows are."""
 
     def get_results(self, request: HttpRequest) -> None:
@@ -40,7 +40,7 @@ class HealthMixin(_Admin):
         note(rows, self.health_of(request, rows))
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
-        return _HealthList
+        return HealthList
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         found = super().get_object(request, object_id, from_field)
@@ -57,15 +57,6 @@ def note(rows: Iterable[Any], known: Mapping[int, Any]) -> None:
 def known_of(row: Any) -> Any:
     """How a row is, None where nobody has asked."""
     return getattr(row, "health", None)
-
-
-def brief(route: RouteHealth) -> str:
-    """A route in a list of chargers: what is in order takes little room."""
-    mark = "●" if route.state == UP else "○"
-    queue = f"; {route.queue}" if route.waiting or route.dead_letters else ""
-    if route.state == UP and not (queue or route.last_error):
-        return f"{mark} {route.backoffice}" + (f", {route.took}" if route.took else "")
-    return f"{mark} {route.backoffice}: {route.is_like}{queue}"
 
 
 def sentence(text: str) -> SafeString:
