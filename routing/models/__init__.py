@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from routing.models.cards import Card
 from routing.models.querysets import ChargerRowQuerySet
+from routing.models.readings import ConfigurationKey, FirmwareEvent, LogReader, Reading
 from routing.models.routes import (
     ROLES,
     DefaultRoute,
@@ -31,13 +32,17 @@ __all__ = [
     "ChargerRowQuerySet",
     "ChargerSession",
     "ConfigChange",
+    "ConfigurationKey",
     "DefaultRoute",
     "Delivery",
+    "FirmwareEvent",
     "GuardOverride",
     "Identifier",
     "LatestValue",
+    "LogReader",
     "Message",
     "PermissionPreset",
+    "Reading",
     "Route",
     "RouteState",
     "RouteTransaction",
