@@ -99,20 +99,26 @@ async def test_first_all_then_what_changes(database: Any, world: World, view: An
     assert "never connected" in first[key]["cells"]["state"]
 
     await database.orm(
-        ChargerSession.objects.create, charger=world.charger, online=True, connected_at=timezone.now()
+        lambda: ChargerSession.objects.create(
+            charger=world.charger, online=True, connected_at=timezone.now()
+        )
     )
     changed = await viewer.next()
     assert changed[key]["online"] is True
     assert "online" in changed[key]["cells"]["state"]
 
     await database.orm(
-        Connector.objects.create, charger=world.charger, connector_id=1, status="Charging",
-        updated_at=timezone.now(),
-    )  # fmt: skip
+        lambda: Connector.objects.create(
+            charger=world.charger, connector_id=1, status="Charging", updated_at=timezone.now()
+        )
+    )
     assert "charging" in (await viewer.next())[key]["cells"]["connectors"]
 
-    route = await database.orm(Route.objects.get, charger=key)
-    await database.orm(RouteState.objects.create, route=route, state="connected", since=timezone.now())
+    await database.orm(
+        lambda: RouteState.objects.create(
+            route=Route.objects.get(charger=key), state="connected", since=timezone.now()
+        )
+    )
     assert "D●" in (await viewer.next())[key]["cells"]["routes"]
 
 
