@@ -65,7 +65,7 @@ def standings(chargers: Sequence[Charger]) -> dict[int, Standing]:
     """How these chargers are, which were fetched with their ``session``. Seven queries."""
     keys = [charger.pk for charger in chargers]
     routes = Route.objects.filter(charger__in=keys).select_related("charger", "backoffice", "state")
-    health = charger_health_of(chargers, routes.order_by("pk"))
+    health = charger_health_of(chargers, in_order(routes.order_by("pk")))
     connectors = grouped(Connector.objects.filter(charger__in=keys).order_by("evse_id", "connector_id"))
     boots = LatestValue.objects.filter(charger__in=keys, kind="boot", key="")
     booted = {row.charger_id: read_boot(row.payload) for row in boots}
@@ -80,6 +80,12 @@ def standings(chargers: Sequence[Charger]) -> dict[int, Standing]:
         )
         for charger in chargers
     }
+
+
+def in_order(routes: Iterable[Route]) -> list[Route]:
+    """Routes as people look at them: who bills first, who only watches last."""
+    order = list(LETTERS)
+    return sorted(routes, key=lambda route: order.index(route.role) if route.role in order else len(order))
 
 
 def grouped(rows: Iterable[Any]) -> Mapping[int, list[Any]]:

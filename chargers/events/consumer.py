@@ -2,8 +2,8 @@
 
 It says ``{"chargers": [...]}`` (``chargers.cells.as_json``): first all that were asked for and may be seen,
 then those that have changed, at most once a second. It hears nothing. It closes with 4400 where the address
-names no chargers, 4401 for who is not logged in, 4404 for who may not look, 1013 while the proxy can't serve it.
-Ask ``/admin/chargers/charger/events/`` for the same meanwhile.
+names no chargers, 4401 for who is not logged in, 4404 for who may not look, 1013 while the proxy can't serve
+it. Ask ``/admin/chargers/charger/events/`` for the same meanwhile.
 """
 
 from __future__ import annotations

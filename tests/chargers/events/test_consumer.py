@@ -99,9 +99,7 @@ async def test_first_all_then_what_changes(database: Any, world: World, view: An
     assert "never connected" in first[key]["cells"]["state"]
 
     await database.orm(
-        lambda: ChargerSession.objects.create(
-            charger=world.charger, online=True, connected_at=timezone.now()
-        )
+        lambda: ChargerSession.objects.create(charger=world.charger, online=True, connected_at=timezone.now())
     )
     changed = await viewer.next()
     assert changed[key]["online"] is True
