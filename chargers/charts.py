@@ -67,9 +67,11 @@ def chart(points: Sequence[Point], since: datetime, until: datetime, unit: str) 
 
 
 def in_unit(value: float, unit: str) -> str:
-    """``7.4 kW``: in thousands of the unit, as people say it."""
-    thousands = value / 1000
-    return f"{number_format(round(thousands, 2 if thousands < 10 else 1), use_l10n=True)} k{unit}"
+    """``340 W``, ``7.4 kW``: as people say it."""
+    if abs(value) < 1000:
+        return f"{number_format(round(value))} {unit}"
+    thousands = round(value / 1000, 2 if abs(value) < 10_000 else 1)
+    return f"{number_format(int(thousands) if thousands == int(thousands) else thousands)} k{unit}"
 
 
 def clock(moment: datetime, *, with_day: bool) -> str:
