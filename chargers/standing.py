@@ -44,11 +44,12 @@ class Boot(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """What is wrong, in a sentence. ``remedy``: what helps, "" where the sentence says it."""
+    """What is wrong, in a sentence, what that means, and what helps; "" where the sentence says it."""
 
     level: str
     words: str
     remedy: str = ""
+    meaning: str = ""
 
 
 class Standing(NamedTuple):
@@ -181,7 +182,9 @@ def _of_connectors(connectors: Sequence[Connector]) -> list[Problem]:
 
 
 def _of_alarms(health: ChargerHealth) -> list[Problem]:
-    return [Problem(BAD, f"{alarm.kind}: {alarm.text}", alarm.remedy) for alarm in health.alarms]
+    return [
+        Problem(BAD, f"{alarm.kind}: {alarm.text}", alarm.remedy, alarm.meaning) for alarm in health.alarms
+    ]
 
 
 def _of_routes(health: ChargerHealth) -> list[Problem]:

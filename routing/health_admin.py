@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from accounts.admin_base import OwnedAdmin
-from routing.health import AlarmHealth
 
 if TYPE_CHECKING:
     _Admin = OwnedAdmin[Any]
@@ -62,16 +61,3 @@ def known_of(row: Any) -> Any:
 def sentence(text: str) -> SafeString:
     """A cell of a list with room to be read: narrow ones break a sentence into words."""
     return format_html('<div style="min-width: 11em">{}</div>', text)
-
-
-def in_detail(alarms: Iterable[AlarmHealth]) -> SafeString | str:
-    """Alarms on the page of their charger, each with what helps."""
-    rows = [
-        (alarm.kind, alarm.text, f"{alarm.raised:%Y-%m-%d %H:%M} UTC", alarm.meaning, _help(alarm.remedy))
-        for alarm in alarms
-    ]
-    return format_html_join(mark_safe("<br>"), "<strong>{}</strong>: {} ({}). {} {}", rows) or "none"
-
-
-def _help(remedy: str) -> SafeString | str:
-    return format_html("<em>What helps: {}</em>", remedy) if remedy else ""

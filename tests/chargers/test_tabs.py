@@ -17,6 +17,7 @@ from accounts.deeds import Deed
 from accounts.models import Membership, Organisation, User
 from backoffices.models import Backoffice
 from chargers.models import Charger, Connector, RefusedAttempt
+from routing.core.alarms import ALARMS
 from routing.models import (
     Alarm,
     ChargerSession,
@@ -140,6 +141,7 @@ def test_alarms_have_a_remedy_and_quirks_a_meaning(world: World, member: Any) ->
     answer = member().get(address(world.charger, "overview")).content.decode()
     assert "clock differs: 10 minutes late" in answer
     assert "Have the backoffice&#x27;s clock set right" in answer
+    assert ALARMS["clock differs"].meaning in answer
     assert "It has never sent a BootNotification" in answer
     assert "&lt;never&gt;" in answer
     assert "hex password" not in answer
