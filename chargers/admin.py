@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
+import msgspec
 from django import forms
 from django.contrib import admin
-from django.db.models import Prefetch, QuerySet
 from django.forms.models import BaseInlineFormSet
+from django.forms.widgets import Script
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html_join
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from accounts.admin_base import OwnedAdmin, OwnedInline, ReadOnlyAdmin, VisibleFilter
+from chargers import cells
 from chargers.credentials import hash_password
+from chargers.events.admin import EventsMixin
+from chargers.filters import StateFilter
 from chargers.models import Charger, Connector, RefusedAttempt
 from chargers.pages import TabsMixin
-from routing.core.quirks import QUIRKS
+from chargers.standing import Standing, standings
+from routing.core.options import ChargerOptions
 from routing.core.snapshot import Role
-from routing.health import charger_health_of, health_of
-from routing.health_admin import HealthMixin, brief, in_detail, known_of, note, sentence
+from routing.health import health_of
+from routing.health_admin import HealthList, HealthMixin, known_of, note, sentence
 from routing.live.admin import LiveMixin
-from routing.models import LatestValue, Route
+from routing.models import Route
 
 if TYPE_CHECKING:
     _ChargerModelForm = forms.ModelForm[Charger]
@@ -32,6 +36,16 @@ if TYPE_CHECKING:
 else:
     _ChargerModelForm = forms.ModelForm
     _RouteFormSet = BaseInlineFormSet
+
+
+_DEFAULTS = sorted(msgspec.structs.asdict(ChargerOptions()).items())
+
+
+class ChargerList(HealthList):
+    """The list of chargers; a line leads to the overview."""
+
+    def url_for_result(self, result: Any) -> str:
+        return reverse("admin:chargers_charger_tab", args=[result.pk, "overview"])
 
 
 class ChargerForm(_ChargerModelForm):
@@ -55,6 +69,19 @@ class ChargerForm(_ChargerModelForm):
     class Meta:
         model = Charger
         fields = ["identity", "organisation", "label", "enabled", "options"]
+        help_texts = {
+            "identity": _(
+                "The end of the address that the charger connects to, as it is set there: upper and lower "
+                "case differ."
+            ),
+            "label": _("What people call it, for example where it stands."),
+            "organisation": _("Whose charger it is: its members see it, and may change it where they may."),
+            "enabled": _("Switched off, the charger may not connect; what it has said so far is kept."),
+            "options": _(
+                'How the proxy treats it, as JSON: {"offline_grace": 30, "max_current": 16}. Nothing has to '
+                "be here; what is left out is as below."
+            ),
+        }
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or self.cleaned_data
@@ -117,154 +144,88 @@ class RouteInline(OwnedInline[Route]):
         return field
 
 
-class OnlineFilter(admin.SimpleListFilter):
-    title = "online"
-    parameter_name = "online"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("yes", "Online"), ("no", "Offline"), ("never", "Never connected")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        match self.value():
-            case "yes":
-                return queryset.filter(session__online=True)
-            case "no":
-                return queryset.exclude(session__online=True)
-            case "never":
-                return queryset.filter(session__connected_at=None)
-        return queryset
-
-
 @admin.register(Charger)
-class ChargerAdmin(TabsMixin, LiveMixin, HealthMixin, OwnedAdmin[Charger]):
+class ChargerAdmin(EventsMixin, TabsMixin, LiveMixin, HealthMixin, OwnedAdmin[Charger]):
     live_kind = "charger"
     form = ChargerForm
     inlines = [RouteInline]
-    list_display = [
-        "identity",
-        "online",
-        "now",
-        "trouble",
-        "route_states",
-        "connector_states",
-        "label",
-        "organisation",
-    ]
-    list_filter = [OnlineFilter, "enabled", "adopted", ("organisation", VisibleFilter)]
+    list_display = ["name", "state", "connector_words", "route_signs", "problems", "hardware", "organisation"]
+    list_filter = [StateFilter, "enabled", "adopted", ("organisation", VisibleFilter)]
     search_fields = ["identity", "label"]
     autocomplete_fields = ["organisation"]
-    readonly_fields = [
-        "password",
-        "now",
-        "connection",
-        "connector_states",
-        "adopted",
-        "created_at",
-        "watch",
-        "records",
-        "quirks",
-        "alarms",
-    ]
+    readonly_fields = ["password", "all_options", "adopted", "created_at"]
     fieldsets = [
         (None, {"fields": ["identity", "label", "organisation", "enabled"]}),
-        (
-            "Now",
-            {"fields": ["alarms", "now", "connection", "connector_states", "watch", "records", "quirks"]},
-        ),
-        ("Password", {"fields": ["password", "new_password", "password_is_hex", "remove_password"]}),
-        ("More", {"fields": ["options", "adopted", "created_at"]}),
+        (_("Password"), {"fields": ["password", "new_password", "password_is_hex", "remove_password"]}),
+        (_("Options"), {"fields": ["options", "all_options"]}),
+        (_("Where it comes from"), {"fields": ["adopted", "created_at"]}),
     ]
 
+    class Media:
+        css = {"all": ["chargers/chargers.css"]}
+        js = [Script("chargers/list.js", type="module")]
+
     def get_queryset(self, request: HttpRequest) -> Any:
-        routes = Route.objects.select_related("backoffice", "state").order_by("id")
-        rows = super().get_queryset(request).select_related("organisation", "session")
-        return rows.prefetch_related(Prefetch("routes", routes), "connectors")
+        return super().get_queryset(request).select_related("organisation", "session")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return ChargerList
 
     def get_autocomplete_fields(self, request: HttpRequest) -> Any:
         """Organisations have a page for superusers only; everybody else gets a plain list of theirs."""
         return self.autocomplete_fields if request.user.is_superuser else []
 
-    def health_of(self, request: HttpRequest, rows: list[Charger]) -> Any:
-        return charger_health_of(rows, [route for charger in rows for route in charger.routes.all()])
+    def know(self, request: HttpRequest, rows: list[Charger]) -> None:
+        """How the rows stand, asked for once."""
+        known = standings(rows)
+        for row in rows:
+            note([row], {row.pk: known[row.pk].health})
+            row.standing = known[row.pk]  # type: ignore[attr-defined]  # kept with the row for its cells
 
-    @admin.display(description="now", ordering="session__connected_at")
-    def now(self, charger: Charger) -> str:
-        known = known_of(charger)
-        return sentence(known.words) if known else ""
+    @admin.display(description=_("charger"), ordering="identity")
+    def name(self, charger: Charger) -> str:
+        return cells.name(charger)
 
-    @admin.display(description="alarms")
-    def trouble(self, charger: Charger) -> str:
-        known = known_of(charger)
-        return ", ".join(alarm.kind for alarm in known.alarms) if known else ""
+    @admin.display(description=_("state"), ordering="session__online")
+    def state(self, charger: Charger) -> str:
+        return _cell("state", charger)
 
-    @admin.display(boolean=True, ordering="session__online")
-    def online(self, charger: Charger) -> bool:
-        return hasattr(charger, "session") and charger.session.online
+    @admin.display(description=_("connectors"))
+    def connector_words(self, charger: Charger) -> str:
+        return _cell("connectors", charger)
 
-    @admin.display(description="connectors")
-    def connector_states(self, charger: Charger) -> str:
-        connectors: Iterable[Connector] = charger.connectors.all() if charger.pk else []
-        return ", ".join(_connector(connector) for connector in connectors) or "none reported"
+    @admin.display(description=_("backoffices"))
+    def route_signs(self, charger: Charger) -> str:
+        return _cell("routes", charger)
 
-    @admin.display(description="routes")
-    def route_states(self, charger: Charger) -> SafeString | str:
-        known = known_of(charger)
-        routes = [(sentence(brief(route)),) for route in known.routes] if known else []
-        return format_html_join("", "{}", routes) or "no route"
+    @admin.display(description=_("what is wrong now"))
+    def problems(self, charger: Charger) -> str:
+        return _cell("problems", charger)
 
-    @admin.display(description="connection")
-    def connection(self, charger: Charger) -> str:
-        if not hasattr(charger, "session") or not charger.session.connected_at:
-            return "never connected"
-        session = charger.session
-        since = session.connected_at if session.online else session.disconnected_at
-        when = f"since {since:%Y-%m-%d %H:%M:%S} UTC" if since else ""
-        return f"OCPP {session.ocpp_version} from {session.remote_address} {when}".strip()
+    @admin.display(description=_("hardware"))
+    def hardware(self, charger: Charger) -> str:
+        return cells.hardware(_standing_of(charger))
 
     @admin.display(description="password")
     def password(self, charger: Charger) -> str:
         return "A password is set." if charger.password_hashes else "No password is set; none is asked for."
 
-    @admin.display(description="records")
-    def records(self, charger: Charger) -> SafeString | str:
-        if not charger.pk:
-            return ""
-        mine = urlencode({"charger": charger.identity})
-        pages = [(reverse("admin:routing_message_changelist"), mine, "messages")]
-        for name, label in (("transaction", "transactions"), ("delivery", "deliveries")):
-            pages.append(
-                (reverse(f"admin:routing_{name}_changelist"), f"charger__id__exact={charger.pk}", label)
-            )
-        return format_html_join(" · ", '<a href="{}?{}">{}</a>', pages)
-
-    @admin.display(description="alarms")
-    def alarms(self, charger: Charger) -> SafeString | str:
-        """What a person has to look at now, and what helps."""
-        known = known_of(charger)
-        return in_detail(known.alarms) if known else ""
-
-    @admin.display(description="quirks")
-    def quirks(self, charger: Charger) -> SafeString | str:
-        """How it departs from the standard, with what that means and what helps."""
-        found = LatestValue.objects.filter(charger_id=charger.pk, kind="quirk").exclude(payload="")
-        rows = [(*_quirk(row.key), f"{row.at:%Y-%m-%d}: {row.payload}") for row in found.order_by("key")]
-        return (
-            format_html_join(mark_safe("<br>"), "<strong>{}</strong>: {} {} <em>({})</em>", rows)
-            or "none seen"
-        )
+    @admin.display(description=_("options there are"))
+    def all_options(self, charger: Charger) -> SafeString:
+        """Their names with what holds where nothing is said; docs/configuration.md explains each."""
+        rows = ((name, msgspec.json.encode(value).decode()) for name, value in _DEFAULTS)
+        listed = format_html_join("", '<li><code>"{}": {}</code></li>', rows)
+        words = _("All options, with what holds where nothing is said")
+        return format_html("<details><summary>{}</summary><ul>{}</ul></details>", words, listed)
 
 
-def _quirk(name: str) -> tuple[str, str, str]:
-    known = QUIRKS.get(name)
-    return (name, known.meaning, known.remedy) if known else (name, "", "")
+def _standing_of(charger: Charger) -> Standing:
+    found: Standing = charger.standing  # type: ignore[attr-defined]  # the list has asked, see ``know``
+    return found
 
 
-def _connector(connector: Connector) -> str:
-    place = (
-        f"{connector.evse_id}/{connector.connector_id}" if connector.evse_id else str(connector.connector_id)
-    )
-    error = "" if connector.error_code in ("", "NoError") else f" ({connector.error_code})"
-    return f"{place} {connector.status}{error}"
+def _cell(name: str, charger: Charger) -> str:
+    return cells.cell(name, charger, _standing_of(charger))
 
 
 @admin.register(Connector)

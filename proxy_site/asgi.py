@@ -14,6 +14,8 @@ django_application = get_asgi_application()
 
 from chargers import protocol  # noqa: E402  # its models need the applications loaded
 from chargers.consumers import ChargerConsumer  # noqa: E402  # as above
+from chargers.events.consumer import PATH as EVENTS  # noqa: E402  # as above
+from chargers.events.consumer import events  # noqa: E402  # as above
 from routing.live.consumer import messages  # noqa: E402  # as above
 
 charger_application = ChargerConsumer.as_asgi()
@@ -42,6 +44,8 @@ async def websocket(scope: Scope, receive: Receive, send: Send) -> None:
     raw_path = scope.get("raw_path") or scope["path"].encode()
     if is_chargers(raw_path):
         await charger_application(scope, receive, send)
+    elif scope["path"] == EVENTS:
+        await events(scope, receive, send)
     elif raw_path.startswith(b"/ws/"):
         await messages(scope, receive, send)
     else:

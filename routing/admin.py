@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
 
-from accounts.acting import acting
 from accounts.admin_base import OwnedAdmin, ReadOnlyAdmin, RecordAdmin, SuperuserMixin
 from routing import explorer_admin, guard_admin, processes_admin, rights_admin  # noqa: F401  # each registers its pages
 from routing.billing_admin import BillingMixin
@@ -33,6 +31,7 @@ from routing.models import (
 )
 from routing.route_editor import EditorMixin
 from routing.route_form import RouteForm
+from routing.switching import switch
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -190,15 +189,12 @@ class RouteAdmin(EditorMixin, BillingMixin, ReplayMixin, HealthMixin, OwnedAdmin
     def _switch(self, request: HttpRequest, queryset: Any, *, enabled: bool) -> None:
         done = 0
         for route in queryset.changeable_by(request.user).exclude(enabled=enabled):
-            route.enabled = enabled
-            try:
-                route.validate_constraints()
-            except ValidationError as error:
-                self.message_user(request, f"{route}: {' '.join(error.messages)}", messages.ERROR)
-                continue
-            with acting(words=f"Switched {'on' if enabled else 'off'}."):
-                route.save()
-            done += 1
+            switched = switch(route, enabled=enabled)
+            done += switched.done
+            if not switched.done:
+                self.message_user(request, f"{route}: {switched.words}", messages.ERROR)
+            elif switched.warning:
+                self.message_user(request, f"{route}: {switched.warning}", messages.WARNING)
         self.message_user(
             request, f"{done} of {queryset.count()} routes switched {'on' if enabled else 'off'}."
         )

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from accounts.admin_base import OwnedAdmin
-from routing.health import UP, AlarmHealth, RouteHealth
 
 if TYPE_CHECKING:
     _Admin = OwnedAdmin[Any]
@@ -19,7 +18,7 @@ else:
     _Admin = object
 
 
-class _HealthList(ChangeList):
+class HealthList(ChangeList):
     """A list that knows how its rows are."""
 
     def get_results(self, request: HttpRequest) -> None:
@@ -40,7 +39,7 @@ class HealthMixin(_Admin):
         note(rows, self.health_of(request, rows))
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
-        return _HealthList
+        return HealthList
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         found = super().get_object(request, object_id, from_field)
@@ -59,28 +58,6 @@ def known_of(row: Any) -> Any:
     return getattr(row, "health", None)
 
 
-def brief(route: RouteHealth) -> str:
-    """A route in a list of chargers: what is in order takes little room."""
-    mark = "●" if route.state == UP else "○"
-    queue = f"; {route.queue}" if route.waiting or route.dead_letters else ""
-    if route.state == UP and not (queue or route.last_error):
-        return f"{mark} {route.backoffice}" + (f", {route.took}" if route.took else "")
-    return f"{mark} {route.backoffice}: {route.is_like}{queue}"
-
-
 def sentence(text: str) -> SafeString:
     """A cell of a list with room to be read: narrow ones break a sentence into words."""
     return format_html('<div style="min-width: 11em">{}</div>', text)
-
-
-def in_detail(alarms: Iterable[AlarmHealth]) -> SafeString | str:
-    """Alarms on the page of their charger, each with what helps."""
-    rows = [
-        (alarm.kind, alarm.text, f"{alarm.raised:%Y-%m-%d %H:%M} UTC", alarm.meaning, _help(alarm.remedy))
-        for alarm in alarms
-    ]
-    return format_html_join(mark_safe("<br>"), "<strong>{}</strong>: {} ({}). {} {}", rows) or "none"
-
-
-def _help(remedy: str) -> SafeString | str:
-    return format_html("<em>What helps: {}</em>", remedy) if remedy else ""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from chargers.tabs import elsewhere, overview
+from chargers.tabs import backoffices, configuration, elsewhere, overview
 from chargers.tabs.tab import Tab
 
 TABS: tuple[Tab, ...] = (
     overview.TAB,
+    backoffices.TAB,
     elsewhere.LIVE,
     elsewhere.MESSAGES,
     elsewhere.SESSIONS,
+    configuration.TAB,
     elsewhere.SETTINGS,
     elsewhere.AUDIT,
 )

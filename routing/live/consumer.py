@@ -115,10 +115,7 @@ class Viewer:
 
     async def _look(self) -> Sight:
         """What the user of the session sees now; both may have changed since the socket was opened."""
-        store = import_module(settings.SESSION_ENGINE).SessionStore
-        user = await get_user({"session": store(self._session_key)})
-        if not user.is_authenticated:
-            raise Ended(LOGGED_OUT)
+        user = await user_of(self._session_key)
         sight: Sight | None = await in_thread(look, user, self._kind, self._pk)
         if sight is None:
             raise Ended(NOT_THERE)
@@ -142,6 +139,15 @@ class Viewer:
         await self._send({"type": "websocket.send", "text": msgspec.json.encode(what).decode()})
 
 
+async def user_of(session_key: str | None) -> Any:
+    """Who is logged in with this session now. Raises Ended for nobody."""
+    store = import_module(settings.SESSION_ENGINE).SessionStore
+    user = await get_user({"session": store(session_key)})
+    if not user.is_authenticated:
+        raise Ended(LOGGED_OUT)
+    return user
+
+
 async def in_thread(work: Callable[..., Any], *arguments: Any) -> Any:
     """Run ORM code beside the loop, and not in the one thread that all of Django's own would share."""
     return await database_sync_to_async(work, thread_sensitive=False)(*arguments)
@@ -151,10 +157,15 @@ async def _messages(scope: Scope, receive: Receive, send: Send) -> None:
     """The application of one socket, behind what reads its session."""
     _, _, _, kinds, pk, _ = scope["path"].split("/")
     kind: Kind = "charger" if kinds == "chargers" else "backoffice"
+    viewer = Viewer(scope["session"].session_key, send, kind, int(pk))
+    await serve(viewer.run, receive, send)
+
+
+async def serve(run: Callable[[], Awaitable[None]], receive: Receive, send: Send) -> None:
+    """Accept the socket, and let ``run`` say what it has to until it ends or the browser goes."""
     await receive()
     await send({"type": "websocket.accept"})
-    viewer = Viewer(scope["session"].session_key, send, kind, int(pk))
-    showing = asyncio.ensure_future(_show(viewer, send))
+    showing = asyncio.ensure_future(_show(run, send))
     try:
         while (await receive())["type"] != "websocket.disconnect":
             pass
@@ -164,9 +175,9 @@ async def _messages(scope: Scope, receive: Receive, send: Send) -> None:
             await showing
 
 
-async def _show(viewer: Viewer, send: Send) -> None:
+async def _show(run: Callable[[], Awaitable[None]], send: Send) -> None:
     try:
-        await viewer.run()
+        await run()
     except Ended as end:
         code = end.code
     except Error as error:
@@ -178,7 +189,7 @@ async def _show(viewer: Viewer, send: Send) -> None:
     await send({"type": "websocket.close", "code": code})
 
 
-def _is_ours(scope: Scope) -> bool:
+def is_ours(scope: Scope) -> bool:
     """Whether the page that asks is one of ours: only those may use a user's cookie.
 
     The rule is that of Django's forms. ALLOWED_HOSTS alone would not do, it may allow every host.
@@ -198,7 +209,7 @@ def _is_known(host: str) -> bool:
 
 async def messages(scope: Scope, receive: Receive, send: Send) -> None:
     """The application of both addresses."""
-    if _PATH.fullmatch(scope["path"]) and _is_ours(scope):
+    if _PATH.fullmatch(scope["path"]) and is_ours(scope):
         await _with_session(scope, receive, send)
     else:
         await receive()

@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from html import unescape
 
 import pytest
 from django.urls import reverse
@@ -6,8 +6,8 @@ from django.urls import reverse
 from backoffices.models import Backoffice
 from chargers.credentials import matches
 from chargers.models import Charger
-from routing.core.quirks import QUIRKS
-from routing.models import ConfigChange, LatestValue, Route
+from routing.core.options import ChargerOptions
+from routing.models import ConfigChange, Route
 
 pytestmark = pytest.mark.django_db
 
@@ -117,16 +117,9 @@ def test_a_charger_with_records_can_be_deleted(admin_client, charger):
     assert not Charger.objects.exists()
 
 
-def test_quirks_are_shown_with_what_helps(admin_client, charger):
-    now = datetime(2026, 1, 2, tzinfo=UTC)
-    for name, example in (
-        ("wrong_answer_id", "Reset was answered under <7>"),
-        ("of tomorrow", "x"),
-        ("gone", ""),
-    ):
-        LatestValue.objects.create(charger=charger, kind="quirk", key=name, payload=example, at=now)
-    page = admin_client.get(reverse("admin:chargers_charger_change", args=[charger.pk])).content.decode()
-    assert "2026-01-02: Reset was answered under &lt;7&gt;" in page
-    assert QUIRKS["wrong_answer_id"].meaning in page
-    assert "of tomorrow" in page
-    assert "gone" not in page
+def test_the_form_names_all_options_and_what_each_field_is(admin_client, charger):
+    page = unescape(
+        admin_client.get(reverse("admin:chargers_charger_change", args=[charger.pk])).content.decode()
+    )
+    assert all(f'"{name}": ' in page for name in ChargerOptions.__struct_fields__)
+    assert "upper and lower case differ" in page

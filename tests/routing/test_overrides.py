@@ -170,7 +170,7 @@ def test_alarms_that_last_are_shown_in_their_list_and_with_the_charger(client, r
     Alarm.objects.create(charger=route.charger, kind="old", text="Long over", raised=now, cleared=now)
     client.force_login(owner)
     listed = reverse("admin:routing_alarm_changelist")
-    for page in (listed, reverse("admin:chargers_charger_change", args=[route.charger_id])):
+    for page in (listed, reverse("admin:chargers_charger_tab", args=[route.charger_id, "overview"])):
         text = client.get(page).content.decode()
         assert "It is gone" in text
         assert "Long over" not in text

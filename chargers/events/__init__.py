@@ -1,0 +1,1 @@
+"""Live badges: pages that show chargers hear of what changes, without a reload."""
