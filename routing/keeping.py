@@ -19,7 +19,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.deeds import Deed, DeedQuerySet
 from accounts.models import Organisation
-from routing.models import Alarm, Delivery, FirmwareEvent, Message, Reading, Transaction
+from routing.models import Alarm, Command, Delivery, FirmwareEvent, Message, Reading, Transaction
 from routing.models.traffic import WELL, number_at
 
 AT_ONCE = 500
@@ -218,6 +218,7 @@ KINDS: Mapping[str, Kind] = {
     "readings": Kind("transactions", Reading.objects.all, ("at",), "charger__organisation"),
     "firmware": Kind("transactions", FirmwareEvent.objects.all, ("at",), "charger__organisation"),
     "alarms": Kind("exchanges", Alarm.objects.all, ("cleared",), "charger__organisation"),
+    "commands": Kind("actions", Command.objects.finished, ("created_at",), "charger__organisation"),
     "deeds": Kind("actions", Deed.objects.all, ("at",), "organisation", DeedQuerySet.drop),
 }
 """By the name of the step of the upkeep."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from routing.models.cards import Card
+from routing.models.commands import Command, CommandQuerySet
 from routing.models.querysets import ChargerRowQuerySet
 from routing.models.readings import ConfigurationKey, FirmwareEvent, LogReader, Reading
 from routing.models.routes import (
@@ -32,6 +33,8 @@ __all__ = [
     "Card",
     "ChargerRowQuerySet",
     "ChargerSession",
+    "Command",
+    "CommandQuerySet",
     "ConfigChange",
     "ConfigurationKey",
     "DefaultRoute",
