@@ -79,7 +79,7 @@ class OrganisationAdmin(SuperuserMixin, OwnedAdmin[Organisation]):
 
 @admin.register(Membership)
 class MembershipAdmin(SuperuserMixin, OwnedAdmin[Membership]):
-    list_display = ["user", "organisation", "role"]
+    list_display = ["user", "organisation", "role", "ends_at"]
     list_filter = ["role"]
     list_select_related = ["user", "organisation"]
     search_fields = ["user__username", "organisation__name"]

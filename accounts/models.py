@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from accounts.acting import acting
 from accounts.deeds import Deed, Subject
@@ -57,11 +58,11 @@ class User(AbstractUser, RecordedModel):
             super().save(*args, **kwargs)
 
     def organisations(self, *, changing: bool = False) -> QuerySet[Membership, int]:
-        """Primary keys of the user's organisations, as a subquery.
+        """Primary keys of the user's organisations, as a subquery. What has ended counts for nothing.
 
         ``changing``: without those where the user may only read.
         """
-        memberships = Membership.objects.filter(user=self)
+        memberships = Membership.objects.live().filter(user=self)
         if changing:
             memberships = memberships.exclude(role=Membership.Role.READ_ONLY)
         return memberships.values_list("organisation_id", flat=True)
@@ -97,18 +98,31 @@ class Organisation(RecordedModel):
 class MembershipQuerySet(RecordedQuerySet["Membership"]):
     owner = ""  # who may do what is for superusers to see and to say
 
+    def live(self) -> Self:
+        """Memberships that count now: without an end, or before it."""
+        return self.filter(Q(ends_at=None) | Q(ends_at__gt=timezone.now()))
+
 
 class Membership(RecordedModel):
-    """What a user is to an organisation."""
+    """What a user is to an organisation. ``ends_at``: when that ends by itself; None: it does not."""
 
     class Role(models.TextChoices):
+        """From the most that somebody may do to the least; ``accounts.rights`` says what each is."""
+
         OPERATOR = "operator", "Operator"
+        OWNER = "owner", "Owner"
         INSTALLER = "installer", "Installer"
         READ_ONLY = "read_only", "Read only"
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=16, choices=Role.choices, default=Role.READ_ONLY)
+    ends_at = models.DateTimeField(
+        "ends",
+        null=True,
+        blank=True,
+        help_text="From then on it gives no access, anywhere. Empty: without end.",
+    )
 
     objects = MembershipQuerySet.as_manager()
 
@@ -119,6 +133,11 @@ class Membership(RecordedModel):
 
     def __str__(self) -> str:
         return f"{self.user} in {self.organisation}: {self.get_role_display()}"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it counts now."""
+        return self.ends_at is None or self.ends_at > timezone.now()
 
     def subject(self) -> Subject:
         return Subject.of(self, name=f"{self.user} in {self.organisation}")
