@@ -12,9 +12,9 @@ from django.db.models import Count
 from django.http import HttpRequest
 
 from accounts import deeds_admin, skin  # noqa: F401  # registers its page
-from accounts.admin_base import HistoryMixin, OwnedAdmin, OwnedInline, SuperuserMixin
+from accounts.admin_base import HistoryMixin, OwnedAdmin, OwnedInline, SuperuserMixin, VisibleFilter
 from accounts.kept import LEAST_DAYS
-from accounts.models import Membership, Organisation, User
+from accounts.models import Location, Membership, Organisation, User
 
 if TYPE_CHECKING:
     _UserAdmin = StockUserAdmin[User]
@@ -79,11 +79,26 @@ class OrganisationAdmin(SuperuserMixin, OwnedAdmin[Organisation]):
 
 @admin.register(Membership)
 class MembershipAdmin(SuperuserMixin, OwnedAdmin[Membership]):
-    list_display = ["user", "organisation", "role", "ends_at"]
+    list_display = ["user", "organisation", "role", "ends_at", "sees_cards"]
     list_filter = ["role"]
     list_select_related = ["user", "organisation"]
     search_fields = ["user__username", "organisation__name"]
     autocomplete_fields = ["user", "organisation"]
+
+
+@admin.register(Location)
+class LocationAdmin(OwnedAdmin[Location]):
+    list_display = ["name", "organisation", "address", "chargers"]
+    list_filter = [("organisation", VisibleFilter)]
+    list_select_related = ["organisation"]
+    search_fields = ["name", "address"]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).annotate(charger_count=Count("chargers"))
+
+    @admin.display(ordering="charger_count")
+    def chargers(self, location: Any) -> int:
+        return int(location.charger_count)
 
 
 admin.site.unregister(Group)

@@ -35,18 +35,25 @@ class OwnedQuerySet(models.QuerySet[ModelT]):
         """Rows the user may point at from another row, the choices of a form."""
         return self.changeable_by(user)
 
+    def with_cards_for(self, user: User | AnonymousUser) -> Self:
+        """Those of the changeable rows in which the user sees whole numbers of cards."""
+        return self._scoped(user, changing=True, cards=True)
+
     def owned_by(self, user: User, *, changing: bool) -> Q:
         """The condition behind both, for a user who is not a superuser."""
         if not self.owner:
             return Q(pk__in=[])
         return Q(**{f"{self.owner}__in": user.organisations(changing=changing)})
 
-    def _scoped(self, user: User | AnonymousUser, *, changing: bool) -> Self:
+    def _scoped(self, user: User | AnonymousUser, *, changing: bool, cards: bool = False) -> Self:
         if not (user.is_authenticated and user.is_active):
             return self.none()
         if user.is_superuser:
             return self.all()
-        return self.filter(self.owned_by(user, changing=changing))
+        rows = self.filter(self.owned_by(user, changing=changing))
+        if cards and self.owner:
+            rows = rows.filter(**{f"{self.owner}__in": user.organisations(cards=True)})
+        return rows
 
 
 class UnownedQuerySet(OwnedQuerySet[ModelT]):

@@ -54,7 +54,14 @@ class ChargerForm(_ChargerModelForm):
 
     class Meta:
         model = Charger
-        fields = ["identity", "organisation", "label", "enabled", "options"]
+        fields = ["identity", "organisation", "location", "label", "enabled", "options"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """A place is one of the charger's organisation, where that is known."""
+        super().__init__(*args, **kwargs)
+        place: Any = self.fields.get("location")
+        if place is not None and self.instance.organisation_id and not self.is_bound:
+            place.queryset = place.queryset.filter(organisation=self.instance.organisation_id)
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or self.cleaned_data
@@ -149,8 +156,15 @@ class ChargerAdmin(TabsMixin, LiveMixin, HealthMixin, OwnedAdmin[Charger]):
         "connector_states",
         "label",
         "organisation",
+        "location",
     ]
-    list_filter = [OnlineFilter, "enabled", "adopted", ("organisation", VisibleFilter)]
+    list_filter = [
+        OnlineFilter,
+        "enabled",
+        "adopted",
+        ("organisation", VisibleFilter),
+        ("location", VisibleFilter),
+    ]
     search_fields = ["identity", "label"]
     autocomplete_fields = ["organisation"]
     readonly_fields = [
@@ -166,7 +180,7 @@ class ChargerAdmin(TabsMixin, LiveMixin, HealthMixin, OwnedAdmin[Charger]):
         "alarms",
     ]
     fieldsets = [
-        (None, {"fields": ["identity", "label", "organisation", "enabled"]}),
+        (None, {"fields": ["identity", "label", "organisation", "location", "enabled"]}),
         (
             "Now",
             {"fields": ["alarms", "now", "connection", "connector_states", "watch", "records", "quirks"]},
@@ -177,7 +191,7 @@ class ChargerAdmin(TabsMixin, LiveMixin, HealthMixin, OwnedAdmin[Charger]):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         routes = Route.objects.select_related("backoffice", "state").order_by("id")
-        rows = super().get_queryset(request).select_related("organisation", "session")
+        rows = super().get_queryset(request).select_related("organisation", "location", "session")
         return rows.prefetch_related(Prefetch("routes", routes), "connectors")
 
     def get_autocomplete_fields(self, request: HttpRequest) -> Any:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
 from accounts import skin
 
 
@@ -10,3 +15,15 @@ class ProxyAdminSite(skin.AdminSite):
 
     site_header = site_title = "OCPP proxy"
     site_url = None
+    login_form = skin.LoginForm
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Whoever logs in may enter; what they find there follows from their memberships and rights."""
+        return request.user.is_active
+
+    def index(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """The dashboard; who has no access, or none any more, is told so."""
+        if not getattr(request.user, "has_access", True):
+            context = {**self.each_context(request), "title": ""}
+            return TemplateResponse(request, "admin/accounts/nothing.html", context)
+        return super().index(request, extra_context)
