@@ -10,11 +10,16 @@ from django.contrib.auth.admin import UserAdmin as StockUserAdmin
 from django.contrib.auth.models import Group
 from django.db.models import Count
 from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts import deeds_admin, skin  # noqa: F401  # registers its page
 from accounts.admin_base import HistoryMixin, OwnedAdmin, OwnedInline, SuperuserMixin, VisibleFilter
+from accounts.deeds import did
 from accounts.kept import LEAST_DAYS
+from accounts.lockout import unlock
 from accounts.models import Location, Membership, Organisation, User
+from accounts.people_admin import PeopleMixin
 
 if TYPE_CHECKING:
     _UserAdmin = StockUserAdmin[User]
@@ -41,10 +46,19 @@ class UserAdmin(SuperuserMixin, HistoryMixin, _UserAdmin):
     inlines = [MembershipInline]
     list_display = ["username", "email", "is_active", "is_staff", "is_superuser", "last_login"]
     list_filter = ["is_active", "is_staff", "is_superuser"]
+    actions = ["unlock"]
+
+    @admin.action(description=_("Unlock after failed logins"))
+    def unlock(self, request: HttpRequest, queryset: Any) -> None:
+        done = [user for user in queryset if unlock(user)]
+        for user in done:
+            did(user, "Unlocked after failed logins.")
+        words = gettext("%(done)s of %(all)s users were counted or locked; they can log in.")
+        self.message_user(request, words % {"done": len(done), "all": len(queryset)})
 
 
 @admin.register(Organisation)
-class OrganisationAdmin(SuperuserMixin, OwnedAdmin[Organisation]):
+class OrganisationAdmin(PeopleMixin, SuperuserMixin, OwnedAdmin[Organisation]):
     inlines = [MembershipInline]
     list_display = ["name", "members", "chargers", "created_at"]
     search_fields = ["name"]

@@ -5,8 +5,11 @@ from django.templatetags.static import static
 from django.urls import path
 from django.views.generic import RedirectView
 
+from accounts.joining import invitation
+
 urlpatterns = [
     path("favicon.ico", RedirectView.as_view(url=static("accounts/icon.svg"), permanent=False)),
     path("", RedirectView.as_view(url="/admin/", permanent=False)),
     path("admin/", admin.site.urls),
+    path("invitations/<str:token>/", invitation, name="invitation"),
 ]
