@@ -19,6 +19,7 @@ from accounts.admin_base import OwnedAdmin, OwnedInline, ReadOnlyAdmin, VisibleF
 from chargers.credentials import hash_password
 from chargers.models import Charger, Connector, RefusedAttempt
 from chargers.pages import TabsMixin
+from chargers.transfer_pages import TransferMixin
 from routing.core.quirks import QUIRKS
 from routing.core.snapshot import Role
 from routing.health import charger_health_of, health_of
@@ -143,7 +144,7 @@ class OnlineFilter(admin.SimpleListFilter):
 
 
 @admin.register(Charger)
-class ChargerAdmin(TabsMixin, LiveMixin, HealthMixin, OwnedAdmin[Charger]):
+class ChargerAdmin(TransferMixin, TabsMixin, LiveMixin, HealthMixin, OwnedAdmin[Charger]):
     live_kind = "charger"
     form = ChargerForm
     inlines = [RouteInline]
