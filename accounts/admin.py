@@ -10,11 +10,16 @@ from django.contrib.auth.admin import UserAdmin as StockUserAdmin
 from django.contrib.auth.models import Group
 from django.db.models import Count
 from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts import deeds_admin, skin, tokens_admin  # noqa: F401  # two register their pages
-from accounts.admin_base import HistoryMixin, OwnedAdmin, OwnedInline, SuperuserMixin
+from accounts.admin_base import HistoryMixin, OwnedAdmin, OwnedInline, SuperuserMixin, VisibleFilter
+from accounts.deeds import did
 from accounts.kept import LEAST_DAYS
-from accounts.models import Membership, Organisation, User
+from accounts.lockout import unlock
+from accounts.models import Location, Membership, Organisation, User
+from accounts.people_admin import PeopleMixin
 
 if TYPE_CHECKING:
     _UserAdmin = StockUserAdmin[User]
@@ -41,10 +46,19 @@ class UserAdmin(SuperuserMixin, HistoryMixin, _UserAdmin):
     inlines = [MembershipInline]
     list_display = ["username", "email", "is_active", "is_staff", "is_superuser", "last_login"]
     list_filter = ["is_active", "is_staff", "is_superuser"]
+    actions = ["unlock"]
+
+    @admin.action(description=_("Unlock after failed logins"))
+    def unlock(self, request: HttpRequest, queryset: Any) -> None:
+        done = [user for user in queryset if unlock(user)]
+        for user in done:
+            did(user, "Unlocked after failed logins.")
+        words = gettext("%(done)s of %(all)s users were counted or locked; they can log in.")
+        self.message_user(request, words % {"done": len(done), "all": len(queryset)})
 
 
 @admin.register(Organisation)
-class OrganisationAdmin(SuperuserMixin, OwnedAdmin[Organisation]):
+class OrganisationAdmin(PeopleMixin, SuperuserMixin, OwnedAdmin[Organisation]):
     inlines = [MembershipInline]
     list_display = ["name", "members", "chargers", "created_at"]
     search_fields = ["name"]
@@ -79,11 +93,26 @@ class OrganisationAdmin(SuperuserMixin, OwnedAdmin[Organisation]):
 
 @admin.register(Membership)
 class MembershipAdmin(SuperuserMixin, OwnedAdmin[Membership]):
-    list_display = ["user", "organisation", "role"]
+    list_display = ["user", "organisation", "role", "ends_at", "sees_cards"]
     list_filter = ["role"]
     list_select_related = ["user", "organisation"]
     search_fields = ["user__username", "organisation__name"]
     autocomplete_fields = ["user", "organisation"]
+
+
+@admin.register(Location)
+class LocationAdmin(OwnedAdmin[Location]):
+    list_display = ["name", "organisation", "address", "chargers"]
+    list_filter = [("organisation", VisibleFilter)]
+    list_select_related = ["organisation"]
+    search_fields = ["name", "address"]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).annotate(charger_count=Count("chargers"))
+
+    @admin.display(ordering="charger_count")
+    def chargers(self, location: Any) -> int:
+        return int(location.charger_count)
 
 
 admin.site.unregister(Group)

@@ -35,6 +35,10 @@ class OwnedQuerySet(models.QuerySet[ModelT]):
         """Rows the user may point at from another row, the choices of a form."""
         return self.changeable_by(user)
 
+    def with_cards_for(self, user: User | AnonymousUser) -> Self:
+        """Those of the changeable rows in which the user sees whole numbers of cards."""
+        return self._scoped(user, changing=True, cards=True)
+
     def owned_by(self, user: User, *, changing: bool) -> Q:
         """The condition behind both, for a user who is not a superuser."""
         if not self.owner:
@@ -45,10 +49,12 @@ class OwnedQuerySet(models.QuerySet[ModelT]):
         """Rows that a token of this organisation alone sees."""
         return Q(**{self.owner: organisation}) if self.owner else Q(pk__in=[])
 
-    def _scoped(self, user: User | AnonymousUser, *, changing: bool) -> Self:
+    def _scoped(self, user: User | AnonymousUser, *, changing: bool, cards: bool = False) -> Self:
         if not (user.is_authenticated and user.is_active):
             return self.none()
         rows = self.all() if user.is_superuser else self.filter(self.owned_by(user, changing=changing))
+        if cards and self.owner and not user.is_superuser:
+            rows = rows.filter(**{f"{self.owner}__in": user.organisations(cards=True)})
         only = user.only_organisation
         return rows if only is None else rows.filter(self.within(only))
 

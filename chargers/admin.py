@@ -23,6 +23,7 @@ from chargers.filters import StateFilter
 from chargers.models import Charger, Connector, RefusedAttempt
 from chargers.pages import TabsMixin
 from chargers.standing import Standing, standings
+from chargers.transfer_pages import TransferMixin
 from routing.core.options import ChargerOptions
 from routing.core.snapshot import Role
 from routing.health import health_of
@@ -68,7 +69,7 @@ class ChargerForm(_ChargerModelForm):
 
     class Meta:
         model = Charger
-        fields = ["identity", "organisation", "label", "enabled", "options"]
+        fields = ["identity", "organisation", "location", "label", "enabled", "options"]
         help_texts = {
             "identity": _(
                 "The end of the address that the charger connects to, as it is set there: upper and lower "
@@ -82,6 +83,13 @@ class ChargerForm(_ChargerModelForm):
                 "be here; what is left out is as below."
             ),
         }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """A place is one of the charger's organisation, where that is known."""
+        super().__init__(*args, **kwargs)
+        place: Any = self.fields.get("location")
+        if place is not None and self.instance.organisation_id and not self.is_bound:
+            place.queryset = place.queryset.filter(organisation=self.instance.organisation_id)
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or self.cleaned_data
@@ -145,17 +153,23 @@ class RouteInline(OwnedInline[Route]):
 
 
 @admin.register(Charger)
-class ChargerAdmin(EventsMixin, TabsMixin, LiveMixin, HealthMixin, OwnedAdmin[Charger]):
+class ChargerAdmin(TransferMixin, EventsMixin, TabsMixin, LiveMixin, HealthMixin, OwnedAdmin[Charger]):
     live_kind = "charger"
     form = ChargerForm
     inlines = [RouteInline]
     list_display = ["name", "state", "connector_words", "route_signs", "problems", "hardware", "organisation"]
-    list_filter = [StateFilter, "enabled", "adopted", ("organisation", VisibleFilter)]
+    list_filter = [
+        StateFilter,
+        "enabled",
+        "adopted",
+        ("organisation", VisibleFilter),
+        ("location", VisibleFilter),
+    ]
     search_fields = ["identity", "label"]
     autocomplete_fields = ["organisation"]
     readonly_fields = ["password", "all_options", "adopted", "created_at"]
     fieldsets = [
-        (None, {"fields": ["identity", "label", "organisation", "enabled"]}),
+        (None, {"fields": ["identity", "label", "organisation", "location", "enabled"]}),
         (_("Password"), {"fields": ["password", "new_password", "password_is_hex", "remove_password"]}),
         (_("Options"), {"fields": ["options", "all_options"]}),
         (_("Where it comes from"), {"fields": ["adopted", "created_at"]}),
@@ -166,7 +180,7 @@ class ChargerAdmin(EventsMixin, TabsMixin, LiveMixin, HealthMixin, OwnedAdmin[Ch
         js = [Script("chargers/list.js", type="module")]
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).select_related("organisation", "session")
+        return super().get_queryset(request).select_related("organisation", "location", "session")
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return ChargerList

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import quote
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils import timezone
 
 from accounts.deeds import Subject
-from accounts.models import Organisation
+from accounts.models import Location, Organisation
 from accounts.public import PublicModel
+from accounts.recording import RecordedModel
 from accounts.telling import Manners
 from chargers.causes import LABELS, REMEDIES
 from chargers.identity import BadIdentity, read_identity
-from chargers.querysets import ChargerQuerySet, ConnectorQuerySet, RefusedAttemptQuerySet
+from chargers.querysets import (
+    ChargerQuerySet,
+    ConnectorQuerySet,
+    RefusedAttemptQuerySet,
+    TransferQuerySet,
+)
 from routing.changes import ConfigModel
 from routing.core.options import ChargerOptions
+from routing.models.traffic import number_at
 from routing.validation import option_problems
+
+OFFERED_FOR_DAYS = 7
+"""So long an offer to hand a charger over can be accepted."""
 
 
 def validate_identity(identity: str) -> None:
@@ -36,12 +50,17 @@ class Charger(PublicModel, ConfigModel):
 
     ``password_hashes``: the accepted forms of its password (chargers/credentials.py); empty: no
     HTTP Basic is asked. ``options``: names and values of routing.core.options.ChargerOptions.
-    ``adopted``: created by its own first connection.
+    ``adopted``: created by its own first connection. ``location``: a place of its organisation.
+    ``owned_since``: when it came to its organisation from another one, whose records before that are not
+    for the new one to see; ``owned_from``: the same as the number of an exchange (0: ever since).
     """
 
     identity = models.CharField(max_length=255, unique=True, validators=[validate_identity])
     organisation = models.ForeignKey(
         Organisation, on_delete=models.PROTECT, related_name="chargers", null=True, blank=True
+    )
+    location = models.ForeignKey(
+        Location, on_delete=models.SET_NULL, related_name="chargers", null=True, blank=True
     )
     label = models.CharField(max_length=255, blank=True)
     enabled = models.BooleanField(default=True)
@@ -49,9 +68,13 @@ class Charger(PublicModel, ConfigModel):
     options = models.JSONField(default=dict, blank=True)
     adopted = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
+    owned_since = models.DateTimeField(null=True, blank=True, editable=False)
+    owned_from = models.BigIntegerField(default=0, db_default=0, editable=False)
 
     deeds_by = "charger_id"
-    manners = Manners(cards=frozenset({"free_id_tag", "value"}))  # "value" is that of auth_rules
+    manners = Manners(
+        untold=frozenset({"owned_since", "owned_from"}), cards=frozenset({"free_id_tag", "value"})
+    )  # "value" is that of auth_rules
     objects = ChargerQuerySet.as_manager()
 
     class Meta:
@@ -68,8 +91,22 @@ class Charger(PublicModel, ConfigModel):
         errors = {"options": problems} if problems else {}
         if self.pk and (taken := self._taken_identities()):
             errors["identity"] = taken
+        if self.location and self.location.organisation_id != self.organisation_id:
+            errors["location"] = [f'"{self.location}" is not a place of the organisation of this charger.']
         if errors:
             raise ValidationError(errors)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """What was recorded for one organisation does not go to another one with the charger."""
+        fields = kwargs.get("update_fields")
+        if self.pk and (fields is None or "organisation" in fields):
+            before = Charger.objects.filter(pk=self.pk).values_list("organisation_id", flat=True).first()
+            if before is not None and before != self.organisation_id:
+                self.owned_since = timezone.now()
+                self.owned_from = number_at(self.owned_since)
+                if fields is not None:
+                    kwargs["update_fields"] = {*fields, "owned_since", "owned_from"}
+        super().save(*args, **kwargs)
 
     def _taken_identities(self) -> list[str]:
         routes = list(self.routes.filter(alias="").select_related("backoffice"))
@@ -79,6 +116,52 @@ class Charger(PublicModel, ConfigModel):
 
     def chargers(self) -> set[int]:
         return set() if self.pk is None else {self.pk}
+
+
+def _in_a_week() -> datetime:
+    return timezone.now() + timedelta(days=OFFERED_FOR_DAYS)
+
+
+class Transfer(RecordedModel):
+    """An offer to hand a charger over to another organisation, which has to accept it.
+
+    ``code_hash``: of the code with which somebody there accepts, once. ``email``: whose code it is alone;
+    "" for whoever is given it. Belongs to the giving side (``from_organisation``).
+    """
+
+    charger = models.ForeignKey(Charger, on_delete=models.CASCADE, related_name="transfers")
+    from_organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="+")
+    to_organisation = models.ForeignKey(
+        Organisation, on_delete=models.SET_NULL, related_name="+", null=True, blank=True
+    )
+    email = models.EmailField(blank=True)
+    code_hash = models.CharField(max_length=64, unique=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, related_name="+", null=True
+    )
+    created = models.DateTimeField(auto_now_add=True)
+    expires = models.DateTimeField(default=_in_a_week)
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    accepted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, related_name="+", null=True, blank=True
+    )
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    manners = Manners(untold=frozenset({"email", "code_hash"}))
+    told_with = ("charger", "from_organisation")
+    objects = TransferQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"of {self.charger}"
+
+    def subject(self) -> Subject:
+        """Of the giving side, whoever has the charger now."""
+        return Subject.of(
+            self, organisation=self.from_organisation, charger=(self.charger_id, self.charger.identity)
+        )
 
 
 class Connector(models.Model):

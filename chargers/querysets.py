@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from django.utils import timezone
+
 from accounts.querysets import OwnedQuerySet, UnownedQuerySet
+from accounts.recording import RecordedQuerySet
 from routing.changes import ConfigQuerySet
 from routing.commands.classes import RIGHTS, CommandClass
 
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
     from accounts.models import User
 
     # ruff does not see names in quotes among a class's bases
-    from chargers.models import Charger, Connector, RefusedAttempt  # noqa: F401
+    from chargers.models import Charger, Connector, RefusedAttempt, Transfer  # noqa: F401
 
 
 class ChargerQuerySet(ConfigQuerySet["Charger"]):
@@ -43,3 +46,13 @@ class ConnectorQuerySet(OwnedQuerySet["Connector"]):
 
 class RefusedAttemptQuerySet(UnownedQuerySet["RefusedAttempt"]):
     """Attempts belong to nobody: most name an identity that no charger has."""
+
+
+class TransferQuerySet(RecordedQuerySet["Transfer"]):
+    """Offers of the giving side."""
+
+    owner = "from_organisation"
+
+    def open(self) -> Self:
+        """Offers that can still be accepted."""
+        return self.filter(accepted_at=None, revoked_at=None, expires__gt=timezone.now())

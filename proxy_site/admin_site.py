@@ -18,6 +18,8 @@ class ProxyAdminSite(skin.AdminSite):
     site_header = site_title = "OCPP proxy"
     site_url = None
 
+    login_form = skin.LoginForm
+
     def get_urls(self) -> Any:
         ours = [
             path("dashboard/piece/", self.admin_view(views.piece), name="dashboard_piece"),
@@ -25,8 +27,15 @@ class ProxyAdminSite(skin.AdminSite):
         ]
         return [*ours, *super().get_urls()]
 
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Whoever logs in may enter; what they find there follows from their memberships and rights."""
+        return request.user.is_active
+
     def index(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
-        """The dashboard."""
+        """The dashboard; who has no access, or none any more, is told so."""
+        if not getattr(request.user, "has_access", True):
+            context = {**self.each_context(request), "title": ""}
+            return TemplateResponse(request, "admin/accounts/nothing.html", context)
         return views.page(request, {**self.each_context(request), **(extra_context or {})})
 
     def help_view(self, request: HttpRequest) -> HttpResponse:

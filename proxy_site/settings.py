@@ -5,6 +5,7 @@ docs/operators.md lists the settings, and a test keeps that list complete.
 
 import os
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -71,6 +72,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "axes",
     "channels",
     "rest_framework",
     "django_filters",
@@ -91,6 +93,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "proxy_site.urls"
@@ -152,6 +155,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # People
 
 AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",  # first: who is locked out is asked no further
+    "django.contrib.auth.backends.ModelBackend",
+    "accounts.backends.RoleBackend",  # rights by membership
+]
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 AUTH_PASSWORD_VALIDATORS = [
@@ -163,6 +171,31 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+
+#: Who fails to log in too often is locked out: by name and address together, so that nobody locks out others.
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_USERNAME_CALLABLE = "accounts.lockout.name_of"
+AXES_CLIENT_IP_CALLABLE = "accounts.lockout.address_of"
+AXES_LOCKOUT_CALLABLE = "accounts.lockout.locked_page"
+AXES_ENABLE_ADMIN = False
+AXES_DISABLE_ACCESS_LOG = True  # who has logged in is among what people did
+AXES_VERBOSE = False
+
+SESSION_COOKIE_AGE = env.int("PROXY_SESSION_HOURS", default=168) * 3600
+SESSION_COOKIE_SAMESITE = "Lax"
+
+# Mail: invitations, transfers. Without EMAIL_URL links are shown, to be handed on by hand.
+
+EMAIL_URL = env.str("EMAIL_URL", default="")
+PROXY_MAIL = bool(EMAIL_URL)
+if EMAIL_URL:
+    globals().update(env.email_url_config(EMAIL_URL))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("PROXY_MAIL_FROM", default="ocpp-proxy@localhost")
 
 # HTTP
 
@@ -334,6 +367,7 @@ LOGGING = {
     },
     "root": {"handlers": ["console"], "level": PROXY_LOG_LEVEL},
     "loggers": {
+        "axes": {"level": "WARNING"},
         "daphne": {"level": "WARNING"},
         "celery": {"level": "WARNING"},
         "kombu": {"level": "WARNING"},

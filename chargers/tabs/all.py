@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chargers.tabs import backoffices, configuration, elsewhere, overview
+from chargers.tabs import access, backoffices, configuration, elsewhere, overview
 from chargers.tabs.tab import Tab
 
 TABS: tuple[Tab, ...] = (
@@ -13,5 +13,6 @@ TABS: tuple[Tab, ...] = (
     elsewhere.SESSIONS,
     configuration.TAB,
     elsewhere.SETTINGS,
+    access.TAB,
     elsewhere.AUDIT,
 )

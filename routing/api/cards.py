@@ -12,4 +12,4 @@ Charger: Any = apps.get_model("chargers", "Charger")
 
 def cards_of(user: Any, charger: str) -> Exists:
     """Whether the person may see the cards of the charger that this column names."""
-    return Exists(Charger.objects.changeable_by(user).filter(pk=OuterRef(charger)))
+    return Exists(Charger.objects.with_cards_for(user).filter(pk=OuterRef(charger)))

@@ -52,11 +52,15 @@ _NAMES = tuple(name.removesuffix("_id") if name in ("charger_id", "route_id", "t
 
 @dataclass(frozen=True, slots=True)
 class SeenCharger:
-    """A charger as somebody sees it; ``sees_cards``: with the cards in its messages in full."""
+    """A charger as somebody sees it; ``sees_cards``: with the cards in its messages in full.
+
+    ``since``: the number of the first exchange that they may see.
+    """
 
     pk: int
     identity: str
     sees_cards: bool
+    since: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +143,8 @@ def find(
 def exchange_of(user: User | AnonymousUser, charger: int, exchange: int) -> tuple[Exchange, Names] | None:
     """One exchange, whole, with its names; None where there is none that the user may see. Three queries."""
     scope = _scope(user, Filter(charger=charger))
-    found = fold(_rows([(exchange, charger)], whole=True)) if scope is None or scope else []
+    seen = scope is None or any(one.since <= exchange for one in scope)
+    found = fold(_rows([(exchange, charger)], whole=True)) if seen else []
     return (found[0], _names(user, found, scope)) if found else None
 
 
@@ -176,10 +181,11 @@ def _chargers(user: User | AnonymousUser, condition: Q, most: int) -> list[SeenC
     model = _charger_model()
     changeable: Any = Value(True, BooleanField())
     if not sees_all(user):
-        changeable = Exists(owned(model).changeable_by(user).filter(pk=OuterRef("pk")))
+        changeable = Exists(owned(model).with_cards_for(user).filter(pk=OuterRef("pk")))
     rows = owned(model).visible_to(user).filter(condition).order_by("identity")
-    found = rows.annotate(is_mine=changeable).values_list("pk", "identity", "is_mine")
-    return [SeenCharger(*row) for row in found[:most]]
+    since: Any = Value(0) if sees_all(user) else F("owned_from")
+    found = rows.annotate(is_mine=changeable, since=since)
+    return [SeenCharger(*row) for row in found.values_list("pk", "identity", "is_mine", "since")[:most]]
 
 
 def _scope(user: User | AnonymousUser, wanted: Filter) -> list[SeenCharger] | None:
@@ -258,8 +264,14 @@ class _Keys:
         rows = self._beyond(narrowed(Message.objects.all(), self.wanted, self.now))
         if self.scope is None and not sees_all(self.user):
             chargers = owned(_charger_model())
-            mine = chargers.changeable_by(self.user) if self.wanted.card else chargers.visible_to(self.user)
-            return _of_many(rows, mine.order_by().values("pk"))
+            mine = chargers.with_cards_for(self.user) if self.wanted.card else chargers.visible_to(self.user)
+            came = chargers.filter(pk=OuterRef("charger_id"), owned_from__gt=OuterRef("exchange"))
+            return _of_many(rows, mine.order_by().values("pk")).exclude(Exists(came))
+        for charger in self.scope or ():
+            if charger.since and len(self.scope or ()) == 1:
+                rows = rows.filter(exchange__gte=charger.since)
+            elif charger.since:
+                rows = rows.exclude(charger_id=charger.pk, exchange__lt=charger.since)
         return rows
 
     def _beyond(self, rows: QuerySet[Message]) -> QuerySet[Message]:

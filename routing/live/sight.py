@@ -28,9 +28,9 @@ def model_of(kind: Kind) -> type[models.Model]:
     return apps.get_model(MODELS[kind])
 
 
-def may_look(user: User | AnonymousUser, kind: Kind) -> bool:
+def may_look(user: User, kind: Kind) -> bool:
     """Whether the user opens pages of this kind and of messages in the admin."""
-    if not (user.is_active and user.is_staff):
+    if not (user.is_active and user.has_access):
         return False
     model = MODELS[kind].lower().split(".")
     may_open = any(user.has_perm(f"{model[0]}.{verb}_{model[1]}") for verb in ("view", "change"))
@@ -91,9 +91,9 @@ class Sight:
 
 
 def seen_by(user: User, chargers: Iterable[int]) -> dict[int, Seen]:
-    """Those of the chargers that the user sees. Cards are shown to who may change things, as in the admin."""
+    """Those of the chargers that the user sees. Cards are shown to whom they are in the admin."""
     rows: OwnedQuerySet[Any] = model_of("charger")._default_manager.filter(pk__in=chargers)  # type: ignore[assignment] # a manager of ours
-    readable = set(rows.changeable_by(user).values_list("pk", flat=True))
+    readable = set(rows.with_cards_for(user).values_list("pk", flat=True))
     visible = rows.visible_to(user).values_list("pk", "identity")
     return {key: Seen(identity, key in readable) for key, identity in visible}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import models
@@ -185,6 +185,23 @@ class Route(PublicModel, ConfigModel):
         if self.preset is None or self.preset.organisation_id == self.charger.organisation_id:
             return None
         return f'preset "{self.preset}" is not one of the organisation of {self.charger}; choose another one'
+
+    def validate_constraints(self, exclude: Any = None) -> None:
+        super().validate_constraints(exclude)
+        if foreign := self.foreign_backoffice():
+            raise ValidationError(foreign)
+
+    def foreign_backoffice(self) -> str | None:
+        """Why this can't be switched on again, None if it can: its charger went to another organisation.
+
+        The backoffice would be dialled with credentials that are not the new organisation's to use.
+        """
+        owner = self.backoffice.organisation_id if self.backoffice_id else None
+        if not (self.pk and self.enabled) or owner in (None, self.charger.organisation_id):
+            return None
+        if Route.objects.filter(pk=self.pk, enabled=True).exists():
+            return None
+        return f"backoffice {self.backoffice} belongs to another organisation than {self.charger}"
 
     def taken_alias(self) -> str | None:
         """Why this route's identity toward its backoffice can't be used, None if it is free."""

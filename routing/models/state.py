@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.querysets import OwnedQuerySet, UnownedQuerySet
-from routing.models.querysets import ChargerRowQuerySet
+from routing.models.querysets import ChargerRowQuerySet, RecordQuerySet
 from routing.models.routes import Route
 
 
@@ -20,13 +20,17 @@ class LatestValue(models.Model):
     payload = models.TextField(blank=True)
     at = models.DateTimeField()
 
-    objects = ChargerRowQuerySet["LatestValue"].as_manager()
+    objects = RecordQuerySet["LatestValue"].as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["charger", "kind", "key"], name="one_latest_value")]
 
     def __str__(self) -> str:
         return f"{self.charger}: {self.kind} {self.key}".rstrip()
+
+
+class IdentifierQuerySet(RecordQuerySet["Identifier"]):
+    moment = "created"
 
 
 class Identifier(models.Model):
@@ -40,7 +44,7 @@ class Identifier(models.Model):
     created = models.DateTimeField()
     closed = models.DateTimeField(null=True, blank=True)
 
-    objects = ChargerRowQuerySet["Identifier"].as_manager()
+    objects = IdentifierQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created"]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
-from accounts.querysets import OwnedQuerySet
-from routing.models.querysets import ChargerRowQuerySet
+from routing.models.querysets import ChargerRowQuerySet, RecordQuerySet
 from routing.models.routes import Route
+
+if TYPE_CHECKING:
+    from accounts.models import User
 
 WELL = ("answered", "sent", "withheld")
 """Outcomes of a message that went as it should."""
@@ -23,6 +26,18 @@ NOT_WELL = ~Q(outcome__in=WELL)
 def number_at(moment: datetime) -> int:
     """The number that an exchange has which begins at this moment: microseconds since 1970."""
     return int(moment.timestamp() * 1_000_000)
+
+
+class TransactionQuerySet(RecordQuerySet["Transaction"]):
+    moment = "created"
+
+
+class MessageQuerySet(RecordQuerySet["Message"]):
+    """Bounded by the number of the exchange, by which the log is read."""
+
+    def owned_by(self, user: User, *, changing: bool) -> Q:
+        owned = ChargerRowQuerySet.owned_by(self, user, changing=changing)
+        return owned & Q(exchange__gte=F("charger__owned_from"))
 
 
 class Transaction(models.Model):
@@ -48,7 +63,7 @@ class Transaction(models.Model):
     created = models.DateTimeField(default=timezone.now)
     closed = models.DateTimeField(null=True, blank=True)
 
-    objects = ChargerRowQuerySet["Transaction"].as_manager()
+    objects = TransactionQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created"]
@@ -62,8 +77,10 @@ class Transaction(models.Model):
         return f"{self.charger}: {self.charger_transaction_id or 'pending'}"
 
 
-class RouteTransactionQuerySet(OwnedQuerySet["RouteTransaction"]):
+class RouteTransactionQuerySet(RecordQuerySet["RouteTransaction"]):
     owner = "route__charger__organisation"
+    charger = "route__charger"
+    moment = "transaction__created"
 
 
 class RouteTransaction(models.Model):
@@ -144,7 +161,7 @@ class Message(models.Model):
     size = models.IntegerField(default=0, db_default=0)
     id_tag = models.CharField(max_length=255, blank=True, default="", db_default="")
 
-    objects = ChargerRowQuerySet["Message"].as_manager()
+    objects = MessageQuerySet.as_manager()
 
     class Meta:
         ordering = ["-exchange", "-id"]
@@ -180,7 +197,7 @@ class Delivery(models.Model):
     dead = models.BooleanField(default=False)
     died_at = models.DateTimeField(null=True, blank=True)
 
-    objects = ChargerRowQuerySet["Delivery"].as_manager()
+    objects = RecordQuerySet["Delivery"].as_manager()
 
     class Meta:
         verbose_name_plural = "deliveries"

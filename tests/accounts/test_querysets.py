@@ -1,7 +1,10 @@
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import AnonymousUser
+from django.utils import timezone
 
-from accounts.models import Organisation, User
+from accounts.models import Membership, Organisation, User
 from backoffices.models import Backoffice
 from chargers.models import Charger
 
@@ -29,7 +32,8 @@ def names(rows):
 
 
 @pytest.mark.parametrize(
-    ("role", "changeable"), [("operator", {"ours"}), ("installer", {"ours"}), ("read_only", set())]
+    ("role", "changeable"),
+    [("operator", {"ours"}), ("owner", {"ours"}), ("installer", {"ours"}), ("read_only", set())],
 )
 def test_a_member_sees_their_organisation_and_changes_it_unless_reading_only(
     user, organisations, role, changeable
@@ -41,6 +45,16 @@ def test_a_member_sees_their_organisation_and_changes_it_unless_reading_only(
     assert names(Backoffice.objects.visible_to(user)) == {"ours", "nobody"}
     assert names(Backoffice.objects.changeable_by(user)) == changeable
     assert names(Backoffice.objects.selectable_by(user)) == {"ours", "nobody"}
+
+
+@pytest.mark.parametrize(("hours", "seen"), [(1, {"ours"}), (-1, set())], ids=["before", "after"])
+@pytest.mark.parametrize("role", Membership.Role.values)
+def test_a_membership_gives_nothing_after_its_end(user, organisations, role, hours, seen):
+    ends_at = timezone.now() + timedelta(hours=hours)
+    organisations[0].memberships.create(user=user, role=role, ends_at=ends_at)
+    assert names(Charger.objects.visible_to(user)) == seen
+    assert names(Backoffice.objects.visible_to(user)) == (seen and seen | {"nobody"})
+    assert names(Charger.objects.changeable_by(user)) == (set() if role == "read_only" else seen)
 
 
 def test_without_a_membership_there_is_nothing_not_even_what_is_shared(user, organisations):

@@ -17,7 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.deeds import Deed
-from accounts.models import Membership, Organisation, User
+from accounts.models import Location, Membership, Organisation, User
 from accounts.tokens import ApiToken, issue
 from backoffices.models import Backoffice
 from chargers.models import Charger, Connector, RefusedAttempt
@@ -73,6 +73,7 @@ def world(name: str) -> SimpleNamespace:
     rows: list[Any] = [
         *(organisation, user, charger, backoffice, preset, route, transaction),
         Group.objects.create(name=f"{name} group"),
+        Location.objects.create(organisation=organisation, name=f"{name} yard", address=name),
         Membership.objects.create(user=user, organisation=organisation, role="installer"),
         issue(user, f"{name} token", ["chargers:read"])[0],
         Connector.objects.create(charger=charger, connector_id=1, status=name, updated_at=NOW),
@@ -199,7 +200,7 @@ KEPT = {GuardOverride}
 """What is given and taken back, but never removed."""
 
 OWN = {Charger, Backoffice, Route, Connector, Transaction, RouteTransaction, Message, Delivery}
-OWN |= {Deed, ApiToken}
+OWN |= {Deed, ApiToken, Location}
 OWN |= {Identifier, Alarm, Card, GuardOverride, LatestValue, ChargerSession, RouteState, PermissionPreset}
 
 

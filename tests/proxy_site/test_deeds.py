@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from accounts.acting import Via, current
 from accounts.deeds import Deed
-from accounts.models import Membership, Organisation, User
+from accounts.models import Location, Membership, Organisation, User
 from backoffices.models import Backoffice
 from chargers.models import Charger
 from proxy_site.celery import ActingTask, app
@@ -105,11 +105,19 @@ FORMS: dict[type, tuple[Any, dict[str, Any], set[str], set[str]]] = {
         {"name"},
         {"name"},
     ),
+    Location: (
+        lambda there: {"organisation": there.organisation, "name": "Yard"},
+        {"address": "Main Street 1"},
+        {"organisation", "name"},
+        {"address"},
+    ),
     Membership: (
-        lambda there: {"user": there.user, "organisation": there.organisation, "role": "installer"},
-        {"role": "operator"},
-        {"user", "organisation", "role"},
-        {"role"},
+        lambda there: {
+            "user": there.user, "organisation": there.organisation, "role": "installer", "sees_cards": "on"
+        },
+        {"role": "operator", "sees_cards": ""},
+        {"user", "organisation", "role", "sees_cards"},
+        {"role", "sees_cards"},
     ),
     User: (
         lambda there: user_form(username="new", usable_password="true", password1=SECRET, password2=SECRET),

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from channels.layers import InMemoryChannelLayer
 from django.apps import apps
-from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import Permission
@@ -105,7 +104,7 @@ class World:
         """The key of a session in which the user is logged in."""
         store = SessionStore()
         store[SESSION_KEY] = str(user.pk)
-        store[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+        store[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
         store[HASH_SESSION_KEY] = user.get_session_auth_hash()
         store.create()
         return str(store.session_key)

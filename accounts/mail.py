@@ -1,0 +1,22 @@
+"""Mail to people, where the installation has a way to send some."""
+
+from __future__ import annotations
+
+import logging
+from smtplib import SMTPException
+
+from django.conf import settings
+from django.core.mail import send_mail
+
+logger = logging.getLogger(__name__)
+
+
+def send(to: str, subject: str, text: str) -> bool:
+    """Whether a mail could be handed over; without EMAIL_URL none is."""
+    if not settings.PROXY_MAIL:
+        return False
+    try:
+        return send_mail(subject, text, None, [to]) == 1
+    except (SMTPException, OSError) as error:
+        logger.warning("a mail could not be sent: %s", error.__class__.__name__)
+        return False

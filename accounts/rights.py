@@ -1,0 +1,82 @@
+"""What each role gives: rights over models, as data. Over which rows is said by ``accounts.querysets``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+OPERATOR, OWNER, INSTALLER, READ_ONLY = "operator", "owner", "installer", "read_only"
+
+RANKS: Mapping[str, int] = {READ_ONLY: 0, INSTALLER: 1, OWNER: 2, OPERATOR: 3}
+"""Nobody gives or touches a role above their own."""
+
+MANAGERS = (OPERATOR, OWNER)
+"""Who says who else belongs to the organisation; each organisation keeps one of them without an end."""
+
+Rights = Mapping[str, str]
+"""Of a model, as app.model, what may be done with its rows: some of view, add, change, delete."""
+
+_READ_ONLY: Rights = dict.fromkeys(
+    (
+        "accounts.deed",
+        "accounts.location",
+        "backoffices.backoffice",
+        "chargers.charger",
+        "chargers.connector",
+        "routing.alarm",
+        "routing.card",
+        "routing.chargersession",
+        "routing.delivery",
+        "routing.guardoverride",
+        "routing.identifier",
+        "routing.latestvalue",
+        "routing.message",
+        "routing.permissionpreset",
+        "routing.route",
+        "routing.routestate",
+        "routing.routetransaction",
+        "routing.transaction",
+    ),
+    "view",
+)
+_INSTALLER: Rights = _READ_ONLY | dict.fromkeys(
+    (
+        "accounts.location",
+        "backoffices.backoffice",
+        "chargers.charger",
+        "routing.guardoverride",
+        "routing.permissionpreset",
+        "routing.route",
+    ),
+    "view add change",
+)
+_OWNER: Rights = _INSTALLER | dict.fromkeys(
+    (
+        "accounts.invitation",
+        "accounts.location",
+        "accounts.membership",
+        "backoffices.backoffice",
+        "chargers.charger",
+        "chargers.transfer",
+        "routing.card",
+        "routing.permissionpreset",
+        "routing.route",
+    ),
+    "view add change delete",
+)
+
+ROLES: Mapping[str, Rights] = {
+    READ_ONLY: _READ_ONLY,
+    INSTALLER: _INSTALLER,
+    OWNER: _OWNER,
+    OPERATOR: _OWNER,
+}
+
+
+def permissions_of(roles: frozenset[str]) -> frozenset[str]:
+    """The permissions, as Django names them, that any of these roles gives."""
+    found = set()
+    for role in roles:
+        for model, verbs in ROLES.get(role, {}).items():
+            app, name = model.split(".")
+            found |= {f"{app}.{verb}_{name}" for verb in verbs.split()}
+    return frozenset(found)
