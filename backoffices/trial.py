@@ -125,11 +125,6 @@ async def steps(wanted: Wanted) -> AsyncIterator[Step]:
             yield Step(name=name, outcome="skipped", found="Not tried: a step before it failed.")
 
 
-def told(wanted: Wanted, name: StepName, found: str, remedy: str) -> Step:
-    """A test that was not made, as its steps: the first of ``name`` says why."""
-    return Step(name=name, outcome="failed", found=_clean(found, wanted), remedy=remedy)
-
-
 class _Test:
     """One test while it runs: the socket, and what is known of the peer so far."""
 

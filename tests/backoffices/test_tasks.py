@@ -99,6 +99,7 @@ PERIODIC = {
     tasks.deliver_backlog: 0,
     tasks.note_migrations: 0,
     tasks.recount_waiting: 0,
+    tasks.sample_backoffices: 0,
     tasks.expire_deliveries: 0,
     tasks.keep_up: {},
 }
@@ -158,7 +159,8 @@ def test_a_mistake_of_ours_is_not_taken_for_an_outage(runtime, monkeypatch):
 
 def test_the_schedule_names_tasks_that_exist_and_expire_before_they_repeat():
     ours = (tasks.maintain_links, tasks.deliver_backlog, tasks.expire_deliveries)
-    known = {task.name for task in (*ours, tasks.note_migrations, tasks.recount_waiting, tasks.keep_up)}
+    counting = (tasks.note_migrations, tasks.recount_waiting, tasks.sample_backoffices)
+    known = {task.name for task in (*ours, *counting, tasks.keep_up)}
     assert {entry["task"] for entry in BEAT_SCHEDULE.values()} == known
     assert all(entry["options"]["expires"] <= entry["schedule"] for entry in BEAT_SCHEDULE.values())
 
@@ -172,7 +174,7 @@ def test_the_upkeep_knows_that_its_process_is_to_end(flag, is_stopping, monkeypa
 
 def test_every_task_expires():
     named = [getattr(tasks, name) for name in tasks.__all__ if name != "BEAT_SCHEDULE"]
-    assert len(named) == 9
+    assert len(named) == 10
     assert all(0 < task.expires <= 30 for task in named)
     assert all(task.acks_late is False for task in named)
 

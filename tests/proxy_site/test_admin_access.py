@@ -17,7 +17,7 @@ from django.urls import reverse
 
 from accounts.deeds import Deed
 from accounts.models import Membership, Organisation, User
-from backoffices.models import Backoffice
+from backoffices.models import Backoffice, CatalogueEntry
 from chargers.models import Charger, Connector, RefusedAttempt
 from routing.models import (
     Alarm,
@@ -74,6 +74,9 @@ def world(name: str) -> SimpleNamespace:
         Membership.objects.create(user=user, organisation=organisation, role="installer"),
         Connector.objects.create(charger=charger, connector_id=1, status=name, updated_at=NOW),
         RefusedAttempt.objects.create(identity=name, cause="unknown_identity", first_at=NOW, last_at=NOW),
+        CatalogueEntry.objects.create(
+            name=f"{name} operator", organisation=organisation, url_template=f"wss://{name}.example/"
+        ),
         DefaultRoute.objects.create(backoffice=backoffice, role="control"),
         Card.objects.create(organisation=organisation, id_tag=f"{name}-card", label=name, group=name),
         transaction.route_transactions.create(route=route, route_transaction_id=name, state="known"),
@@ -196,7 +199,7 @@ KEPT = {GuardOverride}
 """What is given and taken back, but never removed."""
 
 OWN = {Charger, Backoffice, Route, Connector, Transaction, RouteTransaction, Message, Delivery}
-OWN |= {Deed}
+OWN |= {Deed, CatalogueEntry}
 OWN |= {Identifier, Alarm, Card, GuardOverride, LatestValue, ChargerSession, RouteState, PermissionPreset}
 
 
