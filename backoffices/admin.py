@@ -121,7 +121,7 @@ class BackofficeAdmin(TrialMixin, PagesMixin, ChooseMixin, LiveMixin, HealthMixi
             "tabs": tabs_of(backoffice, "change"),
             "may_change": is_mine,
             "trial_address": trial_address(backoffice) if is_mine else "",
-            "off_words": off_words(backoffice) if backoffice.enabled else "",
+            "off_words": off_words(backoffice) if is_mine and backoffice.enabled else "",
         }
         return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
 
@@ -193,28 +193,25 @@ def off_words(backoffice: Backoffice, *, is_done: bool = False) -> str:
     """What switching it off does, or has done."""
     hangs = _what_hangs_on(backoffice)
     if is_done:
-        return (
-            _(
-                "Switched off: its %(on)s links are closed within seconds and not dialled again. %(waiting)s "
-                "messages wait for it; they are kept for as long as each route says (keep_for, 30 days unless "
-                "it says otherwise) and delivered when it is switched on again."
-            )
-            % hangs
+        words = _(
+            "Switched off: its %(on)s links are closed within seconds and not dialled again. "
+            "%(waiting)s messages wait for it; they are kept for as long as each route says (keep_for, "
+            "30 days unless it says otherwise) and delivered when it is switched on again."
         )
-    return (
-        _(
-            "Switching it off closes its %(on)s links; routes, rights and the %(waiting)s messages that wait stay, "
-            "and those are delivered when it is switched on again. Chargers for which it is the billing "
-            "backoffice are answered by the proxy meanwhile, by their offline rules."
-        )
-        % hangs
+        return words % hangs
+    words = _(
+        "Switching it off closes its %(on)s links. Its routes with their rights stay, and the %(waiting)s "
+        "messages that wait are delivered when it is switched on again. Chargers for which it is the "
+        "billing backoffice are answered by the proxy meanwhile, by their offline rules."
     )
+    return words % hangs
 
 
 def delete_words(backoffice: Backoffice) -> str:
     """What goes with it."""
-    return _(
-        "Deleting it deletes its %(routes)s routes with their rights, identities and transaction numbers, and "
-        "the %(waiting)s messages that still wait for it: it never gets those. What has passed stays in the "
-        "message log. This can't be undone."
-    ) % _what_hangs_on(backoffice)
+    words = _(
+        "Deleting it deletes its %(routes)s routes with their rights, identities and transaction numbers, "
+        "and the %(waiting)s messages that still wait for it: it never gets those. What has passed stays "
+        "in the message log. This can't be undone."
+    )
+    return words % _what_hangs_on(backoffice)

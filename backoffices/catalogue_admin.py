@@ -35,7 +35,7 @@ class CatalogueEntryAdmin(OwnedAdmin[CatalogueEntry]):
 
 
 class ChooseMixin(_Admin):
-    """Adding a backoffice begins with ``?catalogue=``, an entry's primary key or OTHER; without it, the choice."""
+    """Adding a backoffice begins with ``?catalogue=`` (a primary key, or OTHER), else with the choice."""
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         wanted = request.GET.get("catalogue")
@@ -52,9 +52,10 @@ class ChooseMixin(_Admin):
                 "url": entry.url_template,
                 "ocpp_versions": entry.ocpp_versions,
             }
-        mine = request.user.organisations(changing=True)[:2] if request.user.is_authenticated else []
-        if len(mine) == 1 and not request.user.is_superuser:
-            initial.setdefault("organisation", mine[0])
+        if request.user.is_authenticated and not request.user.is_superuser:
+            mine = list(request.user.organisations(changing=True)[:2])
+            if len(mine) == 1:
+                initial.setdefault("organisation", mine[0])
         return initial
 
     def _choice(self, request: HttpRequest) -> HttpResponse:

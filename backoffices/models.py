@@ -154,7 +154,7 @@ class CatalogueEntry(RecordedModel):
         _("address"),
         max_length=500,
         validators=[validate_template],
-        help_text=_("What is in braces is filled in: {identity} by the proxy, all else by a person."),
+        help_text=_("In braces is what is filled in: {identity} by the proxy, all else by you."),
     )
     login = models.CharField(
         _("credentials"), max_length=16, choices=Credentials.choices, default=Credentials.IDENTITY

@@ -50,7 +50,7 @@ def take(now: datetime | None = None) -> int:
 
 
 def _now() -> Sequence[dict[str, Any]]:
-    """One row for each backoffice and organisation of its chargers. Routes as ``routing.health`` counts them."""
+    """A row for each backoffice and organisation of its chargers, as ``routing.health`` counts routes."""
     is_on = Q(enabled=True, backoffice__enabled=True, charger__enabled=True, charger__session__online=True)
     is_up = is_on & Q(state__state=UP)
     found = Route.objects.order_by().values("backoffice_id", "charger__organisation_id").annotate(

@@ -79,7 +79,7 @@ class Migration(migrations.Migration):
                 (
                     "url_template",
                     models.CharField(
-                        help_text="What is in braces is filled in: {identity} by the proxy, all else by a person.",
+                        help_text="In braces is what is filled in: {identity} by the proxy, all else by you.",
                         max_length=500,
                         validators=[backoffices.models.validate_template],
                         verbose_name="address",
