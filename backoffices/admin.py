@@ -20,6 +20,7 @@ from backoffices.catalogue_admin import ChooseMixin
 from backoffices.models import Backoffice
 from backoffices.pages import PagesMixin, tabs_of
 from backoffices.trial_admin import TrialMixin, trial_address
+from routing.core.snapshot import OCPP_VERSIONS
 from routing.health import backoffice_health
 from routing.health_admin import HealthMixin, known_of, sentence
 from routing.live.admin import LiveMixin
@@ -44,6 +45,14 @@ class BackofficeForm(_BackofficeModelForm):
         required=False, help_text="The new password is given in hexadecimal; its bytes are sent."
     )
     remove_password = forms.BooleanField(required=False, help_text="Send no credentials.")
+
+    ocpp_versions = forms.MultipleChoiceField(
+        label=gettext_lazy("OCPP versions"),
+        required=False,
+        choices=[(version, version) for version in OCPP_VERSIONS],
+        widget=forms.CheckboxSelectMultiple,
+        help_text=gettext_lazy("Those that it is known to take; none where you don't know."),
+    )
 
     class Meta:
         model = Backoffice
@@ -74,13 +83,12 @@ class BackofficeAdmin(TrialMixin, PagesMixin, ChooseMixin, LiveMixin, HealthMixi
     search_fields = ["name", "url"]
     readonly_fields = ["password_state", "created_at", "now", "watch"]
     fieldsets = [
-        (None, {"fields": ["name", "organisation", "url", "enabled", "ocpp_versions", "catch_up"]}),
-        ("Now", {"fields": ["now", "watch"]}),
+        (None, {"fields": ["name", "organisation", "url", "ocpp_versions", "enabled"]}),
         (
-            "Credentials",
+            gettext_lazy("Credentials"),
             {"fields": ["username", "password_state", "new_password", "password_is_hex", "remove_password"]},
         ),
-        ("More", {"fields": ["created_at"]}),
+        (gettext_lazy("More"), {"fields": ["catch_up", "created_at"]}),
     ]
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -102,6 +110,13 @@ class BackofficeAdmin(TrialMixin, PagesMixin, ChooseMixin, LiveMixin, HealthMixi
 
     def get_search_fields(self, request: HttpRequest) -> Any:
         return self.search_fields if request.user.is_superuser else ["name"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Who only reads has no organisation to add one to."""
+        user: Any = request.user
+        if not super().has_add_permission(request):
+            return False
+        return user.is_superuser or user.organisations(changing=True).exists()
 
     def has_delete_permission(self, request: HttpRequest, obj: Backoffice | None = None) -> bool:
         """Its routes go with it, so all of them must be the user's."""
@@ -194,14 +209,14 @@ def off_words(backoffice: Backoffice, *, is_done: bool = False) -> str:
     hangs = _what_hangs_on(backoffice)
     if is_done:
         words = _(
-            "Switched off: its %(on)s links are closed within seconds and not dialled again. "
-            "%(waiting)s messages wait for it; they are kept for as long as each route says (keep_for, "
+            "Switched off: its links (%(on)s) are closed within seconds and not dialled again. "
+            "What waits for it (messages: %(waiting)s) is kept for as long as each route says (keep_for, "
             "30 days unless it says otherwise) and delivered when it is switched on again."
         )
         return words % hangs
     words = _(
-        "Switching it off closes its %(on)s links. Its routes with their rights stay, and the %(waiting)s "
-        "messages that wait are delivered when it is switched on again. Chargers for which it is the "
+        "Switching it off closes its links (%(on)s). Its routes with their rights stay, and what waits "
+        "(messages: %(waiting)s) is delivered when it is switched on again. Chargers for which it is the "
         "billing backoffice are answered by the proxy meanwhile, by their offline rules."
     )
     return words % hangs
@@ -210,8 +225,8 @@ def off_words(backoffice: Backoffice, *, is_done: bool = False) -> str:
 def delete_words(backoffice: Backoffice) -> str:
     """What goes with it."""
     words = _(
-        "Deleting it deletes its %(routes)s routes with their rights, identities and transaction numbers, "
-        "and the %(waiting)s messages that still wait for it: it never gets those. What has passed stays "
-        "in the message log. This can't be undone."
+        "Deleting it deletes its routes (%(routes)s) with their rights, identities and transaction "
+        "numbers, and what still waits for it (messages: %(waiting)s): it never gets "
+        "those. What has passed stays in the message log. This can't be undone."
     )
     return words % _what_hangs_on(backoffice)

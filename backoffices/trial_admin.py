@@ -182,11 +182,12 @@ def of_form(request: HttpRequest, backoffice: Backoffice | None) -> Wanted:
     given = request.POST
     url = given.get("url", "").strip()
     identity = given.get("trial_identity", "").strip()[:LONGEST_IDENTITY] or USUAL_IDENTITY
-    versions = _versions(given.get("ocpp_versions", ""))
+    versions = tuple(given.getlist("ocpp_versions"))
     try:
         validate_url(url)
+        validate_versions(list(versions))
     except ValidationError as error:
-        raise NotTried(_("Address: %(problem)s") % {"problem": error.messages[0]}) from error
+        raise NotTried(_("Not dialled: %(problem)s.") % {"problem": error.messages[0]}) from error
     password = _password(given, backoffice, url)
     if not given.get("dial_anyway") and _joined(request.user, url, identity):
         raise NotTried(_is_joined(identity), may_confirm=True)
@@ -218,16 +219,6 @@ def _joined(user: Any, url: str, identity: str) -> bool:
     routes = Route.objects.visible_to(user).filter(named, state__state__in=JOINED)
     place = _server(url)[1:]
     return any(_server(there)[1:] == place for there in routes.values_list("backoffice__url", flat=True))
-
-
-def _versions(given: str) -> tuple[str, ...]:
-    try:
-        versions = json.loads(given or "[]")
-        validate_versions(versions)
-    except (ValueError, ValidationError) as error:
-        words = error.messages[0] if isinstance(error, ValidationError) else _("expected a list in JSON")
-        raise NotTried(_("OCPP versions: %(problem)s") % {"problem": words}) from error
-    return tuple(versions)
 
 
 def _password(given: Any, backoffice: Backoffice | None, url: str) -> bytes | None:

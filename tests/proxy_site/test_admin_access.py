@@ -299,7 +299,7 @@ def test_how_fast_a_backoffice_catches_up_is_for_its_organisation_to_say(install
     answers = {
         row.pk: installer.post(
             address(Backoffice, "change", row.pk),
-            {"name": row.name, "url": row.url, "ocpp_versions": "[]", "enabled": "on", "catch_up": "3"}
+            {"name": row.name, "url": row.url, "enabled": "on", "catch_up": "3"}
             | {"organisation": row.organisation_id or ""},
         )
         for row in (mine, foreign, shared)

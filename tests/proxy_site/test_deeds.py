@@ -65,7 +65,7 @@ FORMS: dict[type, tuple[Any, dict[str, Any], set[str], set[str]]] = {
     ),
     Backoffice: (
         lambda there: {
-            "name": "new", "url": "wss://new/", "ocpp_versions": "[]", "enabled": "on", "catch_up": 20
+            "name": "new", "url": "wss://new/", "enabled": "on", "catch_up": 20
         },
         {"catch_up": 3, "new_password": SECRET},
         {"name", "url", "enabled", "catch_up"},
