@@ -16,11 +16,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.admin_base import OwnedAdmin, VisibleFilter, may_change
-from backoffices.catalogue_admin import ChooseMixin
+from backoffices.catalogue_admin import ChooseMixin, versions_field
 from backoffices.models import Backoffice
 from backoffices.pages import PagesMixin, tabs_of
 from backoffices.trial_admin import TrialMixin, trial_address
-from routing.core.snapshot import OCPP_VERSIONS
 from routing.health import backoffice_health
 from routing.health_admin import HealthMixin, known_of, sentence
 from routing.live.admin import LiveMixin
@@ -46,13 +45,7 @@ class BackofficeForm(_BackofficeModelForm):
     )
     remove_password = forms.BooleanField(required=False, help_text="Send no credentials.")
 
-    ocpp_versions = forms.MultipleChoiceField(
-        label=gettext_lazy("OCPP versions"),
-        required=False,
-        choices=[(version, version) for version in OCPP_VERSIONS],
-        widget=forms.CheckboxSelectMultiple,
-        help_text=gettext_lazy("Those that it is known to take; none where you don't know."),
-    )
+    ocpp_versions = versions_field()
 
     class Meta:
         model = Backoffice

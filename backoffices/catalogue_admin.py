@@ -5,24 +5,45 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext_lazy as _
 
 from accounts.admin_base import OwnedAdmin, VisibleFilter
 from backoffices.models import Backoffice, CatalogueEntry
+from routing.core.snapshot import OCPP_VERSIONS
 
 if TYPE_CHECKING:
     _Admin = OwnedAdmin[Backoffice]
+    _CatalogueEntryModelForm = forms.ModelForm[CatalogueEntry]
 else:
     _Admin = object
+    _CatalogueEntryModelForm = forms.ModelForm
 
 OTHER = "other"
 """In place of the number of an entry: a backoffice that nobody has described."""
 
 
+def versions_field() -> forms.MultipleChoiceField:
+    """OCPP versions as boxes to tick."""
+    return forms.MultipleChoiceField(
+        label=_("OCPP versions"),
+        required=False,
+        choices=[(version, version) for version in OCPP_VERSIONS],
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("Those that it is known to take; none where you don't know."),
+    )
+
+
+class CatalogueEntryForm(_CatalogueEntryModelForm):
+    ocpp_versions = versions_field()
+
+
 @admin.register(CatalogueEntry)
 class CatalogueEntryAdmin(OwnedAdmin[CatalogueEntry]):
+    form = CatalogueEntryForm
     list_display = ["name", "url_template", "login", "versions", "organisation"]
     list_filter = [("organisation", VisibleFilter)]
     list_select_related = ["organisation"]

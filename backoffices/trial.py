@@ -207,7 +207,8 @@ class _Test:
                 "(PROXY_ALLOW_PRIVATE_UPSTREAMS).",
             )
         self._infos = permitted
-        return "ok", f"{uri.host} is {shown}.", ""
+        same = "is an address" if shown == uri.host else f"is {shown}"
+        return "ok", f"{uri.host} {same}.", ""
 
     async def _connect(self) -> tuple[Outcome, str, str]:
         """To the first address that answers, as links do it; each is one that was checked."""

@@ -139,7 +139,7 @@ def test_who_only_reads_adds_nothing(client, ours):
 
 
 def entry_form(**fields):
-    return {"name": "CSMS", "url_template": "wss://{host}/", "login": "none", "ocpp_versions": "[]"} | fields
+    return {"name": "CSMS", "url_template": "wss://{host}/", "login": "none"} | fields
 
 
 def test_an_organisation_adds_entries_of_its_own(installer, ours):

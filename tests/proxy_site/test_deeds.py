@@ -16,7 +16,7 @@ from django.urls import reverse
 from accounts.acting import Via, current
 from accounts.deeds import Deed
 from accounts.models import Membership, Organisation, User
-from backoffices.models import Backoffice
+from backoffices.models import Backoffice, CatalogueEntry
 from chargers.models import Charger
 from proxy_site.celery import ActingTask, app
 from proxy_site.command_line import by_whom
@@ -70,6 +70,12 @@ FORMS: dict[type, tuple[Any, dict[str, Any], set[str], set[str]]] = {
         {"catch_up": 3, "new_password": SECRET},
         {"name", "url", "enabled", "catch_up"},
         {"catch_up", "password"},
+    ),
+    CatalogueEntry: (
+        lambda there: {"name": "new", "url_template": "wss://{host}/", "login": "user"},
+        {"login": "none", "notes": "Ask them."},
+        {"name", "url_template", "login"},
+        {"login", "notes"},
     ),
     Route: (
         lambda there: RULES | {

@@ -27,6 +27,7 @@ function showStep(step) {
   item.append(head, line("p", step.found));
   if (step.remedy) item.append(line("p", step.remedy, "p-quiet"));
   list.append(item);
+  item.scrollIntoView({ block: "nearest" });
 }
 
 function show(text) {
