@@ -109,7 +109,7 @@ class BackofficeAdmin(TrialMixin, PagesMixin, ChooseMixin, LiveMixin, HealthMixi
         user: Any = request.user
         if not super().has_add_permission(request):
             return False
-        return user.is_superuser or user.organisations(changing=True).exists()
+        return bool(user.is_superuser or user.organisations(changing=True).exists())
 
     def has_delete_permission(self, request: HttpRequest, obj: Backoffice | None = None) -> bool:
         """Its routes go with it, so all of them must be the user's."""
