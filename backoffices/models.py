@@ -190,12 +190,21 @@ class BackofficeSample(models.Model):
 
     ``at``: the minute. ``routes``: those in use of chargers that were there, ``up`` of them connected.
     ``waiting``: messages that waited, over all routes. ``round_trip_ms``: the mean of the routes that were
-    connected, None where nothing was known.
+    connected, None where nothing was known. It outlives backoffice and organisation for two days, hence no
+    constraints in the database: nobody who deletes one wants to read a list of its samples.
     """
 
-    backoffice = models.ForeignKey(Backoffice, on_delete=models.CASCADE, related_name="samples")
+    backoffice = models.ForeignKey(
+        Backoffice, on_delete=models.DO_NOTHING, related_name="samples", db_constraint=False, db_index=False
+    )
     organisation = models.ForeignKey(
-        Organisation, on_delete=models.CASCADE, related_name="backoffice_samples", null=True, blank=True
+        Organisation,
+        on_delete=models.DO_NOTHING,
+        related_name="backoffice_samples",
+        null=True,
+        blank=True,
+        db_constraint=False,
+        db_index=False,
     )
     at = models.DateTimeField(db_index=True)
     routes = models.IntegerField()
@@ -216,4 +225,4 @@ class BackofficeSample(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.backoffice} at {self.at:%Y-%m-%d %H:%M}"
+        return f"backoffice {self.backoffice_id} at {self.at:%Y-%m-%d %H:%M}"

@@ -13,7 +13,7 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
@@ -105,7 +105,7 @@ async def trial(wanted: Wanted) -> list[Step]:
     return [step async for step in steps(wanted)]
 
 
-async def steps(wanted: Wanted) -> AsyncIterator[Step]:
+async def steps(wanted: Wanted) -> AsyncGenerator[Step, None]:
     """The same, each when it is done."""
     test = _Test(wanted)
     done: set[StepName] = set()

@@ -220,6 +220,7 @@ def test_a_chart_stays_within_its_frame(waiting):
     now = timezone.now()
     moments = [Moment(now - timedelta(minutes=m), 1, 1, waiting) for m in (60, 30, 0)]
     drawn = overview.chart(moments, now)
+    assert drawn is not None
     points = [tuple(map(float, point.split(","))) for point in drawn.line.split()]
     assert [x for x, _ in points] == [0, 300, 600]
     assert all(0 <= y <= overview.HEIGHT for _, y in points)
@@ -245,6 +246,15 @@ def test_deleting_says_what_goes_with_it(admin_client, shared, organisations):
     content = admin_client.get(address).content.decode()
     assert "routes (1)" in content
     assert "messages: 7" in content
+
+
+def test_deleting_lists_no_samples(admin_client, shared):
+    """There are thousands."""
+    BackofficeSample.objects.create(backoffice=shared, at=timezone.now(), routes=1, up=1, waiting=0)
+    address = reverse("admin:backoffices_backoffice_delete", args=[shared.pk])
+    assert "sample" not in admin_client.get(address).content.decode().lower()
+    assert admin_client.post(address, {"post": "yes"}).status_code == 302
+    assert BackofficeSample.objects.exists(), "it goes with age"
 
 
 def test_switching_off_says_what_it_did(admin_client, shared, organisations):

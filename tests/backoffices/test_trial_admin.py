@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import serve
+from websockets.typing import Subprotocol
 
 from accounts.models import Membership, Organisation, User
 from backoffices import trial_admin
@@ -295,7 +296,7 @@ def backoffice_in_thread():
         with suppress(ConnectionClosed):
             connection.recv()
 
-    with serve(wait, "127.0.0.1", 0, subprotocols=["ocpp1.6"]) as server:
+    with serve(wait, "127.0.0.1", 0, subprotocols=[Subprotocol("ocpp1.6")]) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield server.socket.getsockname()[1]
