@@ -50,13 +50,7 @@ class Addresses:
             raise AddressRefused(
                 f"{host} is {shown}: not a public address; set PROXY_ALLOW_PRIVATE_UPSTREAMS to permit it"
             )
-        for info in permitted[:-1]:
-            try:
-                async with asyncio.timeout(ATTEMPT_SECONDS):
-                    return await _open(info)
-            except OSError:  # its TimeoutError too: the name has another address
-                continue
-        return await _open(permitted[-1])
+        return (await connect_first(permitted))[1]
 
     async def _resolve(self, host: str, port: int) -> list[Any]:
         loop = asyncio.get_running_loop()
@@ -95,6 +89,17 @@ def _seen(found: asyncio.Future[list[Any]]) -> None:
     """Everybody who asked may have given up: then nobody else takes note of a failure."""
     if not found.cancelled():
         found.exception()
+
+
+async def connect_first(infos: list[Any]) -> tuple[Any, socket.socket]:
+    """The first of these look-ups that takes a connection, and the socket. Raises the OSError of the last."""
+    for info in infos[:-1]:
+        try:
+            async with asyncio.timeout(ATTEMPT_SECONDS):
+                return info, await _open(info)
+        except OSError:  # its TimeoutError too: the name has another address
+            continue
+    return infos[-1], await _open(infos[-1])
 
 
 async def _open(info: Any) -> socket.socket:

@@ -48,4 +48,9 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 60.0,
         "options": {"expires": 30.0},
     },
+    "sample_backoffices": {
+        "task": "backoffices.tasks.sample_backoffices",
+        "schedule": 60.0,
+        "options": {"expires": 30.0},
+    },
 }

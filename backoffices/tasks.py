@@ -13,7 +13,7 @@ from celery.worker import state as worker_state
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from backoffices import current, moved, records
+from backoffices import current, moved, records, samples
 from backoffices.complaint import first_line
 from backoffices.models import Backoffice
 from backoffices.probe import probe, target_of
@@ -34,6 +34,7 @@ __all__ = [
     "read_log",
     "recount_waiting",
     "refresh_routes",
+    "sample_backoffices",
     "take_snapshot",
 ]
 
@@ -111,6 +112,13 @@ def note_migrations() -> int:
 def recount_waiting() -> int:
     """Count what waits for backoffices where no session does, so that the lists are right."""
     return records.recount_waiting()
+
+
+@shared_task(expires=30, ignore_result=True)
+@unless_away(0)
+def sample_backoffices() -> int:
+    """Note how all backoffices are in this minute, for the charts of the last hour."""
+    return samples.take()
 
 
 @shared_task(expires=30, ignore_result=True)

@@ -108,6 +108,11 @@ class Filter:
         return bool(self.message_id or self.card or self.is_of_trouble)
 
 
+def blocked(rows: QuerySet[Message], since: datetime) -> QuerySet[Message]:
+    """Rows of CALLs since then that were refused, found by the index of what did not go well."""
+    return rows.order_by().filter(_NOT_WELL_BY_INDEX, _GROUPS["blocked"], exchange__gte=number_at(since))
+
+
 def narrowed(rows: QuerySet[Message], wanted: Filter, now: datetime) -> QuerySet[Message]:
     """Rows of the exchanges that are wanted, but for their charger: at least one of each, in no order.
 

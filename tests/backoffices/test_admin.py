@@ -22,7 +22,6 @@ def save(admin_client, backoffice):
             "name": "energy",
             "url": "ws://energy/",
             "username": "",
-            "ocpp_versions": "[]",
             "catch_up": "20",
             "enabled": "on",
         }

@@ -99,6 +99,7 @@ PERIODIC = {
     tasks.deliver_backlog: 0,
     tasks.note_migrations: 0,
     tasks.recount_waiting: 0,
+    tasks.sample_backoffices: 0,
     tasks.expire_deliveries: 0,
     tasks.keep_up: {},
 }
@@ -158,8 +159,8 @@ def test_a_mistake_of_ours_is_not_taken_for_an_outage(runtime, monkeypatch):
 
 def test_the_schedule_names_tasks_that_exist_and_expire_before_they_repeat():
     ours = (tasks.maintain_links, tasks.deliver_backlog, tasks.expire_deliveries, tasks.read_log)
-    more = (tasks.note_migrations, tasks.recount_waiting, tasks.take_snapshot, tasks.keep_up)
-    known = {task.name for task in (*ours, *more)}
+    counting = (tasks.note_migrations, tasks.recount_waiting, tasks.sample_backoffices, tasks.take_snapshot)
+    known = {task.name for task in (*ours, *counting, tasks.keep_up)}
     assert {entry["task"] for entry in BEAT_SCHEDULE.values()} == known
     assert all(entry["options"]["expires"] <= entry["schedule"] for entry in BEAT_SCHEDULE.values())
 

@@ -19,7 +19,7 @@ from django.urls import reverse
 from accounts.deeds import Deed
 from accounts.models import Location, Membership, Organisation, User
 from accounts.tokens import ApiToken, issue
-from backoffices.models import Backoffice
+from backoffices.models import Backoffice, CatalogueEntry
 from chargers.models import Charger, Connector, RefusedAttempt
 from routing.models import (
     Alarm,
@@ -78,6 +78,9 @@ def world(name: str) -> SimpleNamespace:
         issue(user, f"{name} token", ["chargers:read"])[0],
         Connector.objects.create(charger=charger, connector_id=1, status=name, updated_at=NOW),
         RefusedAttempt.objects.create(identity=name, cause="unknown_identity", first_at=NOW, last_at=NOW),
+        CatalogueEntry.objects.create(
+            name=f"{name} operator", organisation=organisation, url_template=f"wss://{name}.example/"
+        ),
         DefaultRoute.objects.create(backoffice=backoffice, role="control"),
         Card.objects.create(organisation=organisation, id_tag=f"{name}-card", label=name, group=name),
         transaction.route_transactions.create(route=route, route_transaction_id=name, state="known"),
@@ -200,7 +203,7 @@ KEPT = {GuardOverride}
 """What is given and taken back, but never removed."""
 
 OWN = {Charger, Backoffice, Route, Connector, Transaction, RouteTransaction, Message, Delivery}
-OWN |= {Deed, ApiToken, Location}
+OWN |= {Deed, ApiToken, Location, CatalogueEntry}
 OWN |= {Identifier, Alarm, Card, GuardOverride, LatestValue, ChargerSession, RouteState, PermissionPreset}
 
 
@@ -305,7 +308,7 @@ def test_how_fast_a_backoffice_catches_up_is_for_its_organisation_to_say(install
     answers = {
         row.pk: installer.post(
             address(Backoffice, "change", row.pk),
-            {"name": row.name, "url": row.url, "ocpp_versions": "[]", "enabled": "on", "catch_up": "3"}
+            {"name": row.name, "url": row.url, "enabled": "on", "catch_up": "3"}
             | {"organisation": row.organisation_id or ""},
         )
         for row in (mine, foreign, shared)

@@ -16,7 +16,7 @@ from django.urls import reverse
 from accounts.acting import Via, current
 from accounts.deeds import Deed
 from accounts.models import Location, Membership, Organisation, User
-from backoffices.models import Backoffice
+from backoffices.models import Backoffice, CatalogueEntry
 from chargers.models import Charger
 from proxy_site.celery import ActingTask, app
 from proxy_site.command_line import by_whom
@@ -65,11 +65,17 @@ FORMS: dict[type, tuple[Any, dict[str, Any], set[str], set[str]]] = {
     ),
     Backoffice: (
         lambda there: {
-            "name": "new", "url": "wss://new/", "ocpp_versions": "[]", "enabled": "on", "catch_up": 20
+            "name": "new", "url": "wss://new/", "enabled": "on", "catch_up": 20
         },
         {"catch_up": 3, "new_password": SECRET},
         {"name", "url", "enabled", "catch_up"},
         {"catch_up", "password"},
+    ),
+    CatalogueEntry: (
+        lambda there: {"name": "new", "url_template": "wss://{host}/", "login": "user"},
+        {"login": "none", "notes": "Ask them."},
+        {"name", "url_template", "login"},
+        {"login", "notes"},
     ),
     Route: (
         lambda there: RULES | {
