@@ -241,7 +241,7 @@ class Door:
 
 
 def _wrong_path(raw_path: bytes) -> Refusal:
-    """A handshake of a charger at an address that is none: no such thing is here, like an unknown identity."""
+    """A charger's handshake at an address that is none: no such thing is here, as for an unknown identity."""
     shown = raw_path.partition(b"?")[0].decode("latin-1")[:60]
     sentence = f"the path is {shown!r}, expected /ocpp/<identity>"
     return Refusal(cause=Cause.WRONG_PATH, status=HTTPStatus.NOT_FOUND, sentence=sentence)

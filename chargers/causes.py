@@ -70,7 +70,7 @@ REMEDIES: dict[Cause, str] = {
     Cause.TOO_MANY_FRAMES: "The charger sends without pause; restart it or update its firmware.",
     Cause.SOCKET_FAULT: "The charger breaks the rules of WebSocket or does not read what is sent; look for "
     "a faulty router or firmware.",
-    Cause.WRONG_PATH: "Correct the URL in the charger: the path is /ocpp/<identity>. Take out what an earlier "
-    "provider had there.",
+    Cause.WRONG_PATH: "Correct the URL in the charger: the path is /ocpp/<identity>. Take out what an "
+    "earlier provider had there.",
 }
 """What helps, in a sentence for the person who looks at the attempt."""

@@ -107,7 +107,7 @@ class Connector(models.Model):
 
 
 class Claim(RecordedModel):
-    """Whoever knows the code takes the charger into their organisation, once (chargers/onboarding/claims.py)."""
+    """Whoever knows the code takes the charger into their organisation, once (onboarding/claims.py)."""
 
     charger = models.OneToOneField(Charger, on_delete=models.CASCADE, related_name="claim")
     code_hash = models.CharField(max_length=64)

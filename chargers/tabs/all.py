@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chargers.tabs import elsewhere, overview
+from chargers.tabs import elsewhere, overview, setup
 from chargers.tabs.tab import Tab
 
 TABS: tuple[Tab, ...] = (
@@ -11,5 +11,6 @@ TABS: tuple[Tab, ...] = (
     elsewhere.MESSAGES,
     elsewhere.SESSIONS,
     elsewhere.SETTINGS,
+    setup.TAB,
     elsewhere.AUDIT,
 )

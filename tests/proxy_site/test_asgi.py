@@ -4,6 +4,7 @@ import pytest
 from channels.testing import HttpCommunicator, WebsocketCommunicator
 from django.test import AsyncClient
 
+from chargers.identity import is_chargers
 from proxy_site import asgi
 
 
@@ -67,4 +68,4 @@ async def test_the_root_leads_to_the_admin():
     ids=str,
 )
 def test_which_websockets_are_chargers(raw_path, is_one):
-    assert asgi.is_chargers(raw_path) is is_one
+    assert is_chargers(raw_path) is is_one
