@@ -285,6 +285,9 @@ class RefusedAttemptAdmin(ReadOnlyAdmin[RefusedAttempt]):
     readonly_fields = ["remedy"]
     list_display_links = ["identity"]
 
+    class Media:
+        css = {"all": ["chargers/refused.css"]}
+
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """The chargers of these attempts, in one query for the page."""
         response = super().changelist_view(request, extra_context)
@@ -301,7 +304,8 @@ class RefusedAttemptAdmin(ReadOnlyAdmin[RefusedAttempt]):
 
     @admin.display(description=_("why"))
     def why(self, attempt: RefusedAttempt) -> SafeString:
-        return format_html("<strong>{}</strong><br>{}", attempt.get_cause_display(), attempt.detail)
+        words = "<div><strong>{}</strong><br>{}</div>"
+        return format_html(words, attempt.get_cause_display(), attempt.detail)
 
     @admin.display(description=_("what helps"))
     def remedy(self, attempt: RefusedAttempt) -> str:

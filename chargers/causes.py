@@ -55,8 +55,8 @@ REMEDIES: dict[Cause, str] = {
     "or remove the password here.",
     Cause.WRONG_USER: "The charger must send its identity as user name; correct the identity or the user "
     "name in the charger.",
-    Cause.WRONG_PASSWORD: "Set the same password here and in the charger; say here whether it was written "
-    "as hex.",
+    Cause.WRONG_PASSWORD: "Enter the password in the charger again, as text or as hexadecimal, whichever its "
+    "tool asks for. If it is lost, make a new one (Set-up).",
     Cause.NO_SUBPROTOCOL: "Choose the OCPP version in the charger; if it can't offer one, set its option "
     "assume_subprotocol here.",
     Cause.UNSUPPORTED_SUBPROTOCOL: "Choose OCPP 1.6, 2.0.1 or 2.1 (as JSON) in the charger, "

@@ -351,10 +351,10 @@ def _nobody_came() -> Iterator[Step]:
         State.WAITING,
         _("Waiting for the first connection …"),
         _(
-            "If nothing comes within two minutes of its restart: is the host right, and can the charger "
-            "resolve it (DNS)? Is the port right, and open in the firewall? Has its SIM a way to the internet "
-            "(APN)? With wss://: does it trust the certificate, and is its clock right? Does it use wss:// on "
-            "a port without TLS, or ws:// on one with it? Was it restarted after it was set?"
+            "If nothing comes within two minutes of its restart: is the host right, can the charger resolve "
+            "it (DNS)? Is the port right, and open in the firewall? Has its SIM a way to the internet "
+            "(APN)? With wss://: does it trust the certificate, is its clock right? Does it use wss:// on "
+            "a port without TLS, or ws:// on one with it? Was it restarted since?"
         ),
     )
     for key in ("tls", "identity", "password", "subprotocol"):

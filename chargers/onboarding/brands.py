@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Brand(NamedTuple):
-    """``asks``: keys of the card's lines, in the order of the tool. ``hint``: what to mind."""
+    """``asks``: keys of the card's lines, which come first. ``hint``: what to mind."""
 
     name: str
     asks: tuple[str, ...]

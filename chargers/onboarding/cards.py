@@ -77,6 +77,7 @@ def card_of(address: Address, *, password: str | None, has_password: bool, brand
         Line(key=key, label=label, value=value, is_secret=key.startswith("password"), is_asked=key in asked)
         for key, label, value in _lines(address, password)
     ]
+    lines.sort(key=lambda line: asked.index(line.key) if line.is_asked else len(asked))
     return CopyCard(
         address=address,
         lines=lines,

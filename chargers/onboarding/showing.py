@@ -50,5 +50,4 @@ def kept_nowhere(response: HttpResponse) -> HttpResponse:
     """A page with a secret: no cache keeps it, not even that of the browser."""
     add_never_cache_headers(response)
     patch_cache_control(response, no_store=True)
-    response["Referrer-Policy"] = "no-referrer"
     return response

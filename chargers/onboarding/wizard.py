@@ -46,7 +46,7 @@ class WizardMixin(_Admin):
 
     def beside_list(self, request: HttpRequest, title: str, **more: Any) -> dict[str, Any]:
         """What every page beside the list shows."""
-        return {**self.admin_site.each_context(request), "title": title, "opts": self.opts, **more}
+        return {**self.admin_site.each_context(request), "title": title, **more}
 
     def may_take_in(self, request: HttpRequest) -> Any:
         """The user, who may put chargers into an organisation; else 403."""
