@@ -166,8 +166,8 @@ def _find_routes(rows: list[Row], texts: list[str], user: User) -> None:
         known.setdefault(backoffice.name, []).append(backoffice)
     for row, text in zip(rows, texts, strict=True):
         for part in filter(None, (part.strip() for part in text.split(";"))):
-            name, _colon, role = (piece.strip() for piece in part.rpartition(":"))
-            _add_route(row, known.get(name, []), name or part, role)
+            name, role = map(str.strip, part.rsplit(":", 1)) if ":" in part else (part, "")
+            _add_route(row, known.get(name, []), name, role)
         roles = Counter(role for _, role in row.routes)
         if roles[Role.BILLING.value] > 1:
             row.problems.append(_("At most one route can be the billing route."))
