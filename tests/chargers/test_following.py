@@ -43,7 +43,7 @@ def connected(**values: Any) -> Facts:
 
 
 def knock(cause: Cause, identity: str = "CP-1", seconds: float = 5, **values: Any) -> Knock:
-    known = {"address": "10.0.0.1", "detail": "because", "count": 3, "last_at": ago(seconds)}
+    known: dict[str, Any] = {"address": "10.0.0.1", "detail": "because", "count": 3, "last_at": ago(seconds)}
     return Knock(identity=identity, cause=cause.value, **known | values)
 
 

@@ -42,6 +42,13 @@ async def test_no_other_websocket_is_taken(chargers_see, raw_path):
     assert chargers_see == []
 
 
+async def test_a_charger_with_a_wrong_path_is_told_at_its_door(chargers_see):
+    communicator = WebsocketCommunicator(asgi.application, "/old/CP-1", subprotocols=["ocpp1.6"])
+    communicator.scope["raw_path"] = b"/old/CP-1"
+    await communicator.connect()
+    assert chargers_see == [b"/old/CP-1"]
+
+
 async def test_health_does_not_pass_through_django(monkeypatch):
     monkeypatch.setattr(asgi, "django_application", None)
     response = await HttpCommunicator(asgi.application, "GET", "/livez").get_response()

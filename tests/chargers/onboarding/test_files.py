@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Permission
 from django.contrib.sessions.models import Session
+from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
@@ -136,7 +137,7 @@ def test_a_file_that_is_none_is_refused(installer: Client, text: str, words: str
 def test_all_or_nothing(user: User, monkeypatch: pytest.MonkeyPatch, ours: Organisation) -> None:
     rows = importing.read("identity\nCP-1\nCP-2\n", user, ours)
     Charger.objects.create(identity="CP-2", organisation=ours)  # meanwhile
-    with pytest.raises(importing.ValidationError, match="CP-2"):
+    with pytest.raises(ValidationError, match="CP-2"):
         importing.carry_out(rows)
     assert not Charger.objects.filter(identity="CP-1").exists()
 
