@@ -12,15 +12,17 @@ from django.forms.widgets import Script
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin_base import OwnedAdmin, OwnedInline, ReadOnlyAdmin, VisibleFilter
 from chargers import cells
+from chargers.causes import Cause
 from chargers.credentials import hash_password
 from chargers.events.admin import EventsMixin
 from chargers.filters import StateFilter
 from chargers.models import Charger, Connector, RefusedAttempt
+from chargers.onboarding.files import FilesMixin
 from chargers.pages import TabsMixin
 from chargers.standing import Standing, standings
 from chargers.transfer_pages import TransferMixin
@@ -153,7 +155,9 @@ class RouteInline(OwnedInline[Route]):
 
 
 @admin.register(Charger)
-class ChargerAdmin(TransferMixin, EventsMixin, TabsMixin, LiveMixin, HealthMixin, OwnedAdmin[Charger]):
+class ChargerAdmin(
+    TransferMixin, EventsMixin, TabsMixin, FilesMixin, LiveMixin, HealthMixin, OwnedAdmin[Charger]
+):
     live_kind = "charger"
     form = ChargerForm
     inlines = [RouteInline]
@@ -251,11 +255,47 @@ class ConnectorAdmin(ReadOnlyAdmin[Connector]):
 
 @admin.register(RefusedAttempt)
 class RefusedAttemptAdmin(ReadOnlyAdmin[RefusedAttempt]):
-    list_display = ["last_at", "identity", "remote_address", "cause", "remedy", "count", "first_at"]
+    list_display = ["identity", "why", "remedy", "last_at", "count", "remote_address", "helps"]
     list_filter = ["cause"]
     search_fields = ["identity", "remote_address"]
     readonly_fields = ["remedy"]
+    list_display_links = ["identity"]
 
-    @admin.display(description="what helps")
+    class Media:
+        css = {"all": ["chargers/refused.css"]}
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """The chargers of these attempts, in one query for the page."""
+        response = super().changelist_view(request, extra_context)
+        changelist = getattr(response, "context_data", {}).get("cl")
+        if changelist is not None:
+            rows = list(changelist.result_list)
+            names = {row.identity for row in rows}
+            known = Charger.objects.visible_to(request.user).filter(identity__in=names)
+            keys = dict(known.order_by().values_list("identity", "pk"))
+            for row in rows:
+                row.charger_key, row.may_add = keys.get(row.identity), request.user.is_superuser
+            changelist.result_list = rows
+        return response
+
+    @admin.display(description=_("why"))
+    def why(self, attempt: RefusedAttempt) -> SafeString:
+        words = "<div><strong>{}</strong><br>{}</div>"
+        return format_html(words, attempt.get_cause_display(), attempt.detail)
+
+    @admin.display(description=_("what helps"))
     def remedy(self, attempt: RefusedAttempt) -> str:
         return attempt.remedy
+
+    @admin.display(description="")
+    def helps(self, attempt: RefusedAttempt) -> SafeString | str:
+        """Where one goes from here."""
+        key = getattr(attempt, "charger_key", None)
+        if key is not None:
+            where, words = reverse("admin:chargers_charger_tab", args=[key, "setup"]), _("To the charger")
+        elif attempt.cause == Cause.UNKNOWN_IDENTITY.value and getattr(attempt, "may_add", False):
+            named = urlencode({"identity": attempt.identity})
+            where, words = f"{reverse('admin:chargers_charger_new')}?{named}", _("Add this charger")
+        else:
+            return ""
+        return format_html('<a class="p-button" href="{}">{}</a>', where, words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import logging
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from accounts.acting import Via, acting
 from chargers.attempts import Attempt, off_loop, read_attempt, record_refusal
 from chargers.causes import Cause
 from chargers.credentials import Form, basic_credentials, matches, matching_form
-from chargers.identity import BadIdentity, read_identity
+from chargers.identity import BadIdentity, is_chargers, last_segment, read_identity
 from chargers.limits import AttemptLimits, Tally
 from chargers.models import Charger
 from routing import prepared
@@ -132,8 +133,23 @@ def check_credentials(identity: str, hashes: list[str], authorization: bytes | N
     if not is_its_own:
         return _unauthorized(Cause.WRONG_USER, "the user name of HTTP Basic is not the identity of the URL")
     if not matches(identity, password, hashes):
-        return _unauthorized(Cause.WRONG_PASSWORD, "the password is not the one that is stored")
+        return _unauthorized(Cause.WRONG_PASSWORD, _what_is_wrong(identity, password, hashes))
     return None
+
+
+def _what_is_wrong(identity: str, password: bytes, hashes: list[str]) -> str:
+    """What a person at the charger can do with: how a wrong password nearly was the right one."""
+    if not password:
+        return "the password that was sent is empty"
+    if password != password.strip() and matches(identity, password.strip(), hashes):
+        return "the password is followed or preceded by white space"
+    try:
+        written_as_hex = matches(identity, binascii.unhexlify(password.strip()), hashes)
+    except ValueError:
+        written_as_hex = False
+    if written_as_hex:
+        return "the charger sends the hexadecimal of the password instead of the password"
+    return "the password is not the one that is stored"
 
 
 def _credentials(identity: str, authorization: bytes | None) -> tuple[bool, bool, bytes]:
@@ -158,7 +174,10 @@ class Door:
 
     async def admit(self, scope: Mapping[str, Any]) -> Admission | Refusal:
         """Decide on the handshake that ``scope`` describes; a refusal has been recorded."""
-        identity = read_identity(scope.get("raw_path") or scope["path"].encode())
+        raw_path = scope.get("raw_path") or scope["path"].encode()
+        if not is_chargers(raw_path):
+            return await self._refuse(read_attempt(scope, last_segment(raw_path)), _wrong_path(raw_path))
+        identity = read_identity(raw_path)
         if isinstance(identity, BadIdentity):
             attempt = read_attempt(scope, identity.written)
             # 404 like any identity that no charger has: OCPP-J 1.6 section 3.1.1 knows no other.
@@ -219,6 +238,13 @@ class Door:
             sentence = f"this address fails too often to record each attempt; last: {refusal.sentence}"
             await record_refusal(nameless, Cause.TOO_MANY_ATTEMPTS, sentence, times)
         return refusal
+
+
+def _wrong_path(raw_path: bytes) -> Refusal:
+    """A charger's handshake at an address that is none: no such thing is here, as for an unknown identity."""
+    shown = raw_path.partition(b"?")[0].decode("latin-1")[:60]
+    sentence = f"the path is {shown!r}, expected /ocpp/<identity>"
+    return Refusal(cause=Cause.WRONG_PATH, status=HTTPStatus.NOT_FOUND, sentence=sentence)
 
 
 def unavailable(sentence: str) -> Refusal:

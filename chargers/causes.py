@@ -23,6 +23,7 @@ class Cause(StrEnum):
     OVERSIZED_FRAME = "oversized_frame"
     TOO_MANY_FRAMES = "too_many_frames"
     SOCKET_FAULT = "socket_fault"
+    WRONG_PATH = "wrong_path"
 
 
 LABELS: dict[Cause, str] = {
@@ -41,6 +42,7 @@ LABELS: dict[Cause, str] = {
     Cause.OVERSIZED_FRAME: "Frame too large",
     Cause.TOO_MANY_FRAMES: "Too many frames",
     Cause.SOCKET_FAULT: "Fault on the socket",
+    Cause.WRONG_PATH: "Wrong path",
 }
 """What a list of attempts shows."""
 
@@ -53,8 +55,8 @@ REMEDIES: dict[Cause, str] = {
     "or remove the password here.",
     Cause.WRONG_USER: "The charger must send its identity as user name; correct the identity or the user "
     "name in the charger.",
-    Cause.WRONG_PASSWORD: "Set the same password here and in the charger; say here whether it was written "
-    "as hex.",
+    Cause.WRONG_PASSWORD: "Enter the password in the charger again, as text or as hexadecimal, whichever its "
+    "tool asks for. If it is lost, make a new one (Set-up).",
     Cause.NO_SUBPROTOCOL: "Choose the OCPP version in the charger; if it can't offer one, set its option "
     "assume_subprotocol here.",
     Cause.UNSUPPORTED_SUBPROTOCOL: "Choose OCPP 1.6, 2.0.1 or 2.1 (as JSON) in the charger, "
@@ -68,5 +70,7 @@ REMEDIES: dict[Cause, str] = {
     Cause.TOO_MANY_FRAMES: "The charger sends without pause; restart it or update its firmware.",
     Cause.SOCKET_FAULT: "The charger breaks the rules of WebSocket or does not read what is sent; look for "
     "a faulty router or firmware.",
+    Cause.WRONG_PATH: "Correct the URL in the charger: the path is /ocpp/<identity>. Take out what an "
+    "earlier provider had there.",
 }
 """What helps, in a sentence for the person who looks at the attempt."""

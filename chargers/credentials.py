@@ -63,6 +63,17 @@ def is_current(identity: str, password: str, hashes: list[str], *, is_hex: bool 
     )
 
 
+def passwords_in(hashes: list[str]) -> int:
+    """How many passwords these are the hashes of: each has one form in which it was typed."""
+    return sum(not stored.startswith(f"{Form.DECODED}:") for stored in hashes)
+
+
+def newest_of(hashes: list[str]) -> list[str]:
+    """The hashes of the first of several passwords: a new one is put before those that still work."""
+    typed = [at for at, stored in enumerate(hashes) if not stored.startswith(f"{Form.DECODED}:")]
+    return hashes[: typed[1]] if len(typed) > 1 else list(hashes)
+
+
 def basic_credentials(header: bytes) -> tuple[bytes, bytes] | None:
     """User name and password in an ``Authorization`` header's value, None if it is not HTTP Basic.
 

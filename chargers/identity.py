@@ -32,6 +32,20 @@ class BadIdentity(msgspec.Struct, frozen=True):
     written: str
 
 
+def is_chargers(raw_path: bytes) -> bool:
+    """Whether a WebSocket is a charger's: the first segment is ``ocpp``, however many slashes there are.
+
+    ``raw_path``, since ``path`` is percent-decoded and an identity may hold an encoded slash.
+    """
+    return next(filter(None, raw_path.partition(b"?")[0].split(b"/")), b"") == b"ocpp"
+
+
+def last_segment(raw_path: bytes) -> str:
+    """Where a path that is no charger's ends, for the record; "" for a path of slashes."""
+    segments = [part for part in raw_path.partition(b"?")[0].split(b"/") if part]
+    return unquote_to_bytes(segments[-1]).decode(errors="replace") if segments else ""
+
+
 def read_identity(raw_path: bytes) -> str | BadIdentity:
     """The identity that a raw request path (ASGI ``raw_path``, still percent-encoded) names.
 

@@ -20,6 +20,7 @@ from chargers.causes import LABELS, REMEDIES
 from chargers.identity import BadIdentity, read_identity
 from chargers.querysets import (
     ChargerQuerySet,
+    ClaimQuerySet,
     ConnectorQuerySet,
     RefusedAttemptQuerySet,
     TransferQuerySet,
@@ -187,6 +188,20 @@ class Connector(models.Model):
     def __str__(self) -> str:
         evse = f"{self.evse_id}/" if self.evse_id else ""
         return f"{self.charger} {evse}{self.connector_id}: {self.status}"
+
+
+class Claim(RecordedModel):
+    """Whoever knows the code takes the charger into their organisation, once (onboarding/claims.py)."""
+
+    charger = models.OneToOneField(Charger, on_delete=models.CASCADE, related_name="claim")
+    code_hash = models.CharField(max_length=64)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    told_with = ("charger__organisation",)
+    objects = ClaimQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"claim code of {self.charger}"
 
 
 class RefusedAttempt(models.Model):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
+from django.apps import apps
+from django.db.models import F, Q
+from django.db.models.functions import Lower
+from django.db.models.lookups import In
 from django.utils import timezone
 
-from accounts.querysets import OwnedQuerySet, UnownedQuerySet
+from accounts.querysets import OwnedQuerySet
 from accounts.recording import RecordedQuerySet
 from routing.changes import ConfigQuerySet
 from routing.commands.classes import RIGHTS, CommandClass
@@ -17,7 +21,8 @@ if TYPE_CHECKING:
     from accounts.models import User
 
     # ruff does not see names in quotes among a class's bases
-    from chargers.models import Charger, Connector, RefusedAttempt, Transfer  # noqa: F401
+    from accounts.models import User
+    from chargers.models import Charger, Claim, Connector, RefusedAttempt, Transfer  # noqa: F401
 
 
 class ChargerQuerySet(ConfigQuerySet["Charger"]):
@@ -44,8 +49,21 @@ class ConnectorQuerySet(OwnedQuerySet["Connector"]):
     owner = "charger__organisation"
 
 
-class RefusedAttemptQuerySet(UnownedQuerySet["RefusedAttempt"]):
-    """Attempts belong to nobody: most name an identity that no charger has."""
+class ClaimQuerySet(RecordedQuerySet["Claim"]):
+    owner = "charger__organisation"
+
+
+class RefusedAttemptQuerySet(OwnedQuerySet["RefusedAttempt"]):
+    """Attempts belong to nobody, most name an identity that no charger has; those in the name of a charger
+    are shown to whoever may see it, upper and lower case aside."""
+
+    owner = ""
+
+    def owned_by(self, user: User, *, changing: bool) -> Q:
+        chargers: Any = apps.get_model("chargers", "Charger")._default_manager.all()
+        theirs = chargers.changeable_by(user) if changing else chargers.visible_to(user)
+        names = theirs.order_by().annotate(lower_identity=Lower("identity")).values("lower_identity")
+        return Q(In(Lower(F("identity")), names))
 
 
 class TransferQuerySet(RecordedQuerySet["Transfer"]):

@@ -16,6 +16,7 @@ from chargers import protocol  # noqa: E402  # its models need the applications 
 from chargers.consumers import ChargerConsumer  # noqa: E402  # as above
 from chargers.events.consumer import PATH as EVENTS  # noqa: E402  # as above
 from chargers.events.consumer import events  # noqa: E402  # as above
+from chargers.identity import is_chargers  # noqa: E402  # as above
 from routing.live.consumer import messages  # noqa: E402  # as above
 
 charger_application = ChargerConsumer.as_asgi()
@@ -24,13 +25,9 @@ if "daphne.cli" in sys.modules:  # daphne proxy_site.asgi:application; manage.py
     protocol.install()
 
 
-def is_chargers(raw_path: bytes) -> bool:
-    """Whether a WebSocket is a charger's: the first segment is ``ocpp``, however many slashes there are.
-
-    ``raw_path``, since ``path`` is percent-decoded and an identity may hold an encoded slash.
-    """
-    segments = raw_path.partition(b"?")[0].split(b"/")
-    return next(filter(None, segments), b"") == b"ocpp"
+def speaks_ocpp(scope: Scope) -> bool:
+    """Whether a WebSocket at no address of ours is a charger that has a wrong one: its door says so."""
+    return any(str(name).startswith("ocpp") for name in scope.get("subprotocols", ()))
 
 
 async def http(scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,6 +45,8 @@ async def websocket(scope: Scope, receive: Receive, send: Send) -> None:
         await events(scope, receive, send)
     elif raw_path.startswith(b"/ws/"):
         await messages(scope, receive, send)
+    elif speaks_ocpp(scope):
+        await charger_application(scope, receive, send)
     else:
         await receive()
         await send({"type": "websocket.close"})

@@ -5,6 +5,7 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
 from django.conf import settings
@@ -12,6 +13,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 from accounts.kept import LEAST_DAYS, MOST_DAYS
 
+PUBLIC_SCHEMES = ("ws", "wss", "http", "https")
 SKINS = ("unfold", "stock")
 UNKNOWN_CHARGERS = ("refuse", "adopt")
 BOOLEANS = ("DEBUG", "PROXY_ALLOW_PRIVATE_UPSTREAMS", "PROXY_REQUIRE_TLS")
@@ -31,6 +33,28 @@ def unknown_chargers(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
             f'PROXY_UNKNOWN_CHARGERS is "{value[:40]}", expected one of {", ".join(UNKNOWN_CHARGERS)}.',
             hint="refuse: unknown chargers get 404 and are recorded. adopt: they are created.",
             id="proxy.E001",
+        )
+    ]
+
+
+@register()
+def public_url(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """PROXY_PUBLIC_URL is an address that a charger can be given."""
+    value = settings.PROXY_PUBLIC_URL
+    if not value:
+        return []
+    try:
+        parts = urlsplit(value)
+        is_one = parts.scheme in PUBLIC_SCHEMES and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_one = False
+    if is_one:
+        return []
+    return [
+        Error(
+            f'PROXY_PUBLIC_URL is "{value[:60]}", expected wss://HOST or ws://HOST, and :PORT if need be.',
+            hint="It is what people type into chargers; the identity is added to it.",
+            id="proxy.E009",
         )
     ]
 

@@ -55,6 +55,8 @@ PROXY_KEEP_ACTIONS_DAYS = env.int("PROXY_KEEP_ACTIONS_DAYS", default=730)
 PROXY_METRICS_TOKEN = env.str("PROXY_METRICS_TOKEN", default="")
 #: How the admin looks: "unfold", or "stock" for Django's own.
 PROXY_ADMIN_SKIN = env.str("PROXY_ADMIN_SKIN", default="unfold")
+#: The address at which chargers reach the proxy, where it is not that of the admin: wss://HOST[:PORT].
+PROXY_PUBLIC_URL = env.str("PROXY_PUBLIC_URL", default="")
 PROXY_LOG_LEVEL = env.str("PROXY_LOG_LEVEL", default="INFO").upper()
 
 # Applications

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0003_deeds"),
+        ("accounts", "0005_api_tokens"),
     ]
 
     operations = [

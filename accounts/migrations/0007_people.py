@@ -9,7 +9,7 @@ import accounts.models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0004_memberships_end"),
+        ("accounts", "0006_memberships_end"),
     ]
 
     operations = [

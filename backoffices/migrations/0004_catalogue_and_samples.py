@@ -15,7 +15,7 @@ def load_catalogue(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0003_deeds"),
-        ("backoffices", "0002_health_and_catch_up"),
+        ("backoffices", "0003_public_names"),
     ]
 
     operations = [

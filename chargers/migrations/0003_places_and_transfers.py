@@ -10,7 +10,7 @@ import chargers.models
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0005_people"),
-        ("chargers", "0001_chargers_and_connectors"),
+        ("chargers", "0002_public_names"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

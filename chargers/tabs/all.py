@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chargers.tabs import access, backoffices, configuration, elsewhere, overview
+from chargers.tabs import access, backoffices, configuration, elsewhere, overview, setup
 from chargers.tabs.tab import Tab
 
 TABS: tuple[Tab, ...] = (
@@ -14,5 +14,6 @@ TABS: tuple[Tab, ...] = (
     configuration.TAB,
     elsewhere.SETTINGS,
     access.TAB,
+    setup.TAB,
     elsewhere.AUDIT,
 )

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("chargers", "0001_chargers_and_connectors"),
-        ("routing", "0007_a_copy_that_is_not_for_a_route"),
+        ("routing", "0009_commands"),
     ]
 
     operations = [

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("routing", "0007_a_copy_that_is_not_for_a_route"),
+        ("routing", "0010_readings"),
     ]
 
     operations = [

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0003_deeds"),
         ("chargers", "0001_chargers_and_connectors"),
-        ("routing", "0007_a_copy_that_is_not_for_a_route"),
+        ("routing", "0011_credentials_of_a_route"),
     ]
 
     operations = [

@@ -136,6 +136,21 @@ def test_credentials_that_do_not_pass(sent, cause):
     assert "secret" not in refusal.sentence.lower()
 
 
+@pytest.mark.parametrize(
+    ("sent", "words"),
+    [
+        ("", "empty"),
+        ("secret\n", "white space"),
+        (b"secret".hex(), "hexadecimal"),
+        ("guess", "not the one"),
+    ],
+)
+def test_a_password_that_is_nearly_right_is_told_as_such(sent, words):
+    refusal = check_credentials("CP-1", hash_password("CP-1", "secret"), basic("CP-1", sent).encode())
+    assert isinstance(refusal, Refusal)
+    assert words in refusal.sentence
+
+
 def test_without_a_password_any_credentials_pass():
     assert check_credentials("CP-1", [], basic("somebody", "else").encode()) is None
 
@@ -170,6 +185,14 @@ stored_attempts = sync_to_async(attempts)
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("settings_refuse")
 class TestDoor:
+    @pytest.mark.parametrize("path", ["/CP-1", "/steve/websocket/CP-1", "/%6Fcpp/CP-1", "/x/ocpp/CP-1"])
+    async def test_a_wrong_path_is_recorded_in_the_name_at_its_end(self, path, transactional_db):
+        await sync_to_async(Charger.objects.create)(identity="CP-1")
+        refusal = await Door().admit(scope(path, "ocpp1.6"))
+        assert isinstance(refusal, Refusal)
+        assert (refusal.cause, refusal.status) == (Cause.WRONG_PATH, HTTPStatus.NOT_FOUND)
+        assert await stored_attempts() == [("CP-1", "wrong_path", 1)]
+
     @pytest.mark.parametrize(
         ("sent", "offered", "quirks"),
         [

@@ -4,6 +4,7 @@ import pytest
 from channels.testing import HttpCommunicator, WebsocketCommunicator
 from django.test import AsyncClient
 
+from chargers.identity import is_chargers
 from proxy_site import asgi
 
 
@@ -41,6 +42,13 @@ async def test_no_other_websocket_is_taken(chargers_see, raw_path):
     assert chargers_see == []
 
 
+async def test_a_charger_with_a_wrong_path_is_told_at_its_door(chargers_see):
+    communicator = WebsocketCommunicator(asgi.application, "/old/CP-1", subprotocols=["ocpp1.6"])
+    communicator.scope["raw_path"] = b"/old/CP-1"
+    await communicator.connect()
+    assert chargers_see == [b"/old/CP-1"]
+
+
 async def test_health_does_not_pass_through_django(monkeypatch):
     monkeypatch.setattr(asgi, "django_application", None)
     response = await HttpCommunicator(asgi.application, "GET", "/livez").get_response()
@@ -67,4 +75,4 @@ async def test_the_root_leads_to_the_admin():
     ids=str,
 )
 def test_which_websockets_are_chargers(raw_path, is_one):
-    assert asgi.is_chargers(raw_path) is is_one
+    assert is_chargers(raw_path) is is_one

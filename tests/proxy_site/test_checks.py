@@ -100,3 +100,20 @@ def test_days_that_are_kept(settings, days, found):
     messages = checks.days_kept(None)
     assert ids(messages) == found
     assert all(str(value) in " ".join(m.msg for m in messages) for value in days.values())
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("", []),
+        ("wss://chargers.example.org", []),
+        ("https://chargers.example.org:8443/x", []),
+        ("chargers.example.org", ["proxy.E009"]),
+        ("ftp://chargers.example.org", ["proxy.E009"]),
+        ("wss://:80", ["proxy.E009"]),
+        ("wss://a:port", ["proxy.E009"]),
+    ],
+)
+def test_the_public_address_can_be_given_to_a_charger(settings, value, found):
+    settings.PROXY_PUBLIC_URL = value
+    assert ids(checks.public_url(None)) == found
