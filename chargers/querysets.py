@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from accounts.models import User
 
     # ruff does not see names in quotes among a class's bases
-    from accounts.models import User
     from chargers.models import Charger, Claim, Connector, RefusedAttempt, Transfer  # noqa: F401
 
 

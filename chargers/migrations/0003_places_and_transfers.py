@@ -9,7 +9,7 @@ import chargers.models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0005_people"),
+        ("accounts", "0007_people"),
         ("chargers", "0002_public_names"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
