@@ -12,7 +12,7 @@ from django.utils.html import format_html_join
 
 from accounts.acting import acting
 from accounts.admin_base import OwnedAdmin, ReadOnlyAdmin, RecordAdmin, SuperuserMixin
-from routing import explorer_admin, guard_admin, processes_admin, rights_admin  # noqa: F401  # each registers its pages
+from routing import explorer_admin, guard_admin, processes_admin, readings_admin, rights_admin  # noqa: F401  # each registers its pages
 from routing.cards_admin import sees_cards
 from routing.core.masking import masked
 from routing.deliveries_admin import ReplayMixin, letters_of
