@@ -29,6 +29,7 @@ from routing.models import (
     Card,
     ChargerSession,
     Command,
+    ConfigurationKey,
     Delivery,
     LatestValue,
     Message,
@@ -128,6 +129,8 @@ class _Job:
         remembered = self._of_chargers(LatestValue.objects.all())
         held = Q(key__icontains=self.eraser.card) | self._holds("payload")
         self.done.remembered = self._each(remembered.filter(held), _latest)
+        settings_of = self._of_chargers(ConfigurationKey.objects.all())
+        self.done.remembered += self._each(settings_of.filter(self._holds("value")), _setting)
         self.done.cards = self._cards()
         self.done.connected = ChargerSession.objects.filter(online=True, pk__in=self.concerned).count()
         return self.done
@@ -248,6 +251,12 @@ def _latest(eraser: Eraser, row: LatestValue) -> dict[str, Any] | None:
     if row.kind == LOCAL_LIST:
         return _differing(row, {"payload": eraser.local_list(row.key, row.payload)})
     return _differing(row, {"payload": eraser.remembered(row.payload)})
+
+
+def _setting(eraser: Eraser, row: ConfigurationKey) -> dict[str, Any]:
+    """Some chargers are set to a card for whoever plugs in."""
+    value = ERASED if eraser.is_same(row.value) else eraser.words(row.value)
+    return _differing(row, {"value": value})
 
 
 def _differing(row: models.Model, new: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
 from django.db import models
@@ -10,7 +11,11 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.querysets import UnownedQuerySet
+from routing.core.masking import masked
 from routing.models.querysets import ChargerRowQuerySet
+
+CARD_IN_NAME = re.compile(r"id.?tag|id.?token|card.?(?:id|num)|rfid", re.IGNORECASE)
+"""Settings whose value is a card, as FreevendIdTag."""
 
 
 class Reading(models.Model):
@@ -101,6 +106,8 @@ class ConfigurationKey(models.Model):
     objects = ChargerRowQuerySet["ConfigurationKey"].as_manager()
 
     class Meta:
+        verbose_name = _("setting of a charger")
+        verbose_name_plural = _("settings of chargers")
         ordering = ["charger", "component", "variable", "instance"]
         constraints = [
             models.UniqueConstraint(
@@ -116,6 +123,11 @@ class ConfigurationKey(models.Model):
         """As people write it: ``HeartbeatInterval``, ``OCPPCommCtrlr.HeartbeatInterval[instance]``."""
         variable = f"{self.variable}[{self.instance}]" if self.instance else self.variable
         return f"{self.component}.{variable}" if self.component else variable
+
+    @property
+    def masked_value(self) -> str:
+        """The value for those who may not see cards: some chargers are set to one."""
+        return masked(self.value) if self.value and CARD_IN_NAME.search(self.name) else self.value
 
 
 class FirmwareEvent(models.Model):
@@ -141,6 +153,8 @@ class FirmwareEvent(models.Model):
     objects = ChargerRowQuerySet["FirmwareEvent"].as_manager()
 
     class Meta:
+        verbose_name = _("news of firmware and files")
+        verbose_name_plural = _("news of firmware and files")
         ordering = ["-at", "-id"]
         constraints = [
             models.UniqueConstraint(fields=["charger", "at", "kind", "status"], name="one_firmware_event")

@@ -26,13 +26,16 @@ from routing.models import (
     Card,
     ChargerSession,
     ConfigChange,
+    ConfigurationKey,
     DefaultRoute,
     Delivery,
+    FirmwareEvent,
     GuardOverride,
     Identifier,
     LatestValue,
     Message,
     PermissionPreset,
+    Reading,
     Route,
     RouteState,
     RouteTransaction,
@@ -97,6 +100,9 @@ def world(name: str) -> SimpleNamespace:
         charger.identifiers.create(
             route=route, kind="request", charger_identifier=name, route_identifier=name, created=NOW
         ),
+        Reading.objects.create(charger=charger, connector_id=1, at=NOW, power_w=7400),
+        ConfigurationKey.objects.create(charger=charger, variable=name, value=name, seen_at=NOW),
+        FirmwareEvent.objects.create(charger=charger, at=NOW, kind="firmware", status=name),
         RuntimeProcess.objects.create(id=name, beat_at=NOW),
         Upkeep.objects.create(step=name, tried_at=NOW),
         ConfigChange.objects.latest("id"),
@@ -203,7 +209,7 @@ KEPT = {GuardOverride}
 """What is given and taken back, but never removed."""
 
 OWN = {Charger, Backoffice, Route, Connector, Transaction, RouteTransaction, Message, Delivery}
-OWN |= {Deed, ApiToken, Location, CatalogueEntry}
+OWN |= {Deed, ApiToken, Location, CatalogueEntry, Reading, ConfigurationKey, FirmwareEvent}
 OWN |= {Identifier, Alarm, Card, GuardOverride, LatestValue, ChargerSession, RouteState, PermissionPreset}
 
 

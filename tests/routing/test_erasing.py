@@ -22,6 +22,7 @@ from routing.erasing import Erased, erase
 from routing.models import (
     Card,
     ChargerSession,
+    ConfigurationKey,
     Delivery,
     LatestValue,
     Message,
@@ -59,6 +60,7 @@ def kept(database: Database, settings: Any, tmp_path: Path) -> None:
             ]
         )
         Delivery.objects.filter(charger_id=key).update(dead=True, died_at=NOW)
+        ConfigurationKey.objects.create(charger_id=key, variable="FreevendIdTag", value=CARD, seen_at=NOW)
         Card.objects.create(
             organisation=Organisation.objects.get(name=name), id_tag=CARD.lower(), label="Ann"
         )
@@ -94,19 +96,20 @@ def held(charger: int) -> list[str]:
         *Message.objects.filter(charger_id=charger).values(),
         *Transaction.objects.filter(charger_id=charger).values(),
         *LatestValue.objects.filter(charger_id=charger).values(),
+        *ConfigurationKey.objects.filter(charger_id=charger).values(),
         *Delivery.objects.filter(charger_id=charger).values(),
         *Card.objects.filter(organisation__chargers=charger).values(),
     ]
     return [str(row) for row in rows if CARD in str(row).upper() or "\\u0030" in str(row)]
 
 
-FOUND = Erased(messages=36, transactions=2, remembered=6, letters=2, cards=2)
+FOUND = Erased(messages=36, transactions=2, remembered=8, letters=2, cards=2)
 
 
 def test_a_card_is_taken_out_of_everything() -> None:
-    assert len(held(1)) == 18 + 1 + 3 + 1 + 1
+    assert len(held(1)) == 18 + 1 + 3 + 1 + 1 + 1
     assert erase(CARD, dry_run=True) == FOUND
-    assert len(held(1)) == 24
+    assert len(held(1)) == 25
     done = erase(f" {CARD.lower()} ")
     assert done == FOUND
     assert done.is_all
@@ -129,9 +132,9 @@ def test_what_is_not_the_card_stays() -> None:
 
 def test_an_organisation_erases_at_its_own_chargers_only() -> None:
     ours = Organisation.objects.get(name="Ours")
-    assert erase(CARD, [ours.pk]) == Erased(messages=18, transactions=1, remembered=3, letters=1, cards=1)
+    assert erase(CARD, [ours.pk]) == Erased(messages=18, transactions=1, remembered=4, letters=1, cards=1)
     assert held(1) == []
-    assert len(held(2)) == 24
+    assert len(held(2)) == 25
 
 
 def test_rows_of_a_charger_that_is_gone_are_erased_everywhere() -> None:
@@ -169,7 +172,7 @@ def test_it_goes_on_where_it_was_broken_off(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(erasing, "_write", broken)
     with pytest.raises(KeyboardInterrupt):
         erase(CARD)
-    assert len(held(1)) < 24
+    assert len(held(1)) < 25
     assert Card.objects.count() == 2
     assert erase(CARD).messages == 36 - 6
     assert held(1) == held(2) == []
@@ -185,7 +188,7 @@ def test_nothing_is_erased_while_rows_wait_on_a_disk(tmp_path: Path) -> None:
     RuntimeProcess.objects.create(pk="links", beat_at=timezone.now(), report={"writer": {"in_spool": 3}})
     with pytest.raises(erasing.StillSpooled, match="3 rows"):
         erase(CARD)
-    assert len(held(1)) == 24
+    assert len(held(1)) == 25
 
 
 # -- as people ask for it --------------------------------------------------------------------------------
@@ -194,7 +197,7 @@ def test_nothing_is_erased_while_rows_wait_on_a_disk(tmp_path: Path) -> None:
 def test_the_command_says_what_it_did(caplog: pytest.LogCaptureFixture) -> None:
     out = io.StringIO()
     call_command("erase_card", CARD, "--dry-run", stdout=out)
-    assert "would be erased: 36 messages, 2 transactions, 6 remembered, 2 letters, 2 cards" in out.getvalue()
+    assert "would be erased: 36 messages, 2 transactions, 8 remembered, 2 letters, 2 cards" in out.getvalue()
     call_command("erase_card", CARD, "--organisation", "Ours", stdout=out)
     assert "\nerased: 18 messages" in out.getvalue()
     assert "Erased a card at Ours: 18 messages" in caplog.text
@@ -212,6 +215,6 @@ def test_the_task_keeps_within_the_organisation_of_the_card() -> None:
     User.objects.create_user("ann")
     assert erase_card(card.pk, "ann", everywhere=False).startswith("18 messages")
     assert held(1) == []
-    assert len(held(2)) == 24
+    assert len(held(2)) == 25
     assert erase_card(card.pk, "ann", everywhere=False) == ""
     assert [deed.actor_name for deed in Deed.objects.filter(verb="did")] == ["ann"]

@@ -14,7 +14,7 @@ from accounts.models import Organisation
 from routing import keeping
 from routing.core.rows import Row
 from routing.keeping import KINDS, keeping_at
-from routing.models import Alarm, Delivery, Message, RouteTransaction, Transaction
+from routing.models import Alarm, Delivery, FirmwareEvent, Message, Reading, RouteTransaction, Transaction
 from tests.databases import Database
 from tests.routing import rows as make
 from tests.routing.days import NOW, ago, log, there
@@ -185,6 +185,20 @@ def test_sessions_go_in_small_transactions(monkeypatch: pytest.MonkeyPatch) -> N
         session(number, 800)
     assert drop("transactions") == 5
     assert not RouteTransaction.objects.exists()
+
+
+# Readings, and news of firmware
+
+
+@pytest.mark.parametrize("kind", ["readings", "firmware"])
+def test_readings_and_news_of_firmware_go_as_sessions_do(kind: str, own: Organisation) -> None:
+    rows: Any = {"readings": Reading, "firmware": FirmwareEvent}[kind]._default_manager
+    for charger, days in ((1, 731), (1, 40), (2, 729)):
+        rows.create(charger_id=charger, at=NOW - days * DAY)
+    assert drop(kind) == 1
+    keep(own, transactions=31)
+    assert drop(kind) == 1
+    assert rows.get().charger_id == 2
 
 
 # Alarms and refused attempts
