@@ -18,6 +18,11 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 5.0,
         "options": {"expires": 5.0},
     },
+    "read_log": {
+        "task": "backoffices.tasks.read_log",
+        "schedule": 5.0,
+        "options": {"expires": 5.0},
+    },
     "expire_deliveries": {
         "task": "backoffices.tasks.expire_deliveries",
         "schedule": 3600.0,

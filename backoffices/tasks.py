@@ -19,6 +19,7 @@ from backoffices.probe import probe, target_of
 from backoffices.runtime import Runtime
 from backoffices.schedule import BEAT_SCHEDULE
 from routing import expiring, forgetting, upkeep
+from routing.readings.following import FOLLOWER
 
 __all__ = [
     "BEAT_SCHEDULE",
@@ -29,6 +30,7 @@ __all__ = [
     "maintain_links",
     "note_migrations",
     "probe_backoffice",
+    "read_log",
     "recount_waiting",
     "refresh_routes",
 ]
@@ -125,6 +127,13 @@ def expire_deliveries() -> int:
 def keep_up() -> dict[str, str]:
     """Make tables for days to come, drop what is kept long enough; errors by step (``routing.upkeep``)."""
     return upkeep.run(_is_stopping)
+
+
+@shared_task(expires=5, ignore_result=True)
+@unless_away(0)
+def read_log() -> int:
+    """Make readings, settings and news of firmware of what the log has new; how many of its rows."""
+    return FOLLOWER.run(lambda: not _is_stopping()) or 0
 
 
 @shared_task(expires=30)

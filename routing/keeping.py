@@ -19,7 +19,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.deeds import Deed, DeedQuerySet
 from accounts.models import Organisation
-from routing.models import Alarm, Delivery, Message, Transaction
+from routing.models import Alarm, Delivery, FirmwareEvent, Message, Reading, Transaction
 from routing.models.traffic import WELL, number_at
 
 AT_ONCE = 500
@@ -215,6 +215,8 @@ def _ended_transactions() -> QuerySet[Any]:
 KINDS: Mapping[str, Kind] = {
     # created is before closed, and has an index
     "transactions": Kind("transactions", _ended_transactions, ("created", "closed"), "charger__organisation"),
+    "readings": Kind("transactions", Reading.objects.all, ("at",), "charger__organisation"),
+    "firmware": Kind("transactions", FirmwareEvent.objects.all, ("at",), "charger__organisation"),
     "alarms": Kind("exchanges", Alarm.objects.all, ("cleared",), "charger__organisation"),
     "deeds": Kind("actions", Deed.objects.all, ("at",), "organisation", DeedQuerySet.drop),
 }

@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
@@ -47,6 +48,13 @@ more than 2 KB are compressed; PostgreSQL's own way takes twice the CPU of all t
 
 SQLITE_TIMEOUT_S = 2.0
 """The longest one try waits for a lock; the writer tries again, but must hear that it is to stop."""
+
+
+READER = "readings"
+"""Who follows the log (``routing.readings.following``)."""
+
+LATE_S = 1.5
+"""A row that is committed so long after its exchange was over comes behind the reader's back."""
 
 
 class Put(msgspec.Struct, gc=False):
@@ -119,6 +127,8 @@ class Store:
         self, connection: BaseDatabaseWrapper, cursor: Any, rows: Sequence[Row], *, one_by_one: bool
     ) -> int:
         kinds = coalesce(rows)
+        if (logged := kinds.get(MessageRow)) and _is_late(logged[0]):
+            _set_back(cursor, logged)
         if one_by_one:
             return self._write_one_by_one(connection, cursor, kinds)
         for kind, statement in self._statements.items():
@@ -214,6 +224,23 @@ def _cursor(connection: BaseDatabaseWrapper) -> Any:
     if connection.vendor == "postgresql":
         return psycopg.Cursor(connection.connection)
     return connection.connection.cursor()
+
+
+def _is_late(row: Any) -> bool:
+    over: float = row.at.timestamp() + (row.latency_ms or 0.0) / 1000
+    return time.time() - over > LATE_S
+
+
+def _set_back(cursor: Any, rows: Sequence[Any]) -> None:
+    """Have the reader of the log read these rows, where it is past them already."""
+    first = min((row.exchange for row in rows if row.route is None), default=None)
+    if first is not None:
+        mark = "%s" if isinstance(cursor, psycopg.Cursor) else "?"
+        table = apps.get_model("routing", "LogReader")._meta.db_table
+        cursor.execute(
+            f"UPDATE {table} SET exchange = {mark} WHERE name = {mark} AND exchange > {mark}",
+            [first, READER, first],
+        )
 
 
 def _epochs_query(connection: BaseDatabaseWrapper) -> str:

@@ -20,6 +20,7 @@ from routing.core.steady import SteadyClock
 from routing.keeping import GoOn
 from routing.models import Message, Upkeep
 from routing.models.traffic import number_at
+from routing.readings.thinning import thin
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +96,11 @@ def _step_of(kind: keeping.Kind) -> Callable[[datetime, GoOn], int]:
     return step
 
 
+def _thin_readings(now: datetime, go_on: GoOn) -> int:
+    thin(now, go_on)
+    return 0
+
+
 def _drop_attempts(now: datetime, go_on: GoOn) -> int:
     keeping.drop_attempts(now, go_on)
     return 0
@@ -104,6 +110,7 @@ STEPS: Mapping[str, Callable[[datetime, GoOn], int]] = {
     LOG: _keep_log,
     **{name: _step_of(kind) for name, kind in keeping.KINDS.items()},
     "refused attempts": _drop_attempts,
+    "fewer readings": _thin_readings,
 }
 """What throws away, by name; each returns how many rows it can do nothing about."""
 
