@@ -85,7 +85,10 @@ def problems(charger: Charger, standing: Standing) -> SafeString:
     found = standing.problems
     if not found:
         return format_html('<span class="p-quiet">{}</span>', _("nothing"))
-    lines = [("is-bad" if one.level == BAD else "is-quiet", one.remedy, one.words) for one in found[:SHOWN]]
+    lines = [
+        ("is-bad" if one.level == BAD else "is-quiet", f"{one.words} {one.remedy}".strip(), one.words)
+        for one in found[:SHOWN]
+    ]
     more = len(found) - SHOWN
     if more > 0:
         lines.append(("is-quiet", "", ngettext("and %(n)d more", "and %(n)d more", more) % {"n": more}))
