@@ -38,7 +38,7 @@ class StateFilter(admin.SimpleListFilter):
     title = "state"
     parameter_name = "state"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [
             ("wrong", _("Away, with the charger there")),
             ("connected", _("Connected")),
@@ -160,10 +160,10 @@ class RouteAdmin(EditorMixin, BillingMixin, ReplayMixin, HealthMixin, OwnedAdmin
     @admin.display(description="password")
     def link_password(self, route: Route) -> str:
         if not route.has_password:
-            return _("That of the backoffice.")
+            return str(_("That of the backoffice."))
         if route.password_entered:
-            return _("One of its own, entered by a person.")
-        return _("This backoffice has set its own.")
+            return str(_("One of its own, entered by a person."))
+        return str(_("This backoffice has set its own."))
 
     @admin.display(description="messages")
     def outbox(self, route: Route) -> str:

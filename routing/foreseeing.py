@@ -15,6 +15,8 @@ from django.utils.translation import gettext_lazy
 
 from routing.core import actions, binding, copies, owners, ownership, policy, reports
 from routing.core.actions import Access, Answer, Down, Queue, Receives, Up
+from routing.core.charging_profiles import purposes
+from routing.core.charging_profiles.profiles import PURPOSES
 from routing.core.decisions import Memory
 from routing.core.errors import error_code
 from routing.core.lines import Line
@@ -61,17 +63,29 @@ def asked(charger: ChargerSnapshot, route: int, version: str, action: str, part:
     if asker is None or row is None:
         raise LookupError(f"{action} is no command of OCPP {version}, or route {route} is not in use")
     fates = tuple(
-        _answered(row, one, version, part) if one is asker else _unheard(row, one, asker, part)
+        _answered(charger, row, one, version, part) if one is asker else _unheard(row, one, asker, part)
         for one in charger.routes
     )
     fate = next(fate for fate in fates if fate.route == route)
     return Foreseen(summary=f"{asker.backoffice}: {fate.words}", fates=fates)
 
 
-def _answered(row: Down, asker: RouteSnapshot, version: str, part: str) -> Fate:
+def _answered(charger: ChargerSnapshot, row: Down, asker: RouteSnapshot, version: str, part: str) -> Fate:
     verdict, rule = policy.decide_item(row, asker, part)
+    if verdict is not Verdict.DENY and (objection := _no_place(charger, row, asker, version, part)):
+        verdict, rule = Verdict.DENY, objection
     short, kind, words = _verdict(row, asker, verdict, version)
     return _fate(asker, short, kind, words, rule)
+
+
+def _no_place(charger: ChargerSnapshot, row: Down, asker: RouteSnapshot, version: str, part: str) -> str:
+    """Why a profile of this purpose has no place at the charger, "" where it has, or this brings none."""
+    if row.action not in purposes.BRINGING:
+        return ""
+    purpose = next((one for one in PURPOSES[version] if one.casefold() == part.casefold()), "")
+    state = _state(charger, version)
+    line = state.lines[asker.key]
+    return purposes.place(state, line, purpose, 0, row.action).objection if purpose else ""
 
 
 def _verdict(row: Down, asker: RouteSnapshot, verdict: Verdict, version: str) -> tuple[str, Kind, str]:

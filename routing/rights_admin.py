@@ -124,7 +124,7 @@ class PermissionPresetAdmin(OwnedAdmin[PermissionPreset]):
     def chosen(self, preset: PermissionPreset) -> SafeString | str:
         """What differs from the role, one line each."""
         rows = ((key, WORDS.get(verdict, verdict)) for key, verdict in sorted(preset.permissions.items()))
-        return format_html_join(mark_safe("<br>"), "{}: {}", rows) or _("those of its role")
+        return format_html_join(mark_safe("<br>"), "{}: {}", rows) or str(_("those of its role"))
 
     def copy_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The same preset for another organisation of the user's."""

@@ -105,7 +105,7 @@ def _shown(section: rights.Section) -> dict[str, Any]:
 def _options(choice: rights.Choice) -> dict[str, Any]:
     offers = [(verdict.value, WORDS[verdict]) for verdict in choice.offers]
     if choice.chosen and choice.chosen not in choice.offers:
-        offers.append((choice.chosen, WORDS.get(choice.chosen, choice.chosen)))  # type: ignore[arg-type]
+        offers.append((choice.chosen, WORDS.get(choice.chosen, choice.chosen)))
     return {
         "key": choice.key,
         "label": choice.label,
@@ -122,7 +122,8 @@ class PermissionsField(forms.JSONField):
     widget = MatrixWidget
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**{"required": False, "label": gettext_lazy("What it may send")} | kwargs)
+        given: dict[str, Any] = {"required": False, "label": gettext_lazy("What it may send")}
+        super().__init__(**given | kwargs)
 
     def clean(self, value: Any) -> Any:
         found = super().clean(value)

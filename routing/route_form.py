@@ -163,6 +163,8 @@ class PresetForm(_PresetModelForm):
         super().__init__(*args, **kwargs)
         if "role" in self.fields:
             explain_roles(self.fields["role"])
+            if not self.instance.pk:
+                self.fields["role"].initial = Role.CONTROL.value  # whose rights the choices show then
         if "permissions" in self.fields:
             widget = self.fields["permissions"].widget
             assert isinstance(widget, MatrixWidget)

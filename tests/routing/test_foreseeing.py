@@ -32,7 +32,7 @@ ASKED = [
     (CONTROL, "Reset", "Soft", {"Reset:Hard": Verdict.ALLOW}, "blocked", "preset control: Reset is deny"),
     (CONTROL, "RemoteStopTransaction", "", {}, "its own only",
      "preset control: RemoteStopTransaction is own"),
-    (CONTROL, "SetChargingProfile", "TxProfile", {}, "within limits",
+    (CONTROL, "SetChargingProfile", "", {}, "within limits",
      "preset control: SetChargingProfile is guard"),
     (CONTROL, "GetLocalListVersion", "", {}, "answered here", "preset control: GetLocalListVersion is allow"),
     (WATCHER, "UnlockConnector", "2", {"UnlockConnector:*": Verdict.GUARD}, "within limits",
@@ -52,6 +52,24 @@ def test_what_a_backoffice_asks(asker, action, part, permissions, short, rule):
     fate = next(fate for fate in foreseen.fates if fate.route == asker.key)
     assert (fate.short, fate.rule) == (short, rule)
     assert {fate.short for fate in foreseen.fates if fate.route != asker.key} == {"not told"}
+
+
+PROFILES = [
+    (CONTROL, "TxDefaultProfile", {}, "blocked", "smart_charging split: TxDefaultProfile is of roaming"),
+    (CONTROL, "ChargePointMaxProfile", {}, "within limits", "preset control: SetChargingProfile is guard"),
+    (BILLING, "ChargePointMaxProfile", {}, "blocked",
+     "smart_charging split: ChargePointMaxProfile is of energy"),
+    (CONTROL, "TxDefaultProfile", {"SetChargingProfile:TxDefaultProfile": Verdict.ALLOW}, "forwarded",
+     "permission of route energy: SetChargingProfile:TxDefaultProfile is allow"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("asker", "purpose", "permissions", "short", "rule"), PROFILES)
+def test_a_profile_needs_a_purpose_that_is_its_own(asker, purpose, permissions, short, rule):
+    asker = replace(asker, permissions=permissions)
+    others = [one for one in (BILLING, CONTROL) if one.key != asker.key]
+    foreseen = foreseeing.asked(charger(asker, *others), asker.key, "1.6", "SetChargingProfile", purpose)
+    assert (foreseen.fates[0].short, foreseen.fates[0].rule) == (short, rule)
 
 
 @pytest.mark.parametrize(

@@ -454,13 +454,19 @@ def test_what_the_charger_said_last_is_known():
     ]
 
 
+def targets_of(charger):
+    loaded = loading.load_charger(charger)
+    assert loaded is not None
+    return loaded[1]
+
+
 def test_a_route_may_have_credentials_of_its_own(fleet_of_two):
     change(Backoffice, 1, username="proxy", password=b"of the backoffice")
     route = Route.objects.get(pk=1)
     route.username = "CP-at-energy"
     route.enter_password(b"of the route")
     route.save()
-    target = loading.load_charger(1)[1][1]
+    target = targets_of(1)[1]
     assert (target.username, target.password, target.has_fallback) == ("CP-at-energy", b"of the route", False)
 
 
@@ -469,5 +475,5 @@ def test_what_the_backoffice_sets_takes_the_place_of_what_was_entered(fleet_of_t
     route.enter_password(b"entered")
     route.save()
     loading.set_password(1, b"set")
-    target = loading.load_charger(1)[1][1]
+    target = targets_of(1)[1]
     assert (target.password, target.fallback_password, target.has_fallback) == (b"set", b"entered", True)
