@@ -150,7 +150,8 @@ def test_without_an_organisation_the_page_says_so(look: Any) -> None:
     user = member()
     text = look(user)
     assert "You belong to no organisation" in text
-    assert "Zebra" not in text and "Ours-1" not in text
+    assert "Zebra" not in text
+    assert "Ours-1" not in text
     assert look(user, PIECE).strip() == ""
 
 
@@ -302,7 +303,8 @@ def test_cards_are_searched(look: Any) -> None:
     assert text.count("<article") == 24
     assert "A-29" not in text
     found = look(user, "/admin/?q=a-29")
-    assert found.count("<article") == 1 and "A-29" in found
+    assert found.count("<article") == 1
+    assert "A-29" in found
     assert "No charger has" in look(user, "/admin/?q=<zzz>")
     assert "<zzz>" not in look(user, "/admin/?q=<zzz>")
 
