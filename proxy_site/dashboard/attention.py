@@ -48,10 +48,22 @@ class Need:
     action: str
 
 
-def needs(scope: Scope) -> list[Need]:
+@dataclass(frozen=True)
+class Group:
+    """Needs of one severity that the same helps against."""
+
+    remedy: str
+    needs: Sequence[Need]
+
+
+def needs(scope: Scope) -> list[Group]:
     """All of it, the worst first; a number of queries that does not depend on what there is."""
-    found = [need for source in SOURCES for need in source(scope)]
-    return sorted(found, key=lambda need: need.severity != "bad")
+    grouped: dict[tuple[bool, str], list[Need]] = {}
+    for source in SOURCES:
+        for need in source(scope):
+            grouped.setdefault((need.severity != "bad", need.remedy), []).append(need)
+    ordered = sorted(grouped.items(), key=lambda item: item[0][0])  # else in the order of the sources
+    return [Group(remedy, found) for (_is_mild, remedy), found in ordered]
 
 
 def _processes(scope: Scope) -> Iterator[Need]:
@@ -178,15 +190,13 @@ def _refused(scope: Scope, told: Sequence[str]) -> Iterator[Need]:
 def _attempt(row: RefusedAttempt, charger: Charger | None, scope: Scope) -> Need:
     told = {
         "identity": row.identity,
-        "address": row.remote_address,
+        "address": _(" from %(address)s") % {"address": row.remote_address} if row.remote_address else "",
         "count": row.count,
         "cause": row.get_cause_display(),
         "time": at(row.last_at, scope.now),
     }
     if row.cause == Cause.UNKNOWN_IDENTITY and charger is None:
-        what = _(
-            'A charger that nobody knows tries to connect: "%(identity)s" from %(address)s, %(count)d times.'
-        )
+        what = _('A charger that nobody knows tries to connect: "%(identity)s"%(address)s, %(count)d times.')
         add = f"{reverse('admin:chargers_charger_add')}?{urlencode({'identity': row.identity})}"
         return Need("warn", what % told, _said(row.remedy), add, _("Add"))
     what = _('"%(identity)s" is refused: %(cause)s, %(count)d times, last at %(time)s.')

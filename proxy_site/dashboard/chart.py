@@ -35,7 +35,7 @@ class Chart:
     """Bars in a box of WIDTH by HEIGHT; ``ticks``: places and numbers beside them, ``times`` below them."""
 
     bars: Sequence[Bar]
-    ticks: Sequence[tuple[float, int]]
+    ticks: Sequence[tuple[float, str]]
     times: Sequence[tuple[float, str]]
     width: int = WIDTH
     height: int = HEIGHT
@@ -69,7 +69,7 @@ def chart(minutes: Sequence[Minute]) -> Chart:
                 down=minute.down,
             )
         )
-    ticks = [(round(floor - share * room, 2), round(share * top)) for share in (0.0, 0.5, 1.0)]
+    ticks = [(round(floor - share * room, 2), short(round(share * top))) for share in (0.0, 0.5, 1.0)]
     times = [
         (round(LEFT + (place + 0.5) * step, 2), clock(minute.at))
         for place, minute in enumerate(minutes)
@@ -86,6 +86,11 @@ def rounded(most: int) -> int:
             if most <= step * size:
                 return step * size
         size *= 10
+
+
+def short(number: int) -> str:
+    """A number at the side of the drawing, where there is little room."""
+    return f"{number // 1000}k" if number >= 10_000 and number % 1000 == 0 else str(number)
 
 
 def clock(when: datetime) -> str:
