@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
 from accounts import skin
@@ -21,7 +21,7 @@ class ProxyAdminSite(skin.AdminSite):
         """Whoever logs in may enter; what they find there follows from their memberships and rights."""
         return request.user.is_active
 
-    def index(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    def index(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
         """The dashboard; who has no access, or none any more, is told so."""
         if not getattr(request.user, "has_access", True):
             context = {**self.each_context(request), "title": ""}
