@@ -15,7 +15,7 @@ MANAGERS = (OPERATOR, OWNER)
 Rights = Mapping[str, str]
 """Of a model, as app.model, what may be done with its rows: some of view, add, change, delete."""
 
-_READ_ONLY: Rights = dict.fromkeys(
+_READ_ONLY: dict[str, str] = dict.fromkeys(
     (
         "accounts.deed",
         "accounts.location",
@@ -38,7 +38,7 @@ _READ_ONLY: Rights = dict.fromkeys(
     ),
     "view",
 )
-_INSTALLER: Rights = _READ_ONLY | dict.fromkeys(
+_INSTALLER: dict[str, str] = _READ_ONLY | dict.fromkeys(
     (
         "accounts.location",
         "backoffices.backoffice",
@@ -49,7 +49,7 @@ _INSTALLER: Rights = _READ_ONLY | dict.fromkeys(
     ),
     "view add change",
 )
-_OWNER: Rights = _INSTALLER | dict.fromkeys(
+_OWNER: dict[str, str] = _INSTALLER | dict.fromkeys(
     (
         "accounts.invitation",
         "accounts.location",

@@ -97,7 +97,7 @@ def world():
 
 
 def seen(user: User, row: Any) -> bool:
-    return type(row)._default_manager.visible_to(user).filter(pk=row.pk).exists()
+    return bool(type(row)._default_manager.visible_to(user).filter(pk=row.pk).exists())
 
 
 def test_the_new_side_sees_the_charger_and_what_comes_the_old_side_nothing(world):
@@ -261,7 +261,7 @@ def test_by_mail(world, client, settings):
     assert client.post(access(world.charger, "do/offer/"), {"email": world.taker.email}).status_code == 302
     (letter,) = mail.outbox
     assert letter.to == [world.taker.email]
-    (code,) = re.findall(r"^[0-9A-Z-]{19}$", letter.body, flags=re.MULTILINE)
+    (code,) = re.findall(r"^[0-9A-Z-]{19}$", str(letter.body), flags=re.MULTILINE)
     client.force_login(world.taker)
     client.post(TAKE_OVER, {"code": code, "organisation": world.theirs.pk, "confirmed": "yes"})
     assert Charger.objects.get().organisation == world.theirs
