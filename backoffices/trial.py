@@ -52,6 +52,7 @@ LONGEST_ANSWER = 64 * 1024
 LONGEST_QUOTE = 80
 
 _HTTP = re.compile(r"HTTP \d{3}")
+_STATUS_LINE = re.compile(rb"HTTP/1\.[01] (\d{3})\b")
 
 StepName = Literal["dns", "tcp", "tls", "http", "subprotocol"]
 Outcome = Literal["ok", "failed", "skipped"]
@@ -138,6 +139,7 @@ class _Test:
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._protocol: ClientProtocol | None = None
+        self._head = b""
 
     def plan(self) -> list[tuple[StepName, Callable[[], Awaitable[tuple[Outcome, str, str]]]]]:
         return [
@@ -157,7 +159,7 @@ class _Test:
         except _Failed as failure:
             found, remedy = failure.found, failure.remedy
         except TimeoutError:
-            found = f"No answer within the {self.wanted.seconds:g} s that a test takes at most."
+            found = self._too_late()
             remedy = _SLOW[name]
         except (OSError, ValueError, InvalidHandshake, InvalidURI, EOFError) as error:
             found = _sentence(explain(error, self.wanted.url, self.wanted.seconds))
@@ -168,6 +170,12 @@ class _Test:
         spent = None if outcome == "skipped" else round((time.monotonic() - began) * 1000, 1)
         found = self._discreet(_clean(found, self.wanted))
         return Step(name=name, outcome=outcome, found=found, remedy=remedy, milliseconds=spent)
+
+    def _too_late(self) -> str:
+        begun = _STATUS_LINE.match(self._head)
+        if begun and self._protocol is not None and self._protocol.state is State.CONNECTING:
+            return f"HTTP {begun[1].decode()}, and the rest of the answer never came."
+        return f"No answer within the {self.wanted.seconds:g} s that a test takes at most."
 
     async def close(self) -> None:
         """Say good-bye (1000) where a WebSocket is open, and let go of the socket."""
@@ -316,6 +324,7 @@ class _Test:
         assert self._reader is not None
         assert self._protocol is not None
         data = await self._reader.read(16 * 1024)
+        self._head = self._head or data[:20]
         if data:
             self._protocol.receive_data(data)
         else:

@@ -166,6 +166,17 @@ async def test_who_never_answers_ends_the_test():
     assert found["http"].found == "No answer within the 0.2 s that a test takes at most."
 
 
+async def test_an_answer_without_an_end_tells_its_status():
+    async def behave(peer):
+        await peer.read_request()
+        peer.writer.write(b"HTTP/1.1 401 Unauthorized\r\n\r\n")
+        await asyncio.Event().wait()
+
+    async with raw_backoffice(behave) as port:
+        found = await tried(port, seconds=0.5)
+    assert found["http"].found == "HTTP 401, and the rest of the answer never came."
+
+
 async def test_who_drips_an_answer_without_end_is_cut_off():
     async def behave(peer):
         await peer.read_request()
