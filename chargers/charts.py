@@ -21,6 +21,11 @@ GAP = timedelta(minutes=20)
 
 STEPS = (1, 2, 5, 10)
 
+NEW = 0.8
+"""Where nothing was said for this part of the time, the chart begins with the first that was."""
+
+LEAST = timedelta(minutes=5)
+
 Point = tuple[datetime, float]
 
 
@@ -41,7 +46,8 @@ class Chart(NamedTuple):
 
 
 def chart(points: Sequence[Point], since: datetime, until: datetime, unit: str) -> Chart:
-    """A chart of ``points``, oldest first, from ``since`` to ``until``."""
+    """A chart of ``points``, oldest first, from ``since`` (or where they begin, if late) to ``until``."""
+    since = _beginning(points, since, until)
     long = until - since > timedelta(hours=24)
     begin = clock(since, with_day=long)
     if not points or until <= since:
@@ -77,6 +83,13 @@ def in_unit(value: float, unit: str) -> str:
 def clock(moment: datetime, *, with_day: bool) -> str:
     here = timezone.localtime(moment)
     return f"{here:%-d %b %H:%M}" if with_day else f"{here:%H:%M}"
+
+
+def _beginning(points: Sequence[Point], since: datetime, until: datetime) -> datetime:
+    """Where the line begins: of a charger that is new, a few minutes are not drawn into a corner."""
+    if not points or points[0][0] - since < (until - since) * NEW:
+        return since
+    return max(since, min(points[0][0], until - LEAST))
 
 
 def _placed(at: datetime, value: float, since: datetime, until: datetime, top: float) -> tuple[float, float]:

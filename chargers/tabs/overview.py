@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
@@ -101,11 +102,20 @@ def now(charger: Charger) -> dict[str, Any]:
         "state": words,
         "since": since_of(standing.health.since) if charger.enabled else "",
         "session_row": session,
+        "setup": "" if standing.health.online else _setup(charger),
         "arrow": _to_proxy(charger, standing),
         "arrows": [_arrow(route, online=standing.health.online) for route in standing.health.routes],
         "connectors": _connectors(charger, standing),
         "sessions": [_session(one) for one in readings.running(charger.pk)],
     }
+
+
+def _setup(charger: Charger) -> str:
+    """Where the address and the password for the charger are; "" while there is no such page."""
+    try:
+        return reverse("admin:chargers_charger_tab", args=[charger.pk, "setup"])
+    except NoReverseMatch:
+        return ""
 
 
 def _to_proxy(charger: Charger, standing: Standing) -> tuple[str, str]:

@@ -34,6 +34,13 @@ def test_one_point_can_be_seen() -> None:
     assert " L" in chart([(after(5), 1.0)], BEGIN, END, "W").line
 
 
+def test_the_first_minutes_of_a_charger_fill_the_chart() -> None:
+    drawn = chart([(after(50), 1.0), (after(55), 2.0), (END, 3.0)], BEGIN, END, "W")
+    assert drawn.begin == "08:50"
+    assert [x for x, *_ in json.loads(drawn.points)] == [0, WIDTH / 2, WIDTH]
+    assert chart([(after(59), 1.0)], BEGIN, END, "W").begin == "08:55"
+
+
 def test_nothing_is_empty() -> None:
     assert chart([], BEGIN, END, "W").is_empty
 
