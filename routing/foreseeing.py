@@ -63,7 +63,7 @@ def asked(charger: ChargerSnapshot, route: int, version: str, action: str, part:
     if asker is None or row is None:
         raise LookupError(f"{action} is no command of OCPP {version}, or route {route} is not in use")
     fates = tuple(
-        _answered(charger, row, one, version, part) if one is asker else _unheard(row, one, asker, part)
+        _answered(charger, row, one, version, part) if one is asker else _unheard(row, one, version, part)
         for one in charger.routes
     )
     fate = next(fate for fate in fates if fate.route == route)
@@ -112,12 +112,13 @@ def _refusal(row: Down, asker: RouteSnapshot, version: str) -> str:
     return f"CALLERROR {error_code(version, row.denial_error)}"
 
 
-def _unheard(row: Down, route: RouteSnapshot, asker: RouteSnapshot, part: str) -> Fate:
+def _unheard(row: Down, route: RouteSnapshot, version: str, part: str) -> Fate:
     verdict, rule = policy.decide_item(row, route, part)
     if verdict is Verdict.DENY:
         words = _("hears nothing of it, and may not send it itself")
     else:
-        words = _("hears nothing of it; it may send it itself ({verdict})").format(verdict=verdict)
+        short, _kind, _words = _verdict(row, route, verdict, version)
+        words = _("hears nothing of it; what it sent itself would be: {short}").format(short=short)
     return _fate(route, _("not told"), "off", words, rule)
 
 

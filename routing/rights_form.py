@@ -21,6 +21,26 @@ WORDS: dict[str, Any] = {
 }
 """Verdicts as an installer reads them."""
 
+CATEGORIES: dict[str, Any] = {
+    "authorization": gettext_lazy("Cards"),
+    "billing": gettext_lazy("Costs and tariffs"),
+    "configuration": gettext_lazy("Settings"),
+    "control": gettext_lazy("Start, stop, reset, unlock"),
+    "data-transfer": gettext_lazy("Messages of vendors"),
+    "diagnostics": gettext_lazy("Diagnostics"),
+    "display": gettext_lazy("Display"),
+    "firmware": gettext_lazy("Firmware"),
+    "local-list": gettext_lazy("List of cards in the charger"),
+    "monitoring": gettext_lazy("Monitoring"),
+    "privacy": gettext_lazy("Personal data"),
+    "reservation": gettext_lazy("Reservations"),
+    "security": gettext_lazy("Certificates"),
+    "smart-charging": gettext_lazy("Smart charging"),
+    "transaction": gettext_lazy("Sessions"),
+    "trigger": gettext_lazy("Asking for messages"),
+}
+"""Categories of the tables of actions as an installer reads them."""
+
 Base = Callable[[], RouteSnapshot]
 
 
@@ -85,7 +105,7 @@ def _read(value: Any) -> dict[str, str] | None:
 
 def _shown(section: rights.Section) -> dict[str, Any]:
     return {
-        "title": section.category.replace("-", " ").capitalize(),
+        "title": CATEGORIES.get(section.category) or section.category.replace("-", " ").capitalize(),
         "chosen": section.chosen,
         "lines": [
             {

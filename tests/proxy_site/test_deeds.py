@@ -81,9 +81,9 @@ FORMS: dict[type, tuple[Any, dict[str, Any], set[str], set[str]]] = {
         lambda there: RULES | {
             "charger": there.other, "backoffice": there.backoffice, "role": "energy", "enabled": "on"
         },
-        {"options": '{"ping": 60}'},
+        {"options": '{"ping": 60}', "new_password": SECRET},
         {"charger", "backoffice", "role", "enabled"},
-        {"options"},
+        {"options", "password"},
     ),
     DefaultRoute: (
         lambda there: RULES | {"backoffice": there.backoffice, "role": "energy"},

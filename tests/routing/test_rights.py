@@ -10,6 +10,7 @@ from chargers.models import Charger
 from routing import loading, rights
 from routing.core.snapshot import OCPP_VERSIONS, Role, RouteSnapshot, Verdict
 from routing.models import PermissionPreset, Route
+from routing.rights_form import CATEGORIES
 
 pytestmark = pytest.mark.django_db
 
@@ -138,3 +139,7 @@ def test_what_is_stored_and_does_not_fit_is_not_lost():
     _, found = choices({"SetVariables:A.B": "allow", "Rest": "deny", "Reset": "perhaps"})
     assert found.strays == [("SetVariables:A.B", "allow"), ("Rest", "deny")]
     assert choices({"Reset": "perhaps"})[0]["Reset"].chosen == "perhaps"
+
+
+def test_every_category_has_words():
+    assert {row.category for row in rights.commands(OCPP_VERSIONS).values()} == set(CATEGORIES)
