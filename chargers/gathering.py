@@ -28,6 +28,9 @@ STRANGERS = 300
 LOOP = timedelta(minutes=10)
 """What is looked at of boots, and of those who came without a name."""
 
+UP = ("connected", "replaying")
+"""States of a link over which the backoffice hears the charger."""
+
 KINDS = ("boot", "boot_refused", "status", "quirk")
 
 
@@ -71,7 +74,7 @@ def facts_of(charger: Charger, user: User, now: datetime | None = None) -> Facts
         clock_off=_clock_off(latest, session.connected_at if session else None),
         conflict=conflict[0] if conflict else "",
         routes=len(routes),
-        routes_up=sum(state == "connected" for (state,) in routes),
+        routes_up=sum(state in UP for (state,) in routes),
     )
 
 
