@@ -207,6 +207,18 @@ class Door:
             )
         return None
 
+    async def spoke_tls(self, address: str) -> Refusal:
+        """Somebody has begun TLS where none is spoken; who it was can't be known. It has been recorded."""
+        attempt = Attempt(
+            identity="", remote_address=address, offered=(), user_agent="", authorization=None, secure=False
+        )
+        refusal = Refusal(
+            cause=Cause.TLS_ON_PLAIN_PORT,
+            status=HTTPStatus.BAD_REQUEST,
+            sentence="its first bytes are those of TLS, which this port does not speak",
+        )
+        return await self._refuse(attempt, refusal)
+
     async def _look(self, attempt: Attempt) -> Admission | Refusal:
         try:
             return await off_loop(examine, attempt)
@@ -363,6 +375,11 @@ def adopt(identity: str) -> Charger:
 
 
 _door = Door()
+
+
+async def spoke_tls(address: str) -> None:
+    """Note at this process's door that somebody has begun TLS where none is spoken."""
+    await _door.spoke_tls(address)
 
 
 async def admit(scope: Mapping[str, Any]) -> Admission | Refusal:

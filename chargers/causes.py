@@ -24,6 +24,7 @@ class Cause(StrEnum):
     TOO_MANY_FRAMES = "too_many_frames"
     SOCKET_FAULT = "socket_fault"
     WRONG_PATH = "wrong_path"
+    TLS_ON_PLAIN_PORT = "tls_on_plain_port"
 
 
 LABELS: dict[Cause, str] = {
@@ -43,6 +44,7 @@ LABELS: dict[Cause, str] = {
     Cause.TOO_MANY_FRAMES: "Too many frames",
     Cause.SOCKET_FAULT: "Fault on the socket",
     Cause.WRONG_PATH: "Wrong path",
+    Cause.TLS_ON_PLAIN_PORT: "TLS on a port without",
 }
 """What a list of attempts shows."""
 
@@ -72,5 +74,7 @@ REMEDIES: dict[Cause, str] = {
     "a faulty router or firmware.",
     Cause.WRONG_PATH: "Correct the URL in the charger: the path is /ocpp/<identity>. Take out what an "
     "earlier provider had there.",
+    Cause.TLS_ON_PLAIN_PORT: "Use ws:// with this port, or wss:// with the port of whatever ends TLS before "
+    "the proxy.",
 }
 """What helps, in a sentence for the person who looks at the attempt."""

@@ -74,7 +74,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a charger's way.
 
     ``since``: what was refused earlier says nothing any more. ``knocks``: attempts in its own name, newest
-    first; ``alike``: those in a name like its own. ``boots``: within the last ten minutes.
+    first; ``alike``: those in a name like its own; ``nameless``: who has just begun TLS
+    on the port without, and may be it.
+    ``boots``: within the last ten minutes.
     ``clock_off``: seconds ahead, None while unknown. ``conflict``: the words of the alarm about a second
     device, "" for none. ``routes`` are those in use, ``routes_up`` the connected ones.
     """
@@ -93,6 +95,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     ocpp_version: str = ""
     knocks: Sequence[Knock] = ()
     alike: Sequence[Knock] = ()
+    nameless: Knock | None = None
     boot: Boot | None = None
     boots: int = 0
     connectors: int = 0
@@ -119,6 +122,7 @@ STEPS: Final = (
 
 _FAILS_AT: Final[dict[str, str]] = {
     Cause.TLS_REQUIRED: "tls",
+    Cause.TLS_ON_PLAIN_PORT: "tls",
     Cause.UNKNOWN_IDENTITY: "identity",
     Cause.BAD_IDENTITY: "identity",
     Cause.WRONG_PATH: "identity",
@@ -203,6 +207,8 @@ def _handshake(facts: Facts) -> Iterator[Step]:
         yield from _gone(facts)
     elif facts.alike:
         yield from _under_another_name(facts, facts.alike[0])
+    elif facts.nameless is not None:
+        yield from _began_tls(facts.nameless)
     else:
         yield from _nobody_came()
 
@@ -314,6 +320,13 @@ def _under_another_name(facts: Facts, knock: Knock) -> Iterator[Step]:
     yield _step("identity", State.BAD, words % shown, remedy % shown)
     yield _step("password", State.WAITING)
     yield _step("subprotocol", State.WAITING)
+
+
+def _began_tls(knock: Knock) -> Iterator[Step]:
+    yield _step("reached", State.WARN, _("Somebody came from %s, perhaps this charger.") % knock.address)
+    yield _step("tls", State.BAD, _cause(knock), REMEDIES.get(_known(knock.cause), ""))
+    for key in ("identity", "password", "subprotocol"):
+        yield _step(key, State.WAITING)
 
 
 def _of_likeness(kind: Likeness | None) -> tuple[str, str]:

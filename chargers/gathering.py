@@ -1,4 +1,4 @@
-"""The facts about a charger's way to being connected, from the rows: seven queries, whatever there is."""
+"""The facts about a charger's way to being connected, from the rows: nine queries, whatever there is."""
 
 from __future__ import annotations
 
@@ -26,6 +26,10 @@ STRANGERS = 300
 """Newest attempts of unknown identities among which one like the charger's is looked for."""
 
 LOOP = timedelta(minutes=10)
+"""What is looked at of boots, and of those who came without a name."""
+
+UP = ("connected", "replaying")
+"""States of a link over which the backoffice hears the charger."""
 
 KINDS = ("boot", "boot_refused", "status", "quirk")
 
@@ -46,6 +50,8 @@ def facts_of(charger: Charger, user: User, now: datetime | None = None) -> Facts
         .values_list("text")
         .first()
     )
+    knocks = [_knock(row) for row in _in_its_name(charger)]
+    addresses = {knock.address for knock in knocks} | ({session.remote_address} if session else set())
     return Facts(
         identity=charger.identity,
         now=now,
@@ -59,7 +65,8 @@ def facts_of(charger: Charger, user: User, now: datetime | None = None) -> Facts
         disconnected_at=session.disconnected_at if session else None,
         address=session.remote_address if session else "",
         ocpp_version=session.ocpp_version if session else "",
-        knocks=[_knock(row) for row in _in_its_name(charger)],
+        knocks=knocks,
+        nameless=_nameless(now - LOOP, None if user.is_superuser else addresses),
         alike=_alike(charger, user, since) if session is None or session.connected_at is None else [],
         boot=_boot(latest),
         boots=_boots(charger, now),
@@ -67,7 +74,7 @@ def facts_of(charger: Charger, user: User, now: datetime | None = None) -> Facts
         clock_off=_clock_off(latest, session.connected_at if session else None),
         conflict=conflict[0] if conflict else "",
         routes=len(routes),
-        routes_up=sum(state == "connected" for (state,) in routes),
+        routes_up=sum(state in UP for (state,) in routes),
     )
 
 
@@ -88,6 +95,15 @@ def _alike(charger: Charger, user: User, since: datetime) -> list[Knock]:
     others = Charger.objects.exclude(pk=charger.pk).annotate(lower_identity=Lower("identity"))
     taken = set(others.filter(lower_identity__in=names).values_list("lower_identity", flat=True))
     return [_knock(row) for row in alike if row.identity.lower() not in taken]
+
+
+def _nameless(since: datetime, addresses: set[str] | None) -> Knock | None:
+    """The newest who began TLS on a port without: from ``addresses`` only, where they are given."""
+    found = RefusedAttempt.objects.filter(cause=Cause.TLS_ON_PLAIN_PORT.value, last_at__gte=since)
+    if addresses is not None:
+        found = found.filter(remote_address__in=addresses - {""})
+    row = found.order_by("-last_at").first()
+    return _knock(row) if row else None
 
 
 def _knock(row: RefusedAttempt) -> Knock:

@@ -24,10 +24,12 @@ from urllib.parse import unquote
 import daphne.server  # installs the reactor: before anything else of Twisted
 from autobahn.websocket.compress import PerMessageDeflateOffer, PerMessageDeflateOfferAccept
 from autobahn.websocket.types import ConnectionDeny
+from daphne.http_protocol import HTTPFactory
 from daphne.utils import parse_x_forwarded_for
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from twisted.internet import defer
 
+from chargers.admission import spoke_tls
 from routing.bus import REPLACED
 
 try:
@@ -43,6 +45,7 @@ MAX_UNSENT: Final = 8 * 1024 * 1024
 """Bytes kept for a peer that does not read; beyond, the connection is dropped. Two of the largest frames."""
 
 _TEXT: Final = 0x81  # FIN, no extension, opcode 1
+_TLS_RECORD: Final = b"\x16\x03"  # a handshake of TLS 1.x (RFC 8446 section 5.1)
 _SHORT_HEADS: Final = [bytes((_TEXT, length)) for length in range(126)]
 _MASKED: Final = 0x80
 _OF_THE_HANDSHAKE: Final = (
@@ -56,6 +59,10 @@ _OF_THE_HANDSHAKE: Final = (
 )
 
 assert daphne.server.reactor is not None
+
+
+_daphne_http = HTTPFactory.buildProtocol
+_notes: set[asyncio.Future[None]] = set()
 
 
 class Inbox:
@@ -459,6 +466,33 @@ class EdgeProtocol(WebSocketProtocol):
 def install() -> None:
     """Let Daphne make its WebSockets with this protocol. Call before ``daphne.server.Server.run``."""
     WebSocketFactory.protocol = EdgeProtocol
+    HTTPFactory.buildProtocol = _build_http
+
+
+def _build_http(factory: HTTPFactory, address: Any) -> Any:
+    """Daphne's HTTP for a new connection, which looks at the first bytes: they may be those of TLS.
+
+    A charger that has wss:// where ws:// was meant waits in silence for a handshake; so would we.
+    """
+    http = _daphne_http(factory, address)
+
+    def first(data: bytes) -> None:
+        del http.dataReceived  # from now on that of Daphne
+        if data.startswith(_TLS_RECORD):
+            _notes.add(note := asyncio.ensure_future(_refuse_tls(http, address)))
+            note.add_done_callback(_notes.discard)
+        else:
+            http.dataReceived(data)
+
+    http.dataReceived = first
+    return http
+
+
+async def _refuse_tls(http: Any, address: Any) -> None:
+    """Note who it was, then end it."""
+    peer = _address(address)
+    await spoke_tls(str(peer[0]) if peer else "")
+    http._channel.transport.abortConnection()  # the channel behind what chooses between HTTP 1 and 2
 
 
 def _with_connection(handshake: bytes) -> bytes:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Queue
 from typing import Any
 
@@ -322,3 +324,15 @@ def test_a_session_is_told_when_its_charger_has_asked(edge: Edge, fake_bus: Fake
         asked_at = fake_bus.newest().request.asked_at
     assert asked_at is not None
     assert before <= asked_at <= time.monotonic()
+
+
+def test_tls_on_the_port_without_is_recorded_and_ended(edge: Edge):
+    with socket.create_connection(("127.0.0.1", edge.port), PATIENCE_S) as client:
+        client.sendall(b"\x16\x03\x01\x02\x00\x01" + b"\x00" * 512)
+        with suppress(ConnectionResetError):
+            assert client.recv(100) == b""
+    assert (record().identity, record().cause, record().remote_address) == (
+        "",
+        "tls_on_plain_port",
+        "127.0.0.1",
+    )

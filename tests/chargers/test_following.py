@@ -176,6 +176,13 @@ def test_a_typing_error_is_near_and_a_short_identity_is_like_nothing() -> None:
     assert likeness("1", "211") is None
 
 
+def test_who_began_tls_without_a_name_may_be_it() -> None:
+    given = facts(nameless=knock(Cause.TLS_ON_PLAIN_PORT, ""))
+    assert (states(given)["reached"], states(given)["tls"]) == (State.WARN, State.BAD)
+    assert "10.0.0.1" in step(given, "reached").words
+    assert states(connected(nameless=knock(Cause.TLS_ON_PLAIN_PORT, "")))["tls"] is State.GOOD
+
+
 def test_another_name_is_told_as_such() -> None:
     given = facts(alike=[knock(Cause.UNKNOWN_IDENTITY, "CP-1CP-1")])
     assert states(given)["reached"] is State.GOOD

@@ -104,6 +104,16 @@ def test_who_is_told_of_names_like_it(
     assert bool(facts_of(charger, admin_user).alike) is to_all
 
 
+def test_who_began_tls_is_told_to_members_by_a_known_address_only(
+    charger: Charger, member: User, admin_user: User
+) -> None:
+    refused("", "tls_on_plain_port", remote_address="10.0.0.1")
+    assert facts_of(charger, member).nameless is None
+    assert facts_of(charger, admin_user).nameless is not None
+    refused("CP-1", "wrong_password", remote_address="10.0.0.1")
+    assert facts_of(charger, member).nameless is not None
+
+
 def test_another_charger_is_not_taken_for_this_one(charger: Charger, admin_user: User) -> None:
     Charger.objects.create(identity="cp-1")
     refused("cp-1")

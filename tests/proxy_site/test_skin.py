@@ -15,7 +15,10 @@ from proxy_site.checks import admin_skin
 
 pytestmark = pytest.mark.django_db
 
-PAGES = "/admin/", "/admin/chargers/charger/", "/admin/chargers/charger/add/", "/admin/routing/message/"
+PAGES = (
+    *("/admin/", "/admin/chargers/charger/", "/admin/chargers/charger/add/", "/admin/routing/message/"),
+    *("/admin/chargers/charger/new/", "/admin/chargers/refusedattempt/"),
+)
 STOCK = """
 import django; django.setup()
 from django.conf import settings; from django.test import Client
