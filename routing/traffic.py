@@ -11,6 +11,7 @@ from routing.core.tally import Tally
 
 HOUR_S = 3600.0
 
+COMINGS_S = 10.0
 OFTEN = 3
 """Connections of one charger within an hour, from which on a process tells of them."""
 
@@ -26,7 +27,7 @@ class Traffic:
     """
 
     FRAMES = ("backoffice_received", "backoffice_sent", "charger_received", "charger_sent")
-    __slots__ = (*FRAMES, "_comings", "_now", "_tallies")
+    __slots__ = (*FRAMES, "_comings", "_now", "_often", "_tallies", "_told_at")
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self.charger_received = 0
@@ -36,6 +37,8 @@ class Traffic:
         self._now = now
         self._tallies: dict[int, Tally] = {}
         self._comings: dict[int, deque[float]] = {}
+        self._often: dict[str, int] = {}
+        self._told_at = float("-inf")
 
     def counts(self) -> dict[str, int]:
         """Each counter of frames by its name."""
@@ -67,13 +70,18 @@ class Traffic:
 
     def comings(self) -> dict[str, int]:
         """How often chargers (primary keys, as text: it becomes JSON) connected in the last hour: those that
-        come ``OFTEN``, the worst MOST_OFTEN.
+        come ``OFTEN``, the worst MOST_OFTEN. Looked up every COMINGS_S, since it goes through all of them.
         """
-        since = self._now() - HOUR_S
+        now = self._now()
+        if now - self._told_at >= COMINGS_S:
+            self._told_at, self._often = now, self._who_comes_often(now - HOUR_S)
+        return self._often
+
+    def _who_comes_often(self, since: float) -> dict[str, int]:
         for charger, times in list(self._comings.items()):
             while times and times[0] < since:
                 times.popleft()
             if not times:
                 del self._comings[charger]
-        often = sorted(self._comings.items(), key=lambda item: -len(item[1]))[:MOST_OFTEN]
-        return {str(charger): len(times) for charger, times in often if len(times) >= OFTEN}
+        often = [(len(times), charger) for charger, times in self._comings.items() if len(times) >= OFTEN]
+        return {str(charger): count for count, charger in sorted(often, reverse=True)[:MOST_OFTEN]}

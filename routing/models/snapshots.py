@@ -26,11 +26,17 @@ class Snapshot(models.Model):
     chargers that are online, of which ``links_up``. ``waiting`` messages, the ``oldest`` from then;
     ``dead`` letters; ``alarms`` that last. ``messages_up`` and ``messages_down``: CALLs of chargers and to
     them in that minute; ``blocked``: those of backoffices that a rule refused.
+    Rows outlive their organisation by two days, hence no constraint in the database.
     ``backoffices``: by primary key, as ``routing.snapshots.Office``; the newest minutes have it.
     """
 
     organisation = models.ForeignKey(
-        Organisation, on_delete=models.CASCADE, related_name="snapshots", null=True, blank=True
+        Organisation,
+        on_delete=models.DO_NOTHING,
+        related_name="snapshots",
+        null=True,
+        blank=True,
+        db_constraint=False,
     )
     minute = models.DateTimeField(db_index=True)
     taken_at = models.DateTimeField(null=True, blank=True)
@@ -65,7 +71,11 @@ class RefusedCharge(models.Model):
     """
 
     charger = models.ForeignKey(
-        "chargers.Charger", on_delete=models.CASCADE, related_name="refused_charges", db_index=False
+        "chargers.Charger",
+        on_delete=models.DO_NOTHING,
+        related_name="refused_charges",
+        db_constraint=False,
+        db_index=False,
     )
     exchange = models.BigIntegerField(db_index=True)
 

@@ -190,6 +190,6 @@ def test_pages_take_as_many_queries_for_many_deeds_as_for_few(
         did(ours.charger, f"Looked {number}.")
     for address in (LIST, history(ours.charger)):
         admin_client.get(address)
-        with django_assert_max_num_queries(11):
+        with django_assert_max_num_queries(12):
             assert "Looked 129." in admin_client.get(address).content.decode()
     assert "Looked 29." in admin_client.get(history(ours.charger) + "?p=2").content.decode()

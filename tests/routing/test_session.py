@@ -12,6 +12,7 @@ from routing.core.decisions import Load, Loaded, Memory
 from routing.core.snapshot import ChargerSnapshot
 from routing.links import DialTarget, LinkListener
 from routing.session import Session
+from routing.traffic import OFTEN, Traffic
 from tests.routing.core.harness import BILLING
 
 pytestmark = pytest.mark.asyncio
@@ -76,7 +77,7 @@ class Store:
         self.kept.append((route, password))
 
 
-def session_with(store, trust=None, load_deliveries=None):
+def session_with(store, trust=None, load_deliveries=None, traffic=None):
     async def no_deliveries(load):
         return Loaded()
 
@@ -102,6 +103,7 @@ def session_with(store, trust=None, load_deliveries=None):
         thin_deliveries=no_thinning,
         pacer=Pacer(asyncio.get_running_loop()),
         trust=trust,
+        traffic=traffic,
     )
     session.attach(Attach(charger=1, identity="CP-1", ocpp_version="1.6", remote_address="test"), Socket())
     session.link_opened(1)
@@ -218,3 +220,18 @@ async def test_a_new_link_hears_nothing_of_what_the_old_one_was_told():
     await asyncio.sleep(0)
     assert answers(link) == []
     session.stop(1001, "test")
+
+
+async def test_what_is_stored_is_counted_and_so_is_who_comes():
+    traffic = Traffic()
+    for _ in range(OFTEN):
+        session, _link = session_with(Store(), traffic=traffic)
+    traffic.take()
+    boot = {"chargePointVendor": "v", "chargePointModel": "m"}
+    attached = session.attach(
+        Attach(charger=1, identity="CP-1", ocpp_version="1.6", remote_address="test"), Socket()
+    )
+    attached.up(f'[2,"b","BootNotification",{json.dumps(boot)}]')
+    session.stop(1001, "test")
+    assert traffic.take()[1].up == 1
+    assert traffic.comings() == {"1": OFTEN + 1}
