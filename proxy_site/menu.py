@@ -13,11 +13,15 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Entry(NamedTuple):
-    """A list of the admin: ``model`` as app.model, ``icon`` a Material symbol."""
+    """A list of the admin: ``model`` as app.model, ``icon`` a Material symbol.
+
+    ``page``: the name of a page for members in place of the list.
+    """
 
     title: Any
     model: str
     icon: str
+    page: str = ""
 
 
 MENU: list[tuple[Any, list[Entry]]] = [
@@ -50,6 +54,8 @@ MENU: list[tuple[Any, list[Entry]]] = [
     (
         _("People"),
         [
+            Entry(_("Members"), "accounts.membership", "groups", "accounts_people"),
+            Entry(_("Places"), "accounts.location", "location_on"),
             Entry(_("Organisations"), "accounts.organisation", "apartment"),
             Entry(_("Users"), "accounts.user", "person"),
             Entry(_("Memberships"), "accounts.membership", "group"),
@@ -75,11 +81,13 @@ def _dashboard() -> dict[str, Any]:
 
 
 def _item(entry: Entry) -> dict[str, Any]:
-    page = f"admin:{entry.model.replace('.', '_')}_changelist"
-    return {"title": entry.title, "icon": entry.icon, "link": reverse_lazy(page)}
+    page = entry.page or f"{entry.model.replace('.', '_')}_changelist"
+    return {"title": entry.title, "icon": entry.icon, "link": reverse_lazy(f"admin:{page}")}
 
 
 def _may_open(request: HttpRequest, entry: Entry) -> bool:
+    if entry.page:
+        return bool(getattr(request.user, "roles", ()) or request.user.is_superuser)
     page = admin.site._registry.get(apps.get_model(entry.model))
     return page is not None and (page.has_view_permission(request) or page.has_change_permission(request))
 
