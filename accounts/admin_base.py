@@ -113,6 +113,13 @@ class OwnedAdmin(HistoryMixin, _ModelAdmin[ModelT]):
     def has_delete_permission(self, request: HttpRequest, obj: ModelT | None = None) -> bool:
         return super().has_delete_permission(request, obj) and (obj is None or may_change(request, obj))
 
+    def get_readonly_fields(self, request: HttpRequest, obj: ModelT | None = None) -> Any:
+        """Whose a row is stays as it is: nobody carries things of one organisation into another of theirs."""
+        fields = super().get_readonly_fields(request, obj)
+        if request.user.is_superuser or getattr(obj, "organisation_id", None) is None:
+            return fields
+        return [*fields, "organisation"] if "organisation" not in fields else fields
+
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         limit_choices(request, db_field, kwargs)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)

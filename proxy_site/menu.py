@@ -17,12 +17,18 @@ from routing.standing import Standing, newest
 
 
 class Entry(NamedTuple):
-    """A list of the admin: ``model`` as app.model, ``icon`` a Material symbol."""
+    """A list of the admin: ``model`` as app.model, ``icon`` a Material symbol.
+
+    ``page``: the name of a page for members in place of the list.
+    """
 
     title: Any
     model: str
     icon: str
+    page: str = ""
 
+
+MEMBERS = Entry(_("Members"), "accounts.membership", "groups", "accounts_people")
 
 MENU: list[tuple[Any, list[Entry]]] = [
     (
@@ -48,12 +54,15 @@ MENU: list[tuple[Any, list[Entry]]] = [
         [
             Entry(_("Cards"), "routing.card", "contactless"),
             Entry(_("Presets"), "routing.permissionpreset", "tune"),
+            Entry(_("Known operators"), "backoffices.catalogueentry", "menu_book"),
             Entry(_("Default routes"), "routing.defaultroute", "add_road"),
         ],
     ),
     (
         _("People"),
         [
+            MEMBERS,
+            Entry(_("Places"), "accounts.location", "location_on"),
             Entry(_("Organisations"), "accounts.organisation", "apartment"),
             Entry(_("Users"), "accounts.user", "person"),
             Entry(_("Memberships"), "accounts.membership", "group"),
@@ -82,7 +91,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
 
 def _short() -> list[tuple[Any, list[Entry]]]:
     known = {entry.model: entry for _title, entries in MENU for entry in entries}
-    return [(None, [known[model] for model in OWN])]
+    return [(None, [known[model] for model in OWN]), (_("People"), [MEMBERS, known["accounts.apitoken"]])]
 
 
 def _link(title: Any, icon: str, page: str) -> dict[str, Any]:
@@ -90,7 +99,8 @@ def _link(title: Any, icon: str, page: str) -> dict[str, Any]:
 
 
 def _item(entry: Entry, how: Standing | None) -> dict[str, Any]:
-    item = _link(entry.title, entry.icon, f"admin:{entry.model.replace('.', '_')}_changelist")
+    page = entry.page or f"{entry.model.replace('.', '_')}_changelist"
+    item = _link(entry.title, entry.icon, f"admin:{page}")
     number, tone = _badge(entry.model, how) if how else (0, "")
     return {**item, "badge": number, "badge_variant": tone} if number else item
 
@@ -108,6 +118,8 @@ def _badge(model: str, how: Standing) -> tuple[int, str]:
 
 
 def _may_open(request: HttpRequest, entry: Entry) -> bool:
+    if entry.page:
+        return bool(getattr(request.user, "roles", ()) or request.user.is_superuser)
     page = admin.site._registry.get(apps.get_model(entry.model))
     return page is not None and (page.has_view_permission(request) or page.has_change_permission(request))
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import Count, F, Q
 from django.utils import timezone
 
 from routing.core import frames, spans
@@ -372,6 +372,11 @@ def _rows(transaction: Transaction) -> list[MessageRow]:
     )
     of_charger = Message.objects.filter(
         charger_id=transaction.charger_id, exchange__gte=number_at(begin), exchange__lte=number_at(end)
+    )
+    # Of a session since its charger has come to its organisation nothing is told from before that.
+    came = F("charger__owned_from")
+    of_charger = of_charger.filter(
+        Q(exchange__gte=came) | Q(charger__owned_from__gt=number_at(transaction.created))
     )
     found = of_charger.filter(wanted).order_by("-exchange").values_list(*_COLUMNS)[:MOST_ROWS]
     return [MessageRow(**dict(zip(_FIELDS, row, strict=True))) for row in found]

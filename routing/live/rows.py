@@ -33,10 +33,11 @@ Key = tuple[int, int, int | None, str, str]
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """A charger as one user sees it. ``cards``: in full, or masked."""
+    """A charger as one user sees it. ``cards``: in full, or masked. ``since``: from this exchange on."""
 
     identity: str
     cards: bool
+    since: int = 0
 
 
 def key_of(row: MessageRow) -> Key:

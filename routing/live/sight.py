@@ -71,7 +71,7 @@ class Sight:
         return [
             as_json(row, seen, self._routes)
             for row in rows
-            if (seen := self._chargers.get(row.charger)) is not None
+            if (seen := self._chargers.get(row.charger)) is not None and row.exchange >= seen.since
         ]
 
     def knows(self, rows: Iterable[MessageRow]) -> bool:
@@ -94,8 +94,11 @@ def seen_by(user: User, chargers: Iterable[int]) -> dict[int, Seen]:
     """Those of the chargers that the user sees. Cards are shown to whom they are in the admin."""
     rows: OwnedQuerySet[Any] = model_of("charger")._default_manager.filter(pk__in=chargers)  # type: ignore[assignment] # a manager of ours
     readable = set(rows.with_cards_for(user).values_list("pk", flat=True))
-    visible = rows.visible_to(user).values_list("pk", "identity")
-    return {key: Seen(identity, key in readable) for key, identity in visible}
+    visible = rows.visible_to(user).values_list("pk", "identity", "owned_from")
+    return {
+        key: Seen(identity, key in readable, 0 if user.is_superuser else since)
+        for key, identity, since in visible
+    }
 
 
 def look(user: User | AnonymousUser, kind: Kind, pk: int) -> Sight | None:

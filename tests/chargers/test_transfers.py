@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from django.core import mail
 from django.core.exceptions import ValidationError
@@ -19,6 +20,8 @@ from chargers import transfers
 from chargers.models import Charger, Transfer
 from routing.explorer.filters import Filter
 from routing.explorer.search import exchange_of, find
+from routing.explorer.why import why
+from routing.live.sight import look
 from routing.models import (
     Delivery,
     Identifier,
@@ -134,6 +137,40 @@ def test_the_explorer_shows_nothing_from_before(world, others):
     assert exchange_of(world.taker, world.charger.pk, old.exchange) is None
     assert exchange_of(world.taker, world.charger.pk, new.exchange) is not None
     assert exchange_of(world.giver, world.charger.pk, old.exchange) is None
+
+
+def test_a_live_view_shows_nothing_from_before_either(world):
+    """What has waited is sent to a shared backoffice later, with the number that it had."""
+    world.hand_over()
+    new = world.record(60)
+    sight = look(world.taker, "charger", world.charger.pk)
+    assert sight is not None
+    rows = sight.stored()[0]
+    assert [row.exchange for row in rows] == [new[2].exchange]
+    late = msgspec.structs.replace(rows[0], exchange=world.old[2].exchange)
+    assert [row["exchange"] for row in sight.shown([rows[0], late])] == [new[2].exchange]
+
+
+def test_why_a_session_ended_tells_nothing_from_before(world):
+    world.hand_over()
+    session = world.record(0.001)[0]
+    old = Message.objects.filter(pk=world.old[2].pk)
+    old.update(action="Reset", direction="down", outcome="denied", rule="zebra: deny")
+    told = " ".join(why(session))
+    Charger.objects.update(owned_from=0)
+    assert ("zebra" in told, "zebra" in " ".join(why(session))) == (False, True)
+
+
+def test_nobody_carries_a_charger_into_another_organisation_of_theirs_without_consent(world, client):
+    both = world.user(world.ours, "installer")
+    world.theirs.memberships.create(user=both, role="installer")
+    client.force_login(both)
+    url = f"/admin/chargers/charger/{world.charger.pk}/change/"
+    form = {"identity": "CP-1", "options": "{}", "enabled": "on", "organisation": world.theirs.pk}
+    form |= {"routes-TOTAL_FORMS": "0", "routes-INITIAL_FORMS": "0", "label": "changed"}
+    assert client.post(url, form).status_code == 302
+    charger = Charger.objects.get()
+    assert (charger.label, charger.organisation) == ("changed", world.ours)
 
 
 def test_pages_of_records_do_not_show_the_past(world, client):
