@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin_base import RecordAdmin
@@ -15,9 +16,13 @@ from routing.models import ConfigurationKey, FirmwareEvent, Reading
 
 @admin.register(Reading)
 class ReadingAdmin(RecordAdmin[Reading]):
-    list_display = ["at", "charger", "place", "power", "energy", "current", "voltage", "charge"]
+    list_display = ["moment", "charger", "place", "power", "energy", "current", "voltage", "charge"]
     list_select_related = ["charger"]
     search_fields = ["charger__identity"]
+
+    @admin.display(description=_("time"), ordering="at")
+    def moment(self, reading: Reading) -> str:
+        return f"{localtime(reading.at):%Y-%m-%d %H:%M:%S}"
 
     @admin.display(description=_("connector"))
     def place(self, reading: Reading) -> str:

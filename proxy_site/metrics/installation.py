@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -23,7 +23,17 @@ from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 
 from routing.loading import RUNTIME_ALIVE
-from routing.models import Alarm, ChargerSession, Delivery, Route, RouteState, RuntimeProcess, Upkeep
+from routing.models import (
+    Alarm,
+    ChargerSession,
+    Delivery,
+    LogReader,
+    Route,
+    RouteState,
+    RuntimeProcess,
+    Upkeep,
+)
+from routing.store import READER
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +66,7 @@ class Figures(msgspec.Struct, frozen=True):
     """What the database tells. ``round_trips_ms`` is the median of the routes that are connected.
 
     ``upkeep``: when each of its steps last went well; ``astray``: rows of the log that are dated ahead.
+    ``read_until``: how far readings are made of it, None before the first.
     """
 
     at: datetime
@@ -68,6 +79,7 @@ class Figures(msgspec.Struct, frozen=True):
     lost_rows: dict[str, int]
     upkeep: dict[str, datetime]
     astray: int
+    read_until: datetime | None
 
 
 def gather() -> Figures:
@@ -81,6 +93,7 @@ def gather() -> Figures:
         chargers=_chargers(),
         **_processes(),
         **_upkeep(),
+        read_until=_read_until(),
     )
 
 
@@ -133,6 +146,11 @@ def _upkeep() -> dict[str, Any]:
     rows = list(Upkeep.objects.all())
     done = {row.step: row.done_at or row.tried_at for row in rows}
     return {"upkeep": done, "astray": sum(row.left for row in rows)}
+
+
+def _read_until() -> datetime | None:
+    found = LogReader.objects.filter(name=READER).values_list("exchange", flat=True).first()
+    return None if found is None else datetime.fromtimestamp(found / 1_000_000, UTC)
 
 
 class Gatherer:
@@ -222,6 +240,9 @@ def metrics(figures: Figures) -> Iterator[Metric]:
         yield _labelled(name, meaning, [label], _by_one(values))
     ages = {step: (figures.at - done).total_seconds() for step, done in figures.upkeep.items()}
     yield _labelled("upkeep_age_seconds", "Since a step of the upkeep went well.", ["step"], _by_one(ages))
+    if figures.read_until is not None:
+        behind = (figures.at - figures.read_until).total_seconds()
+        yield _labelled("readings_behind_seconds", "How far readings are behind the log.", [], {(): behind})
     yield _labelled("log_rows_astray", "Rows of the audit log dated ahead.", [], {(): figures.astray})
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from django.db.models import Avg, Func, IntegerField, Max
+from django.db.models import Avg, Func, IntegerField, Max, Min
 from django.utils import timezone
 
 from routing.models import Reading
@@ -36,6 +36,7 @@ class _Piece(NamedTuple):
     at: datetime
     power_w: float | None
     energy_wh: float | None
+    first_wh: float | None
 
 
 class _Epoch(Func):
@@ -57,7 +58,7 @@ def series(
     ``place``: ``(evse_id, connector_id)``, that one only. Else power is the sum over connectors, each with
     what it said last, for no longer than ``STALE``; connector 0, the main meter, counts only where it is
     alone. A point stands for a piece of time: its average power, at the last moment something was said in
-    it. Energy is what was charged since the first point, over all of these meters. One query.
+    it. Energy is what was charged since the first reading, over all of these meters. One query.
     """
     pieces = _pieces(charger_id, since, points, place)
     if place is None and any(_is_connector(piece) for piece in pieces):
@@ -75,7 +76,9 @@ def _pieces(charger_id: int, since: datetime, points: int, place: tuple[int, int
     grouped = rows.annotate(number=(_Epoch("at") - start) / seconds).values_list(
         "number", "evse_id", "connector_id"
     )
-    found = grouped.annotate(last=Max("at"), power=Avg("power_w"), energy=Max("energy_wh"))
+    found = grouped.annotate(
+        last=Max("at"), power=Avg("power_w"), energy=Max("energy_wh"), first=Min("energy_wh")
+    )
     # Rows of the near future, by clocks that run fast, fall into the last piece.
     read = [_Piece(min(row[0], points - 1), *row[1:]) for row in found]
     return sorted(read, key=lambda piece: piece[:4])
@@ -98,12 +101,13 @@ def _energy(pieces: list[_Piece]) -> Iterator[tuple[datetime, float]]:
     charged = 0.0
     last: dict[tuple[int, int], float] = {}
     for at, said in _moments(pieces):
-        registers = {(one.evse_id, one.connector_id): one.energy_wh for one in said}
-        for its, register in registers.items():
-            if register is not None:
-                charged += max(register - last.get(its, register), 0.0)  # a meter may begin anew
-                last[its] = register
-        if any(register is not None for register in registers.values()):
+        is_said = False
+        for one in said:
+            if one.energy_wh is not None and one.first_wh is not None:
+                its = (one.evse_id, one.connector_id)
+                charged += max(one.energy_wh - last.get(its, one.first_wh), 0.0)  # a meter may begin anew
+                last[its], is_said = one.energy_wh, True
+        if is_said:
             yield at, charged
 
 

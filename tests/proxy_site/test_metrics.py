@@ -19,7 +19,8 @@ from chargers.models import Charger
 from proxy_site.metrics import installation, process
 from proxy_site.metrics.installation import Figures, Gatherer, Links
 from proxy_site.metrics.page import Page, rendered
-from routing.models import Alarm, ChargerSession, Route, RouteState, RuntimeProcess, Upkeep
+from routing.models import Alarm, ChargerSession, LogReader, Route, RouteState, RuntimeProcess, Upkeep
+from routing.models.traffic import number_at
 
 TOKEN = "open-sesame-and-be-quick"
 AT = datetime(2030, 1, 1, 12, tzinfo=UTC)
@@ -37,6 +38,7 @@ FIGURES = Figures(
     processes={"alive": 1, "gone": 0},
     lost_rows={"dropped": 0, "refused": 0},
     upkeep={"audit log": AT - timedelta(hours=2)},
+    read_until=AT - timedelta(seconds=9),
     astray=3,
 )
 REPORT: dict[str, Any] = {
@@ -224,6 +226,7 @@ async def test_who_knows_the_token_sees_names(runtime, scheme):
     assert found[("ocpp_alarms", ("kind", "queue thinned"))] == 2
     assert found[("ocpp_chargers", ("state", "offline"))] == 1
     assert found[("ocpp_upkeep_age_seconds", ("step", "audit log"))] == 7200
+    assert found[("ocpp_readings_behind_seconds",)] == 9
     assert found[("ocpp_log_rows_astray",)] == 3
     assert found[("ocpp_proxy_info", ("host", "machine"), ("role", "all"), ("version", "1.2.3"))] == 1
 
@@ -368,10 +371,12 @@ def fleet(db):
     RuntimeProcess.objects.create(id="old version", beat_at=timezone.now())
     Upkeep.objects.create(step="audit log", tried_at=AT, done_at=AT - timedelta(hours=1), left=7)
     Upkeep.objects.create(step="days", tried_at=AT, error="no lock")
+    LogReader.objects.create(name="readings", exchange=number_at(AT))
+    LogReader.objects.create(name="thinned to a minute", exchange=1)
 
 
 def test_what_the_database_tells(fleet, django_assert_num_queries):
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         figures = installation.gather()
     found = {(links.backoffice, links.state): (links.routes, links.waiting) for links in figures.links}
     assert found == {
@@ -387,6 +392,7 @@ def test_what_the_database_tells(fleet, django_assert_num_queries):
     assert figures.lost_rows == {"dropped": 6, "refused": 2}
     assert figures.upkeep == {"audit log": AT - timedelta(hours=1), "days": AT}
     assert figures.astray == 7
+    assert figures.read_until == AT
 
     found = samples(rendered(installation.metrics(figures)))
     assert found[("ocpp_route_queue_oldest_seconds", ("backoffice", "energy"))] == pytest.approx(

@@ -109,6 +109,13 @@ def test_energy_is_what_was_charged_since_over_all_meters_and_meters_may_begin_a
     assert [wh for _, wh in found] == [0, 500, 500, 500, 600, 650]
 
 
+def test_energy_within_the_first_point_counts() -> None:
+    for number in range(60):
+        put(60 - number, energy_wh=1000 + number)
+    found = readings.series(1, since(24 * 60), points=5).energy
+    assert [wh for _, wh in found] == [59]
+
+
 def test_without_readings_a_series_is_empty() -> None:
     put(3600, power_w=1)
     assert readings.series(1, since(5)) == readings.Series([], [])
