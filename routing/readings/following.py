@@ -36,9 +36,9 @@ SECOND = 1_000_000
 """Of numbers of exchanges."""
 
 OVERLAP = 3 * SECOND
-LOOK_BACK = 300 * SECOND
+LOOK_BACK = 180 * SECOND
 SLOW_MS = 1_000
-"""An exchange that took longer may have been committed after the overlap."""
+"""An exchange that took longer may have been committed after the overlap; nobody waits for two minutes."""
 
 SWEEP_S = 60.0
 AHEAD = 60 * SECOND
