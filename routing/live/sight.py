@@ -40,12 +40,13 @@ def may_look(user: User, kind: Kind) -> bool:
 class Sight:
     """What ``user`` sees of a subject. All methods use the ORM; none is called on the loop.
 
-    ``title``: what the subject is called. ``pk``: its primary key.
+    ``row``: the subject. ``title``: what it is called. ``pk``: its primary key.
     """
 
     def __init__(self, user: User, kind: Kind, row: Any) -> None:
         self.user = user
         self.kind = kind
+        self.row = row
         self.pk: int = row.pk
         self.title = str(row)
         self.subject = Subject(kind, str(row.pk) if kind == "charger" else row.name)
