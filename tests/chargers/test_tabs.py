@@ -122,7 +122,7 @@ def test_why_a_charger_is_offline_and_what_helps(world: World, member: Any) -> N
         )  # fmt: skip
     content = page(member("read_only"), world.charger, "overview")
     assert "Wrong password 9 times, last at" in content
-    assert "Set the same password here and in the charger" in content
+    assert "Enter the password in the charger again" in content
     assert "last 2\xa0minutes ago" in content
     assert "10.0.0.8" not in content
 
