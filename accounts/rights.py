@@ -25,6 +25,7 @@ _READ_ONLY: dict[str, str] = dict.fromkeys(
         "routing.alarm",
         "routing.card",
         "routing.chargersession",
+        "routing.command",
         "routing.delivery",
         "routing.guardoverride",
         "routing.identifier",
@@ -34,7 +35,9 @@ _READ_ONLY: dict[str, str] = dict.fromkeys(
         "routing.route",
         "routing.routestate",
         "routing.routetransaction",
+        "routing.settingspreset",
         "routing.transaction",
+        "routing.upload",
     ),
     "view",
 )
@@ -46,9 +49,10 @@ _INSTALLER: dict[str, str] = _READ_ONLY | dict.fromkeys(
         "routing.guardoverride",
         "routing.permissionpreset",
         "routing.route",
+        "routing.settingspreset",
     ),
     "view add change",
-)
+) | {"routing.firmwarefile": "view"}
 _OWNER: dict[str, str] = _INSTALLER | dict.fromkeys(
     (
         "accounts.invitation",
@@ -58,8 +62,10 @@ _OWNER: dict[str, str] = _INSTALLER | dict.fromkeys(
         "chargers.charger",
         "chargers.transfer",
         "routing.card",
+        "routing.firmwarefile",
         "routing.permissionpreset",
         "routing.route",
+        "routing.settingspreset",
     ),
     "view add change delete",
 )
