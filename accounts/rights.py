@@ -41,7 +41,9 @@ _READ_ONLY: dict[str, str] = dict.fromkeys(
         "routing.route",
         "routing.routestate",
         "routing.routetransaction",
+        "routing.settingspreset",
         "routing.transaction",
+        "routing.upload",
     ),
     "view",
 )
@@ -54,9 +56,10 @@ _INSTALLER: dict[str, str] = _READ_ONLY | dict.fromkeys(
         "routing.guardoverride",
         "routing.permissionpreset",
         "routing.route",
+        "routing.settingspreset",
     ),
     "view add change",
-)
+) | {"routing.firmwarefile": "view"}
 _INSTALLER["backoffices.catalogueentry"] = "view add change"
 _INSTALLER["routing.command"] = "view add"
 _OWNER: dict[str, str] = _INSTALLER | dict.fromkeys(
@@ -70,8 +73,10 @@ _OWNER: dict[str, str] = _INSTALLER | dict.fromkeys(
         "chargers.claim",
         "chargers.transfer",
         "routing.card",
+        "routing.firmwarefile",
         "routing.permissionpreset",
         "routing.route",
+        "routing.settingspreset",
     ),
     "view add change delete",
 )

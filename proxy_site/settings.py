@@ -46,6 +46,9 @@ PROXY_REQUIRE_TLS = env.bool("PROXY_REQUIRE_TLS", default=False)
 PROXY_ADMIN_PASSWORD = env.str("PROXY_ADMIN_PASSWORD", default="")
 #: How much of the audit log may wait on disk, in PROXY_DATA_DIR/spool, while the database is away.
 PROXY_SPOOL_BYTES = env.int("PROXY_SPOOL_BYTES", default=64 * 2**20)
+#: The largest file, in bytes, that a charger may send (diagnostics, logs), and the largest firmware it is given.
+PROXY_UPLOAD_BYTES = env.int("PROXY_UPLOAD_BYTES", default=50 * 2**20)
+PROXY_FIRMWARE_BYTES = env.int("PROXY_FIRMWARE_BYTES", default=200 * 2**20)
 #: For how many days what is kept, where an organisation does not say otherwise (routing/keeping.py).
 PROXY_KEEP_FRAMES_DAYS = env.int("PROXY_KEEP_FRAMES_DAYS", default=90)
 PROXY_KEEP_EXCHANGES_DAYS = env.int("PROXY_KEEP_EXCHANGES_DAYS", default=365)

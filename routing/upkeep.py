@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from routing import keeping, partitions
 from routing.core.steady import SteadyClock
+from routing.files.ending import drop_files
 from routing.keeping import GoOn
 from routing.models import Message, Upkeep
 from routing.models.traffic import number_at
@@ -104,6 +105,11 @@ def _thin_readings(now: datetime, go_on: GoOn) -> int:
     return 0
 
 
+def _drop_files(now: datetime, go_on: GoOn) -> int:
+    drop_files(now, go_on)
+    return 0
+
+
 def _drop_attempts(now: datetime, go_on: GoOn) -> int:
     keeping.drop_attempts(now, go_on)
     return 0
@@ -114,6 +120,7 @@ STEPS: Mapping[str, Callable[[datetime, GoOn], int]] = {
     **{name: _step_of(kind) for name, kind in keeping.KINDS.items()},
     "refused attempts": _drop_attempts,
     "fewer readings": _thin_readings,
+    "files": _drop_files,
 }
 """What throws away, by name; each returns how many rows it can do nothing about."""
 

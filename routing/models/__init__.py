@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from routing.models.cards import Card
 from routing.models.commands import Command, CommandQuerySet
+from routing.models.files import FirmwareFile, FirmwareLink, SettingsPreset, Upload
 from routing.models.querysets import ChargerRowQuerySet
 from routing.models.readings import ConfigurationKey, FirmwareEvent, LogReader, Reading
 from routing.models.routes import (
@@ -40,6 +41,8 @@ __all__ = [
     "DefaultRoute",
     "Delivery",
     "FirmwareEvent",
+    "FirmwareFile",
+    "FirmwareLink",
     "GuardOverride",
     "Identifier",
     "LatestValue",
@@ -52,8 +55,10 @@ __all__ = [
     "RouteState",
     "RouteTransaction",
     "RuntimeProcess",
+    "SettingsPreset",
     "Snapshot",
     "Transaction",
     "Upkeep",
+    "Upload",
     "rule_errors",
 ]
