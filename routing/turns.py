@@ -7,6 +7,7 @@ import socket
 from datetime import datetime, timedelta
 
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from routing.models import LogReader
 from routing.models.traffic import number_at
@@ -32,7 +33,10 @@ class Turns:
 
         ``first``: from when on a log is read that was never read.
         """
-        LogReader.objects.get_or_create(name=self.name, defaults={"exchange": number_at(first)})
+        # Free for a second already: SQLite's clock has milliseconds only, and would be behind ours.
+        free_since = timezone.now() - timedelta(seconds=1)
+        new = {"exchange": number_at(first), "until": free_since}
+        LogReader.objects.get_or_create(name=self.name, defaults=new)
         free = LogReader.objects.filter(pk=self.name, until__lte=Now())
         if not free.update(until=Now() + LEASE, holder=self.holder):
             return None
