@@ -26,6 +26,7 @@ _READ_ONLY: dict[str, str] = dict.fromkeys(
         "routing.card",
         "routing.chargersession",
         "routing.delivery",
+        "routing.event",
         "routing.guardoverride",
         "routing.identifier",
         "routing.latestvalue",
@@ -35,19 +36,25 @@ _READ_ONLY: dict[str, str] = dict.fromkeys(
         "routing.routestate",
         "routing.routetransaction",
         "routing.transaction",
+        "routing.webhook",
+        "routing.webhookdelivery",
     ),
     "view",
 )
-_INSTALLER: dict[str, str] = _READ_ONLY | dict.fromkeys(
-    (
-        "accounts.location",
-        "backoffices.backoffice",
-        "chargers.charger",
-        "routing.guardoverride",
-        "routing.permissionpreset",
-        "routing.route",
-    ),
-    "view add change",
+_INSTALLER: dict[str, str] = (
+    _READ_ONLY
+    | dict.fromkeys(
+        (
+            "accounts.location",
+            "backoffices.backoffice",
+            "chargers.charger",
+            "routing.guardoverride",
+            "routing.permissionpreset",
+            "routing.route",
+        ),
+        "view add change",
+    )
+    | {"routing.webhook": "view add change delete"}
 )
 _OWNER: dict[str, str] = _INSTALLER | dict.fromkeys(
     (

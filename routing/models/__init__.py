@@ -26,6 +26,7 @@ from routing.models.state import (
     Upkeep,
 )
 from routing.models.traffic import Delivery, Message, RouteTransaction, Transaction
+from routing.models.webhooks import Event, EventMark, Webhook, WebhookDelivery
 
 __all__ = [
     "ROLES",
@@ -39,6 +40,8 @@ __all__ = [
     "ConfigurationKey",
     "DefaultRoute",
     "Delivery",
+    "Event",
+    "EventMark",
     "FirmwareEvent",
     "GuardOverride",
     "Identifier",
@@ -55,5 +58,7 @@ __all__ = [
     "Snapshot",
     "Transaction",
     "Upkeep",
+    "Webhook",
+    "WebhookDelivery",
     "rule_errors",
 ]
