@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from datetime import timedelta
-from typing import Any
-from uuid import uuid4
 
 import pytest
 from django.apps import apps
@@ -24,42 +21,26 @@ from routing.models import (
     Route,
     RouteState,
     Transaction,
-    WebhookDelivery,
 )
 from routing.webhooks import states
-from routing.webhooks.making import Maker
-from tests.databases import Database
-from tests.routing import rows as make
-from tests.routing.readings.logged import always, log, meter_values, ready
-from tests.routing.webhooks.conftest import webhook
+from tests.routing.readings.logged import log, meter_values
+from tests.routing.webhooks.world import (
+    BOOT,
+    RESET,
+    attempts,
+    begin,
+    connectors,
+    look,
+    sample,
+    told,
+)
 
-BOOT = {"chargePointVendor": "Acme", "chargePointModel": "Wall", "firmwareVersion": "1.2"}
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def fleet(database: Database) -> Database:
-    """Two chargers of ours with two routes each, on either database, when all has been looked at once."""
-    make.fleet()
-    chargers().update(organisation=Organisation.objects.create(name="Ours"))
-    look()
-    return database
-
-
-def chargers() -> Any:
-    return apps.get_model("chargers", "Charger")._default_manager
-
-
-def connectors() -> Any:
-    return apps.get_model("chargers", "Connector")._default_manager
-
-
-def look(maker: Maker | None = None) -> int:
-    ready()
-    return (maker or Maker()).run(always)
-
-
-def told() -> list[str]:
-    return list(Event.objects.order_by("id").values_list("type", flat=True))
+def fleet(db: None) -> None:
+    begin()
 
 
 def only(type_: str) -> Event:
@@ -125,8 +106,7 @@ def test_a_session_begins_and_ends_with_its_card_masked() -> None:
 
 
 def test_a_command_that_has_ended() -> None:
-    values = {"via": "api", "ocpp_version": "1.6", "command_class": "maintenance", "payload": {"idTag": "C4RD"}}
-    row = Command.objects.create(charger_id=1, action="Reset", deadline=timezone.now(), **values)
+    row = Command.objects.create(charger_id=1, action="Reset", deadline=timezone.now(), **RESET)
     look()
     assert told() == []
     Command.objects.update(state="accepted", finished_at=timezone.now())
@@ -164,13 +144,6 @@ def test_what_was_before_the_first_look_is_no_news() -> None:
     RouteState.objects.update(state="waiting", since=timezone.now())
     look()
     assert told() == ["route.disconnected"]
-
-
-def sample(minutes_ago: int, up: int, routes: int = 2) -> None:
-    at = timezone.now().replace(second=0, microsecond=0) - timedelta(minutes=minutes_ago)
-    samples = apps.get_model("backoffices", "BackofficeSample")._default_manager
-    organisation = Organisation.objects.get()
-    samples.create(backoffice_id=1, organisation=organisation, at=at, routes=routes, up=up, waiting=3)
 
 
 def test_a_backoffice_is_unhealthy_after_two_minutes() -> None:
@@ -211,9 +184,8 @@ def test_news_of_firmware() -> None:
     [("CP-1", "wrong_password", 1), ("CP-1", "unsupported_subprotocol", 0), ("nobody", "wrong_password", 0)],
 )
 def test_who_guesses_passwords(identity: str, cause: str, number: int) -> None:
-    attempts = apps.get_model("chargers", "RefusedAttempt")._default_manager
     now = timezone.now()
-    attempts.create(identity=identity, cause=cause, first_at=now, last_at=now, remote_address="192.0.2.1")
+    attempts().create(identity=identity, cause=cause, first_at=now, last_at=now, remote_address="192.0.2.1")
     look()
     assert told() == ["charger.auth_failed"] * number
 
@@ -267,77 +239,3 @@ def test_the_log_is_read_on_where_it_ended() -> None:
 def test_of_a_charger_that_is_gone_nothing_is_told() -> None:
     log("BootNotification", BOOT, charger_id=99)
     assert look() == 0
-
-
-# Passes
-
-
-def test_two_processes_tell_it_once() -> None:
-    log("BootNotification", BOOT)
-    first, second = Maker(), Maker()
-    assert look(first) == 1
-    assert second.run(always) == 0  # it is the other one's turn, or just was
-    assert look(second) == 0
-    assert Counter(told()) == {"charger.booted": 1}
-
-
-def test_who_loses_the_turn_in_the_middle_stores_nothing() -> None:
-    log("BootNotification", BOOT)
-    maker = Maker()
-    taken = maker.turns.take
-
-    def take_and_lose(first: Any) -> Any:
-        reader = taken(first)
-        LogReader.objects.filter(name="events").update(exchange=1)
-        return reader
-
-    maker.turns.take = take_and_lose  # type: ignore[method-assign]
-    assert look(maker) == 0
-    assert told() == []
-    assert look() == 1
-
-
-def test_an_event_is_put_on_its_way_to_those_who_want_it() -> None:
-    ours = Organisation.objects.get()
-    theirs = Organisation.objects.create(name="Theirs")
-    url = "https://hooks.example/"
-    getting = [
-        webhook(url, ours, label="all"),
-        webhook(url, ours, label="this type", events=["charger.booted"]),
-        webhook(url, ours, label="this charger", charger_id=1),
-        webhook(url, label="everybody's"),
-    ]
-    webhook(url, ours, events=["charger.connected"])
-    webhook(url, ours, charger_id=2)
-    webhook(url, ours, enabled=False)
-    webhook(url, theirs)
-    log("BootNotification", BOOT)
-    look()
-    look()
-    found = WebhookDelivery.objects.values_list("webhook__label", flat=True)
-    assert sorted(found) == sorted(row.label for row in getting)
-
-
-def test_an_event_stays_with_who_had_the_charger() -> None:
-    log("BootNotification", BOOT)
-    look()
-    chargers().update(organisation=Organisation.objects.create(name="Theirs"))
-    assert Event.objects.get().organisation == Organisation.objects.get(name="Ours")
-
-
-def test_what_is_too_large_is_told_without() -> None:
-    attempts = apps.get_model("chargers", "RefusedAttempt")._default_manager
-    now = timezone.now()
-    attempts.create(identity="CP-1", cause="wrong_password", first_at=now, last_at=now)
-    draft = states.Draft("charger.booted", str(uuid4()), now, 1, {"model": "x" * 70_000})
-    made = Maker()
-    reader = made.turns.take(now)
-    assert reader is None or made._store(reader, [draft], {}, reader.exchange) == 1
-    ready()
-    reader = made.turns.take(now)
-    assert reader is not None
-    made._store(reader, [draft], {}, reader.exchange)
-    assert Event.objects.get().data == {
-        "charger": {"uuid": str(chargers().get(pk=1).uuid), "identity": "CP-1"},
-        "shortened": True,
-    }

@@ -20,7 +20,12 @@ def post(url: str, **values: Any) -> Outcome:
 
 def test_what_is_posted_arrives(there: Receiver) -> None:
     outcome = post(there.url)
-    assert (outcome.status, outcome.error, outcome.response, outcome.is_delivered) == (200, "", "thanks", True)
+    assert (outcome.status, outcome.error, outcome.response, outcome.is_delivered) == (
+        200,
+        "",
+        "thanks",
+        True,
+    )
     (got,) = there.got
     assert (got.path, got.body, got.headers["x"]) == ("/hook?a=b", b"{}", "y")
     assert got.headers["Host"] == there.url.split("/")[2]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -15,65 +14,15 @@ from django.utils import timezone
 from standardwebhooks import Webhook as Verifier
 
 from accounts.models import Organisation, User
-from routing.models import Webhook, WebhookDelivery
+from routing.models import Webhook
 from routing.webhooks import sending, service
 from routing.webhooks.kinds import RETRIES
-from routing.webhooks.posting import Outcome
 from routing.webhooks.sending import Sender
-from tests.databases import Database
 from tests.routing.webhooks.conftest import event, sent_to, webhook
 from tests.routing.webhooks.receiver import Receiver
+from tests.routing.webhooks.sent import State, always, answering, at_once, due, send
 
-State = WebhookDelivery.State
-
-
-def always() -> bool:
-    return True
-
-
-def at_once(work: Callable[[], None]) -> None:
-    work()
-
-
-def send(sender: Sender | None = None) -> int:
-    return (sender or Sender(start=at_once)).run(always)
-
-
-def due() -> None:
-    """All that waits is due now."""
-    WebhookDelivery.objects.update(next_at=timezone.now() - timedelta(seconds=1))
-    Webhook.objects.update(busy_until=timezone.now() - timedelta(seconds=1))
-
-
-def answering(status: int | None, took_ms: float = 1.0) -> Any:
-    def post(*args: Any, **kwargs: Any) -> Outcome:
-        return Outcome(status, "" if status == 200 else f"answered {status}", "", took_ms)
-
-    return post
-
-
-@pytest.fixture(autouse=True)
-def stored(database: Database) -> Database:
-    return database
-
-
-def test_what_arrives_is_signed_and_noted(there: Receiver) -> None:
-    row = webhook(there.url)
-    delivery = sent_to(row, data={"identity": "CP/1 é"})
-    assert send() == 1
-    (got,) = there.got
-    said = Verifier(row.secret.decode()).verify(got.body, got.headers)
-    assert said == {
-        "id": str(delivery.event.uuid),
-        "type": "charger.connected",
-        "timestamp": delivery.event.at.isoformat().replace("+00:00", "Z"),
-        "data": {"identity": "CP/1 é"},
-    }
-    assert got.headers["webhook-id"] == said["id"]
-    delivery.refresh_from_db()
-    assert (delivery.state, delivery.attempts, delivery.status_code) == (State.DELIVERED, 1, 200)
-    assert delivery.response == "thanks"
-    assert send() == 0
+pytestmark = pytest.mark.django_db
 
 
 def test_while_a_secret_is_renewed_both_verify(there: Receiver) -> None:
@@ -165,46 +114,6 @@ def test_slow_and_failing_ones_have_half_of_the_slots_at_most() -> None:
     assert healthy.pk in served
 
 
-def test_a_webhook_is_served_by_one_at_a_time(there: Receiver) -> None:
-    row = webhook(there.url)
-    for _ in range(2):
-        sent_to(row)
-    held: list[Callable[[], None]] = []
-    first, second = Sender(start=held.append), Sender(start=at_once)
-    assert first.run(always) == 1
-    assert (first.run(always), second.run(always)) == (0, 0)
-    held[0]()
-    assert len(there.got) == 2
-    assert second.run(always) == 0
-
-
-def test_what_somebody_died_with_is_tried_again(there: Receiver) -> None:
-    sent_to(webhook(there.url))
-
-    def die(*args: Any, **kwargs: Any) -> Outcome:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        send(Sender(start=at_once, post=die))
-    assert send() == 0  # still claimed
-    due()
-    assert send() == 1
-    assert WebhookDelivery.objects.get().state == State.DELIVERED
-    assert WebhookDelivery.objects.get().attempts == 2
-
-
-def test_what_is_sent_again_meanwhile_is_not_noted_as_done(there: Receiver) -> None:
-    delivery = sent_to(webhook(there.url))
-
-    def meanwhile(*args: Any, **kwargs: Any) -> Outcome:
-        service.redeliver(WebhookDelivery.objects.get())
-        return Outcome(500, "answered 500", "", 1.0)
-
-    send(Sender(start=at_once, post=meanwhile))
-    delivery.refresh_from_db()
-    assert (delivery.state, delivery.attempts) == (State.PENDING, 0)
-
-
 def failing_for(row: Webhook, days: float) -> None:
     Webhook.objects.filter(pk=row.pk).update(failing_since=timezone.now() - timedelta(days=days))
 
@@ -260,14 +169,3 @@ def test_without_the_key_of_its_secret_nothing_is_sent(there: Receiver, settings
     delivery.refresh_from_db()
     assert "FIELD_ENCRYPTION_KEYS" in delivery.error
     assert not there.got
-
-
-def test_beside_means_beside(there: Receiver) -> None:
-    sent_to(webhook(there.url))
-    sender = Sender()
-    assert sender.run(always) == 1
-    for thread in threading.enumerate():
-        if thread.name == "webhook":
-            thread.join()
-    assert len(there.got) == 1
-    assert sender._serving == {}
