@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -11,6 +10,7 @@ from rest_framework import serializers
 from accounts.api.fields import OwnedRelatedField
 from accounts.models import Organisation
 from chargers.models import Charger, Connector
+from routing.boot import model_of
 
 if TYPE_CHECKING:
     _ConnectorSerializer = serializers.ModelSerializer[Connector]
@@ -87,24 +87,3 @@ class ChargerSerializer(_ChargerSerializer):
             )
         charger.full_clean(exclude=["password_hashes"], validate_unique=False, validate_constraints=False)
         return attrs
-
-
-def model_of(boot: str) -> dict[str, str]:
-    """Vendor, model, firmware and serial number of a BootNotification's payload, of either OCPP."""
-    try:
-        said = json.loads(boot) if boot else {}
-    except ValueError:
-        said = {}
-    said = said if isinstance(said, dict) else {}
-    station = said.get("chargingStation")
-    known = station if isinstance(station, dict) else said
-    names = {
-        "vendor": ("vendorName", "chargePointVendor"),
-        "name": ("model", "chargePointModel"),
-        "firmware": ("firmwareVersion",),
-        "serial": ("serialNumber", "chargePointSerialNumber", "chargeBoxSerialNumber"),
-    }
-    return {
-        key: next((str(known[name])[:100] for name in among if known.get(name)), "")
-        for key, among in names.items()
-    }

@@ -18,7 +18,7 @@ from routing.models import RouteTransaction, Transaction
 
 
 def _sees_cards(request: Any, session: Any) -> bool:
-    return has_scope(request, "messages:sensitive") and bool(session.sees_cards)
+    return bool(session.sees_cards) and has_scope(request, "messages:sensitive")
 
 
 class KnownSerializer(serializers.ModelSerializer[RouteTransaction]):
