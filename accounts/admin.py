@@ -66,7 +66,7 @@ class OrganisationAdmin(PeopleMixin, SuperuserMixin, OwnedAdmin[Organisation]):
     fieldsets = [
         (None, {"fields": ["name", "created_at"]}),
         (
-            "How long what is kept",
+            _("How long what is kept"),
             {
                 "fields": [f"keep_{kind}_days" for kind in LEAST_DAYS],
                 "description": "Of chargers that belong to the organisation now. Once an hour what is over "

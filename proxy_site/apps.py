@@ -2,8 +2,11 @@ from django.apps import AppConfig
 from django.contrib.admin import apps as admin_apps
 
 from proxy_site import checks
+from proxy_site.translating import naming
 
 __all__ = ["checks"]
+
+naming.start()  # before models are loaded: forms of the admin take their names at import
 
 
 class ProxySiteConfig(AppConfig):
