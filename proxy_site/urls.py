@@ -13,5 +13,6 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("proxy_site.api")),
+    path("api/v3/", include("chargers.api.facade")),
     path("invitations/<str:token>/", invitation, name="invitation"),
 ]
