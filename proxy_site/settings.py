@@ -88,6 +88,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "proxy_site.slashes.SlashMiddleware",
     "proxy_site.static.StaticFilesMiddleware",
     "proxy_site.csp.ContentSecurityMiddleware",
     "accounts.middleware.ActingMiddleware",
@@ -301,6 +302,10 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "accounts.api.document.tell_errors",
+    ],
 }
 
 # What several processes share: how often somebody has asked

@@ -15,5 +15,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include("proxy_site.api")),
     path("firmware/<str:token>/<str:name>", fetch, name="firmware"),
+    path("api/v3/", include("chargers.api.facade")),
     path("invitations/<str:token>/", invitation, name="invitation"),
 ]

@@ -63,10 +63,7 @@ class ChargerSerializer(_ChargerSerializer):
 
     @extend_schema_field({"type": "string", "enum": STATUSES})
     def get_connection_status(self, charger: Charger) -> str:
-        session = getattr(charger, "session", None)
-        if session is None or session.connected_at is None:
-            return "never_seen"
-        return "online" if session.online else "offline"
+        return status_of(charger)
 
     @extend_schema_field(ModelField)
     def get_model(self, charger: Any) -> dict[str, str]:
@@ -87,3 +84,11 @@ class ChargerSerializer(_ChargerSerializer):
             )
         charger.full_clean(exclude=["password_hashes"], validate_unique=False, validate_constraints=False)
         return attrs
+
+
+def status_of(charger: Charger) -> str:
+    """One of STATUSES."""
+    session = getattr(charger, "session", None)
+    if session is None or session.connected_at is None:
+        return "never_seen"
+    return "online" if session.online else "offline"
