@@ -41,18 +41,22 @@ _READ_ONLY: dict[str, str] = dict.fromkeys(
     ),
     "view",
 )
-_INSTALLER: dict[str, str] = _READ_ONLY | dict.fromkeys(
-    (
-        "accounts.location",
-        "backoffices.backoffice",
-        "chargers.charger",
-        "routing.guardoverride",
-        "routing.permissionpreset",
-        "routing.route",
-        "routing.settingspreset",
-    ),
-    "view add change",
-) | {"routing.firmwarefile": "view"}
+_INSTALLER: dict[str, str] = (
+    _READ_ONLY
+    | dict.fromkeys(
+        (
+            "accounts.location",
+            "backoffices.backoffice",
+            "chargers.charger",
+            "routing.guardoverride",
+            "routing.permissionpreset",
+            "routing.route",
+            "routing.settingspreset",
+        ),
+        "view add change",
+    )
+    | {"routing.firmwarefile": "view"}
+)
 _OWNER: dict[str, str] = _INSTALLER | dict.fromkeys(
     (
         "accounts.invitation",
