@@ -8,51 +8,20 @@ from html import unescape
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts.models import Membership, Organisation, User
+from accounts.models import User
 from chargers.models import Charger
 from routing.files.tokens import hash_of
 from routing.models import ChargerSession, Command, FirmwareFile, FirmwareLink, Upload
+from tests.chargers.commands.conftest import World
 
 pytestmark = pytest.mark.django_db
 
 NOW = timezone.now()
-
-
-class World:
-    """Our charger, connected, and somebody else's."""
-
-    def __init__(self) -> None:
-        self.ours, self.theirs = (Organisation.objects.create(name=name) for name in ("Ours", "Zebra"))
-        self.charger = Charger.objects.create(identity="CP-1", organisation=self.ours)
-        self.foreign = Charger.objects.create(identity="Zebra-1", organisation=self.theirs)
-        for charger in (self.charger, self.foreign):
-            ChargerSession.objects.create(charger=charger, online=True, connected_at=NOW, ocpp_version="1.6")
-
-    def speaks(self, version: str) -> None:
-        ChargerSession.objects.update(ocpp_version=version)
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
-def member(client: Client, world: World) -> Any:
-    def member(role: str = "installer") -> Client:
-        user = User.objects.create_user(role, is_staff=True)
-        user.user_permissions.set(Permission.objects.all())
-        Membership.objects.create(user=user, organisation=world.ours, role=role)
-        client.force_login(user)
-        return client
-
-    return member
 
 
 def address(charger: Charger, what: str = "") -> str:
