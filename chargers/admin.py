@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.admin_base import OwnedAdmin, OwnedInline, ReadOnlyAdmin, VisibleFilter
 from chargers import cells
 from chargers.causes import Cause
+from chargers.commands.bulk import BulkMixin
 from chargers.credentials import hash_password
 from chargers.events.admin import EventsMixin
 from chargers.filters import StateFilter
@@ -157,7 +158,7 @@ class RouteInline(OwnedInline[Route]):
 
 @admin.register(Charger)
 class ChargerAdmin(
-    TransferMixin, EventsMixin, TabsMixin, FilesMixin, LiveMixin, HealthMixin, OwnedAdmin[Charger]
+    BulkMixin, TransferMixin, EventsMixin, TabsMixin, FilesMixin, LiveMixin, HealthMixin, OwnedAdmin[Charger]
 ):
     live_kind = "charger"
     form = ChargerForm
@@ -172,6 +173,7 @@ class ChargerAdmin(
     ]
     search_fields = ["identity", "label"]
     autocomplete_fields = ["organisation"]
+    actions = ["send_command"]
     readonly_fields = ["password", "all_options", "adopted", "created_at"]
     fieldsets = [
         (None, {"fields": ["identity", "label", "organisation", "location", "enabled"]}),

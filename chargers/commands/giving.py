@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
 from django.utils.translation import gettext as _
 
@@ -18,9 +17,7 @@ from routing.files import firmware, uploads
 from routing.models import Command, Upload
 
 
-def give_verb(
-    user: User, charger: Charger, verb: Verb, given: Given, site: str, *, group: UUID | None = None
-) -> Command:
+def give_verb(user: User, charger: Charger, verb: Verb, given: Given, site: str) -> Command:
     """Give a friendly command as its form says. ``site``: where the charger finds our files.
 
     Raises BadForm, or what ``submit`` raises.
@@ -28,10 +25,9 @@ def give_verb(
     if verb.name in CONFIRMED and not given.get("confirm"):
         raise BadForm([_("Tick the box: yes, now.")])
     arguments, upload = filled(user, charger, verb, given, site)
-    once = given.get("once") or None
-    key = once if once is None or group is None else f"{once}/{charger.pk}"
     try:
-        command = submit(user, charger, verb.name, arguments, via="admin", idempotency_key=key, group=group)
+        once = given.get("once") or None
+        command = submit(user, charger, verb.name, arguments, via="admin", idempotency_key=once)
     except CommandError:
         if upload is not None:
             upload.delete()
@@ -42,11 +38,14 @@ def give_verb(
 
 
 def filled(
-    user: User, charger: Charger, verb: Verb, given: Given, site: str
+    user: User, charger: Charger | None, verb: Verb, given: Given, site: str
 ) -> tuple[dict[str, Any], Upload | None]:
-    """The arguments of a verb's form, with an address of ours where one was chosen. Raises BadForm."""
+    """The arguments of a verb's form, with an address of ours where one was chosen. Raises BadForm.
+
+    ``charger`` None: for several, which get no address of their own.
+    """
     arguments = arguments_of(verb.arguments, given)
-    if verb.name == "diagnostics" and given.get("f.where") == HERE:
+    if verb.name == "diagnostics" and charger is not None and given.get("f.where") == HERE:
         upload, arguments["location"] = uploads.expect(charger, site)
         return arguments, upload
     if verb.name == "firmware" and (chosen := given.get("f.file")):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
 
@@ -44,7 +43,6 @@ def member(client: Client, world: World) -> Any:
 
     def member(role: str = "installer") -> Client:
         user = User.objects.create_user(role, is_staff=True)
-        user.user_permissions.set(Permission.objects.all())
         Membership.objects.create(user=user, organisation=world.ours, role=role)
         client.force_login(user)
         return client
