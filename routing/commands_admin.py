@@ -127,7 +127,7 @@ class CommandAdmin(RecordAdmin[Command]):
     @admin.display(description=_("in the log"))
     def in_log(self, command: Command) -> SafeString | str:
         if command.exchange is None:
-            return "–"
+            return "-"
         try:
             page = reverse("admin:routing_message_exchange", args=[command.charger_id, command.exchange])
         except NoReverseMatch:
@@ -136,5 +136,5 @@ class CommandAdmin(RecordAdmin[Command]):
 
 
 def _shown(action: str, payload: Any, *, cards: bool) -> SafeString:
-    text = text_of(payload, cards=cards) or "–"
+    text = text_of(payload, cards=cards) or "-"
     return format_html('<pre class="p-mono">{}</pre>', f"{action} {text}".strip())

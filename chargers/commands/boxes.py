@@ -1,4 +1,4 @@
-"""Forms for commands out of tables: of verbs (``Argument``), and of actions out of the schemas of OCPP (``Field``).
+"""Forms for commands out of tables: of verbs (``Argument``), and of actions out of schemas (``Field``).
 
 A ``Box`` is one input as the template draws it. What comes back is read by the same tables. Pure.
 """
@@ -16,6 +16,8 @@ from routing.commands.schemas import Field
 
 Given = Mapping[str, str]
 """What a form has sent, by the names of its inputs."""
+
+Choices = tuple[tuple[str, str], ...]
 
 ROWS, MOST_ROWS = 2, 30
 """Rows of a list in a form, at first and at most."""
@@ -43,7 +45,7 @@ class Box(NamedTuple):
     required: bool = False
     value: str = ""
     help: str = ""
-    choices: tuple[tuple[str, str], ...] = ()
+    choices: Choices = ()
     max_length: int | None = None
     minimum: float | None = None
     maximum: float | None = None
@@ -68,11 +70,11 @@ def boxes_of(arguments: Iterable[Argument], given: Given) -> list[Box]:
 
 def _box_of(argument: Argument, given: Given) -> Box:
     name = f"a.{argument.name}"
-    choices = tuple((choice, choice) for choice in argument.choices)
+    choices: Choices = tuple((choice, choice) for choice in argument.choices)
     if argument.type == "boolean":
         choices = (("true", _("yes")), ("false", _("no")))
     if choices and argument.default is None:
-        choices = (("", "–"), *choices)
+        choices = (("", "-"), *choices)
     default = "" if argument.default is None else _plain(argument.default)
     return Box(
         name=name,
@@ -128,9 +130,9 @@ def _box_for(one: Field, given: Given, rows: int, prefix: str) -> Box:
                 for n in many
             )
         )
-    choices = (("true", _("yes")), ("false", _("no"))) if one.type == "boolean" else ()
+    choices: Choices = (("true", _("yes")), ("false", _("no"))) if one.type == "boolean" else ()
     if box.kind == "select":
-        choices = (("", "–"), *(choices or tuple((choice, choice) for choice in one.choices)))
+        choices = (("", "-"), *(choices or tuple((choice, choice) for choice in one.choices)))
     return box._replace(
         choices=choices,
         max_length=one.max_length,

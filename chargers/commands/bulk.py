@@ -1,4 +1,4 @@
-"""The same command to many chargers of the list: choose it, see whom it reaches, and follow what becomes of it."""
+"""The same command to many chargers of the list: choose it, see whom it reaches, follow it."""
 
 from __future__ import annotations
 

@@ -10,9 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import User
-from chargers.commands.boxes import Box, Given, boxes_of
+from chargers.commands.boxes import Box, Choices, Given, boxes_of
 from chargers.models import Charger
-
 from routing.commands.classes import DANGEROUS, CommandClass, class_of
 from routing.commands.schemas import actions_of
 from routing.commands.verbs import VERBS, Verb
@@ -99,6 +98,7 @@ def _with_files(verb: str, box: Box, user: User, charger: Charger | None, given:
     if box.name != "a.location":
         return [box]
     address = box._replace(required=False, label=_("Address of your own"))
+    choices: Choices
     if verb == "diagnostics" and charger is not None:
         choices = ((HERE, _("here, to this proxy (HTTP)")), (OWN, _("to the address below")))
         return [
