@@ -1,7 +1,7 @@
 """``/uploads/<token>``: where a charger puts the file that it was asked for; and large bodies in general.
 
-Daphne takes a request whole, in memory, before anybody sees it, and what is sent faster than it is read
-waits in memory too. Here a large body goes to disk while it comes, one that nobody waits for is refused at its first
+Daphne takes a request whole, in memory, before anybody sees it, and what is sent faster than it is read waits
+there too. Here a large body goes to disk while it comes, one that nobody waits for is refused at its first
 line, and a download waits for who fetches it.
 """
 
