@@ -17,21 +17,27 @@ Rights = Mapping[str, str]
 
 _READ_ONLY: dict[str, str] = dict.fromkeys(
     (
+        "accounts.apitoken",
         "accounts.deed",
         "accounts.location",
         "backoffices.backoffice",
+        "backoffices.catalogueentry",
         "chargers.charger",
         "chargers.connector",
+        "chargers.refusedattempt",
         "routing.alarm",
         "routing.card",
         "routing.chargersession",
         "routing.command",
+        "routing.configurationkey",
         "routing.delivery",
+        "routing.firmwareevent",
         "routing.guardoverride",
         "routing.identifier",
         "routing.latestvalue",
         "routing.message",
         "routing.permissionpreset",
+        "routing.reading",
         "routing.route",
         "routing.routestate",
         "routing.routetransaction",
@@ -41,6 +47,7 @@ _READ_ONLY: dict[str, str] = dict.fromkeys(
     ),
     "view",
 )
+_READ_ONLY["accounts.apitoken"] = "view add delete"  # one's own alone; it may no more than its person
 _INSTALLER: dict[str, str] = (
     _READ_ONLY
     | dict.fromkeys(
@@ -57,6 +64,8 @@ _INSTALLER: dict[str, str] = (
     )
     | {"routing.firmwarefile": "view"}
 )
+_INSTALLER["backoffices.catalogueentry"] = "view add change"
+_INSTALLER["routing.command"] = "view add"
 _OWNER: dict[str, str] = _INSTALLER | dict.fromkeys(
     (
         "accounts.invitation",
@@ -64,6 +73,8 @@ _OWNER: dict[str, str] = _INSTALLER | dict.fromkeys(
         "accounts.membership",
         "backoffices.backoffice",
         "chargers.charger",
+        "backoffices.catalogueentry",
+        "chargers.claim",
         "chargers.transfer",
         "routing.card",
         "routing.firmwarefile",

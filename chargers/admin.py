@@ -31,7 +31,7 @@ from chargers.transfer_pages import TransferMixin
 from routing.core.options import ChargerOptions
 from routing.core.snapshot import Role
 from routing.health import health_of
-from routing.health_admin import HealthList, HealthMixin, known_of, note, sentence
+from routing.health_admin import HealthList, known_of, note, sentence
 from routing.live.admin import LiveMixin
 from routing.models import Route
 
@@ -158,7 +158,7 @@ class RouteInline(OwnedInline[Route]):
 
 @admin.register(Charger)
 class ChargerAdmin(
-    BulkMixin, TransferMixin, EventsMixin, TabsMixin, FilesMixin, LiveMixin, HealthMixin, OwnedAdmin[Charger]
+    BulkMixin, EventsMixin, TransferMixin, TabsMixin, FilesMixin, LiveMixin, OwnedAdmin[Charger]
 ):
     live_kind = "charger"
     form = ChargerForm
@@ -197,10 +197,9 @@ class ChargerAdmin(
         return self.autocomplete_fields if request.user.is_superuser else []
 
     def know(self, request: HttpRequest, rows: list[Charger]) -> None:
-        """How the rows stand, asked for once."""
+        """How the rows of the list stand, asked for once; pages of one charger ask for what they show."""
         known = standings(rows)
         for row in rows:
-            note([row], {row.pk: known[row.pk].health})
             row.standing = known[row.pk]  # type: ignore[attr-defined]  # kept with the row for its cells
 
     @admin.display(description=_("charger"), ordering="identity")

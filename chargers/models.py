@@ -103,11 +103,16 @@ class Charger(PublicModel, ConfigModel):
         if self.pk and (fields is None or "organisation" in fields):
             before = Charger.objects.filter(pk=self.pk).values_list("organisation_id", flat=True).first()
             if before is not None and before != self.organisation_id:
-                self.owned_since = timezone.now()
-                self.owned_from = number_at(self.owned_since)
+                self._leave_behind()
                 if fields is not None:
-                    kwargs["update_fields"] = {*fields, "owned_since", "owned_from"}
+                    kwargs["update_fields"] = {*fields, "owned_since", "owned_from", "location"}
         super().save(*args, **kwargs)
+
+    def _leave_behind(self) -> None:
+        self.owned_since = timezone.now()
+        self.owned_from = number_at(self.owned_since)
+        if self.location and self.location.organisation_id != self.organisation_id:
+            self.location = None
 
     def _taken_identities(self) -> list[str]:
         routes = list(self.routes.filter(alias="").select_related("backoffice"))

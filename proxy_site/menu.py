@@ -131,7 +131,7 @@ def _badge(model: str, how: Standing) -> tuple[int, str]:
 
 def _may_open(request: HttpRequest, entry: Entry) -> bool:
     if entry.page:
-        return bool(getattr(request.user, "roles", ()) or request.user.is_superuser)
+        return bool(request.user.is_superuser or getattr(request.user, "roles", ()))
     page = admin.site._registry.get(apps.get_model(entry.model))
     return page is not None and (page.has_view_permission(request) or page.has_change_permission(request))
 

@@ -162,20 +162,31 @@ def sheet(chosen: Mapping[str, str], base: RouteSnapshot, versions: Iterable[str
     """
     known = [verdict.value for verdict in Verdict]
     valid = {key: Verdict(verdict) for key, verdict in chosen.items() if verdict in known}
-    rows = sorted(commands(versions).values(), key=lambda row: (row.category, row.action))
-    lines = [(row.category, _line(row, chosen, valid, base)) for row in rows]
+    spoken = tuple(versions)
+    rows = sorted(commands(spoken).values(), key=lambda row: (row.category, row.action))
+    lines = [(row.category, _line(row, _known(row.action, spoken), chosen, valid, base)) for row in rows]
     sections = [Section(name, [line for _, line in of]) for name, of in groupby(lines, key=itemgetter(0))]
     made = Sheet(sections, [])
     strays = [(key, str(verdict)) for key, verdict in chosen.items() if key not in made.keys]
     return made._replace(strays=strays)
 
 
+def _known(action: str, versions: Iterable[str]) -> list[str]:
+    """The parts that an action has in any of these versions: Reset has others in 1.6 than in 2.x."""
+    rows = [actions.down(version, action) for version in versions]
+    return [part for row in rows if row is not None and row.qualifier for part in row.qualifier.known]
+
+
 def _line(
-    row: actions.Down, chosen: Mapping[str, str], valid: Mapping[str, Verdict], base: RouteSnapshot
+    row: actions.Down,
+    known: Iterable[str],
+    chosen: Mapping[str, str],
+    valid: Mapping[str, Verdict],
+    base: RouteSnapshot,
 ) -> Line:
     qualifier = row.qualifier
     written = [key.partition(":")[2] for key in (*chosen, *base.preset) if key.startswith(f"{row.action}:")]
-    parts = [] if qualifier is None else _unlike([*written, *qualifier.known])
+    parts = [] if qualifier is None else _unlike([*written, *known])
     return Line(
         row.action,
         _choice(row, "", chosen, valid, base),

@@ -12,6 +12,8 @@ from routing.core.tally import Tally
 HOUR_S = 3600.0
 
 COMINGS_S = 10.0
+"""How long what was found of that is told again."""
+
 OFTEN = 3
 """Connections of one charger within an hour, from which on a process tells of them."""
 

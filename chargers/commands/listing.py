@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from django.urls import reverse
 
-from routing.commands.presenting import BADGES, TONES, name_of, text_of, took, who
-from routing.commands.telling import as_curl
+from routing.commands.presenting import BADGES, TONES, name_of, took, who
+from routing.commands.telling import answer_text, as_curl, payload_text
 from routing.models import Command, Upload
 
 MOST = 20
@@ -44,8 +44,8 @@ def lines(commands: Iterable[Command], charger: Any, site: str, *, cards: bool) 
 
 
 def _line(command: Command, charger: Any, site: str, upload: str, *, cards: bool) -> Line:
-    payload = json.loads(text_of(command.payload, cards=cards) or "{}")
-    answer = text_of(command.answer, cards=cards)
+    request, answer = payload_text(command, sees_cards=cards), answer_text(command, sees_cards=cards)
+    payload = json.loads(request)
     told = {
         "action": command.action,
         "payload": payload,
@@ -65,7 +65,7 @@ def _line(command: Command, charger: Any, site: str, upload: str, *, cards: bool
         at=command.created_at,
         who=who(command),
         took=took(command),
-        request=text_of(payload, cards=True),
+        request=request,
         answer=answer,
         curl=as_curl(site, charger, command.action, payload),
         json=json.dumps(told, indent=2, ensure_ascii=False),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import NamedTuple
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from django.db.models import QuerySet
 from routing.core.masking import masked
 from routing.core.payloads import moment
 from routing.models import ConfigurationKey, FirmwareEvent, Reading, Transaction
-from routing.readings.charting import Series, series
+from routing.readings.charting import Series, is_possible, series
 
 __all__ = ["Place", "RunningSession", "Series", "configuration", "firmware", "latest", "of_session"]
 __all__ += ["running", "series"]
@@ -22,6 +23,10 @@ TOGETHER = timedelta(minutes=2)
 """Some chargers send power and energy apart: what is not older than this is told as one reading."""
 
 TOGETHER_ROWS = 8
+
+
+MOST_PLACES = 32
+"""Connectors of one charger that are told of: its own messages say how many there are."""
 
 
 class Place(NamedTuple):
@@ -56,7 +61,10 @@ def latest(charger_id: int) -> list[Reading]:
     What it does not say is filled in from those shortly before. Two queries per connector.
     """
     rows = Reading.objects.filter(charger=charger_id)
-    found = (rows.filter(evse_id=place.evse_id, connector_id=place.connector_id) for place in _places(rows))
+    found = (
+        rows.filter(evse_id=place.evse_id, connector_id=place.connector_id)
+        for place in islice(_places(rows), MOST_PLACES)
+    )
     return [reading for one in found if (reading := _newest(one))]
 
 
@@ -123,11 +131,15 @@ def _session(row: Transaction) -> RunningSession:
 
 
 def _charged(row: Transaction, readings: QuerySet[Reading], newest: Reading | None) -> float | None:
-    """Wh since the session began, None where nothing says so."""
+    """Wh since the session began, None where nothing says so, or what is said can't be.
+
+    Some chargers begin sessions with 0, and go on with the register.
+    """
     if newest is None or newest.energy_wh is None:
         return None
     start: float | None = row.meter_start
     if start is None:
         of_energy = readings.exclude(energy_wh=None).order_by("at")
         start = of_energy.values_list("energy_wh", flat=True).first() or 0.0
-    return max(newest.energy_wh - start, 0.0)
+    charged = newest.energy_wh - start
+    return charged if is_possible(charged, newest.at - (moment(row.started_at) or row.created)) else None

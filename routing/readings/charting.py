@@ -16,6 +16,9 @@ from routing.models import Reading
 STALE = timedelta(minutes=20)
 """What a connector said longer ago is not its power any more: most say it at least every 15 minutes."""
 
+MOST_W = 1_500_000
+"""More than this flows through no connector: what would need it is another register, or a new one."""
+
 Points = list[tuple[datetime, float]]
 
 
@@ -37,6 +40,7 @@ class _Piece(NamedTuple):
     power_w: float | None
     energy_wh: float | None
     first_wh: float | None
+    first_at: datetime
 
 
 class _Epoch(Func):
@@ -77,7 +81,7 @@ def _pieces(charger_id: int, since: datetime, points: int, place: tuple[int, int
         "number", "evse_id", "connector_id"
     )
     found = grouped.annotate(
-        last=Max("at"), power=Avg("power_w"), energy=Max("energy_wh"), first=Min("energy_wh")
+        *(Max("at"), Avg("power_w"), Max("energy_wh"), Min("energy_wh"), Min("at"))  # as in _Piece
     )
     # Rows of the near future, by clocks that run fast, fall into the last piece.
     read = [_Piece(min(row[0], points - 1), *row[1:]) for row in found]
@@ -99,16 +103,23 @@ def _power(pieces: list[_Piece]) -> Iterator[tuple[datetime, float]]:
 
 def _energy(pieces: list[_Piece]) -> Iterator[tuple[datetime, float]]:
     charged = 0.0
-    last: dict[tuple[int, int], float] = {}
+    last: dict[tuple[int, int], tuple[datetime, float]] = {}
     for at, said in _moments(pieces):
         is_said = False
         for one in said:
             if one.energy_wh is not None and one.first_wh is not None:
                 its = (one.evse_id, one.connector_id)
-                charged += max(one.energy_wh - last.get(its, one.first_wh), 0.0)  # a meter may begin anew
-                last[its], is_said = one.energy_wh, True
+                when, register = last.get(its, (one.first_at, one.first_wh))
+                rise = one.energy_wh - register
+                charged += rise if is_possible(rise, one.at - when) else 0.0
+                last[its], is_said = (one.at, one.energy_wh), True
         if is_said:
             yield at, charged
+
+
+def is_possible(wh: float, within: timedelta) -> bool:
+    """Whether a register can have risen by this: meters begin anew, and some messages tell of another one."""
+    return 0 <= wh <= MOST_W * (within.total_seconds() + 60) / 3600
 
 
 def _moments(pieces: list[_Piece]) -> Iterator[tuple[datetime, list[_Piece]]]:

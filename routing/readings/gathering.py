@@ -87,19 +87,19 @@ def _places(rows: Iterable[Logged]) -> dict[UUID, tuple[int | None, int | None]]
 
 
 def _meters(readings: Readings, row: Logged, places: Mapping[UUID, tuple[int | None, int | None]]) -> None:
-    evse, connector = places.get(row.transaction_id, (None, None)) if row.transaction_id else (None, None)
+    """What a message says of a meter that neither it nor its session names is left out."""
+    session = places.get(row.transaction_id) if row.transaction_id else None
     for one in measured(row.action, payload_of(row.text)):
-        at = believed(one.at, row.at)
-        spot = Spot(row.charger_id, *_place(one, evse, connector), at)
-        add(readings, spot, Found(row.transaction_id, {**one.figures}))
+        evse, connector = _place(one, session or (None, None))
+        if evse is not None and connector is not None:
+            spot = Spot(row.charger_id, evse, connector, believed(one.at, row.at))
+            add(readings, spot, Found(row.transaction_id, one.figures))
 
 
-def _place(one: Measured, evse: int | None, connector: int | None) -> tuple[int, int]:
-    found = (
-        (one.evse_id if one.evse_id is not None else evse),
-        (one.connector_id if one.connector_id is not None else connector),
-    )
-    return found[0] or 0, found[1] or 0
+def _place(one: Measured, session: tuple[int | None, int | None]) -> tuple[int | None, int | None]:
+    evse = session[0] if one.evse_id is None else one.evse_id
+    connector = session[1] if one.connector_id is None else one.connector_id
+    return evse, connector
 
 
 def believed(at: datetime | None, came: datetime) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -87,6 +88,9 @@ def _column(name: str, number: int, *, postgres: bool) -> str:
     return f"(e.value ->> {number})::{Reading._meta.get_field(name).db_type(connection)}"
 
 
+MOST_SETTINGS = 5_000
+"""Of one charger; those of 2.x have some thousands."""
+
 Told = dict[tuple[int, str, str, str], tuple[Setting, datetime]]
 """The newest of each setting, by charger and names, with when it was said."""
 
@@ -101,9 +105,13 @@ def store_settings(told: Told) -> None:
         for row in ConfigurationKey.objects.filter(charger__in=chargers)
     }
     new, changed = [], []
+    room = Counter(charger for charger, *_ in there)
     for key, (setting, at) in sorted(told.items()):
         row = there.get(key)
         if row is None:
+            room[key[0]] += 1
+            if room[key[0]] > MOST_SETTINGS:
+                continue
             new.append(_settle(_setting_row(key), setting, at))
         elif row.seen_at < at:
             changed.append(_settle(row, setting, at))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core import mail
+from django.core.mail.backends.base import BaseEmailBackend
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -238,6 +239,20 @@ def test_without_mail_the_link_is_shown_once(client, ours):
     assert path not in again
     client.logout()
     assert client.get(path).status_code == 404
+
+
+class Away(BaseEmailBackend):
+    """A mail server that can't be reached."""
+
+    def send_messages(self, email_messages: Any) -> int:
+        raise ConnectionRefusedError
+
+
+def test_where_the_mail_server_is_away_the_link_is_shown(client, settings, ours):
+    settings.PROXY_MAIL, settings.EMAIL_BACKEND = True, f"{__name__}.Away"
+    client.force_login(member(ours, "owner").user)
+    form = {"email": "bert@example.org", "role": "installer", "lasts": "14"}
+    assert "/invitations/" in client.post(page(ours, "do/invite/"), form).content.decode()
 
 
 def test_an_owner_extends_ends_and_revokes(client, ours):

@@ -247,9 +247,10 @@ def test_a_code_for_somebody_is_for_nobody_else(world):
 
 
 def test_moving_it_by_hand_leaves_the_past_behind_too(world):
-    world.charger.organisation, world.charger.location = world.theirs, None
-    world.charger.save()
+    world.charger.organisation = world.theirs
+    world.charger.save(update_fields=["organisation"])
     assert not any(seen(world.taker, row) for row in world.old)
+    assert Charger.objects.get().location is None
 
 
 def test_what_belonged_to_nobody_goes_along():

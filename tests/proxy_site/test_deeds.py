@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from accounts.acting import Via, current
 from accounts.deeds import Deed
-from accounts.models import Location, Membership, Organisation, User
+from accounts.models import ApiToken, Location, Membership, Organisation, User
 from backoffices.models import Backoffice, CatalogueEntry
 from chargers.models import Charger
 from proxy_site.celery import ActingTask, app
@@ -157,7 +157,11 @@ def posted(client, url, form):
 def test_every_page_that_changes_something_is_tried_here():
     request: Any = SimpleNamespace(user=User(is_superuser=True))
     editable = {model for model, page in admin.site._registry.items() if page.has_add_permission(request)}
-    assert editable == {*FORMS, GuardOverride}  # overrides: tests/routing/test_overrides.py
+    elsewhere = {
+        GuardOverride,
+        ApiToken,
+    }  # tests/routing/test_overrides.py, tests/accounts/test_tokens_admin.py
+    assert editable == {*FORMS, *elsewhere}
 
 
 @each_form

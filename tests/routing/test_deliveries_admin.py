@@ -159,7 +159,7 @@ def test_nothing_happens_by_a_get(installer: Any, route: Route, action: str) -> 
 def test_who_may_not_change_routes_is_not_offered_it(client: Any, fleet: Organisation, route: Route) -> None:
     user = User.objects.create_user("viewer", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename="view_delivery"))
-    Membership.objects.create(user=user, organisation=fleet, role="installer")
+    Membership.objects.create(user=user, organisation=fleet, role="read_only")
     client.force_login(user)
     row = letter(route, 1)
     assert "send_again" not in client.get(LIST).content.decode()

@@ -279,7 +279,7 @@ def told(client: Any, **query: Any) -> str:
 
 def test_without_the_right_to_look_at_messages_there_is_no_page(client: Any, log: Log) -> None:
     row = log.row(log.charger("CP-1"), 1)
-    client.force_login(log.user("ours"))
+    client.force_login(log.user())  # of no organisation: every role gives this right
     for url in [LIST, f"{LIST}export/", f"{LIST}{row.pk}/change/", *pages_of(row)]:
         assert client.get(url).status_code == 403, url
     client.logout()
@@ -343,7 +343,7 @@ def test_a_page_costs_as_many_queries_for_many_rows_as_for_few(
             log.copy(one, ago + 0.5, action="Reset", outcome="error")
     with django_assert_num_queries(len(few)):
         page_of(client, **query)
-    assert len(few) <= 13
+    assert len(few) <= 14  # one of them asks for the roles
 
 
 # -- export -------------------------------------------------------------------------------------------

@@ -143,3 +143,8 @@ def test_what_is_stored_and_does_not_fit_is_not_lost():
 
 def test_every_category_has_words():
     assert {row.category for row in rights.commands(OCPP_VERSIONS).values()} == set(CATEGORIES)
+
+
+def test_parts_of_all_versions_are_offered_where_the_version_is_not_known():
+    found, _ = choices({}, OCPP_VERSIONS)
+    assert {"Reset:Hard", "Reset:Soft", "Reset:Immediate", "Reset:OnIdle"} <= set(found)

@@ -373,3 +373,9 @@ def test_a_taken_identity_is_refused_in_the_form_too(installer, route, ours):
     Route.objects.create(charger=other, backoffice=route.backoffice, role="control")
     response = installer.post(address("route_change", route.pk), form(route, alias="CP-2"))
     assert "is already used toward energy" in response.content.decode()
+
+
+def test_a_form_of_all_versions_is_not_too_long_to_be_posted(installer, route, settings):
+    ChargerSession.objects.all().delete()
+    text = installer.get(address("route_change", route.pk)).content.decode()
+    assert 100 < text.count('name="permissions') < settings.DATA_UPLOAD_MAX_NUMBER_FIELDS / 2

@@ -180,24 +180,6 @@ async def test_a_database_that_does_not_answer_is_asked_again(
     assert not failures
 
 
-async def test_many_viewers_share_a_look(view: Any, world: World, monkeypatch: Any) -> None:
-    looks: list[int] = []
-    real = marks
-
-    def counted(keys: Any) -> Any:
-        looks.append(pulse_here.watchers)
-        return real(keys)
-
-    pulse_here = pulse.current()
-    monkeypatch.setattr(pulse, "marks", counted)
-    monkeypatch.setattr(pulse, "PACE_S", 60)
-    viewers = [await view() for _ in range(3)]
-    for viewer in viewers:
-        assert await viewer.open()
-    assert await viewers[0].next()
-    assert len(looks) == 1
-
-
 async def test_the_poll_says_the_same_by_the_same_rule(database: Any, world: World) -> None:
     def ask(user: Any, ids: str) -> Any:
         client = Client()

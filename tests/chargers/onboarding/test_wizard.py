@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Permission
 from django.contrib.sessions.models import Session
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.deeds import Deed
@@ -349,3 +351,18 @@ def test_superusers_see_all_attempts_with_a_way_to_add(admin_client: Client) -> 
     page = admin_client.get("/admin/chargers/refusedattempt/").content.decode()
     assert f"{LIST}new/?identity=a%26b" in page
     assert 'value="a&amp;b"' in admin_client.get(f"{LIST}new/?identity=a%26b").content.decode()
+
+
+@pytest.mark.parametrize("page", ["/admin/chargers/refusedattempt/", f"{LIST}inbox/"])
+def test_lists_of_refusals_cost_as_many_queries_for_ten_as_for_one(admin_client: Client, page: str) -> None:
+    refused("n-0")
+    admin_client.get(page)
+    with CaptureQueriesContext(connection) as one:
+        admin_client.get(page)
+    for number in range(1, 10):
+        refused(f"n-{number}")
+        Charger.objects.create(identity=f"known-{number}")
+        refused(f"known-{number}", "wrong_password")
+    with CaptureQueriesContext(connection) as ten:
+        admin_client.get(page)
+    assert len(ten) == len(one)

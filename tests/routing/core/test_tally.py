@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from routing.core.tally import MOST_REFUSED, Tally, refuses_charge
+from tests.routing.core.presenting import VERSIONS, authorize, says, world_of
 from tests.routing.rows import DELIVERY, MESSAGE
 
 
@@ -69,3 +70,17 @@ def test_of_many_refused_charges_the_newest_are_remembered() -> None:
     later = tallied(replace(rows[0], exchange=900))
     later.add(tally)
     assert (later.up, later.refused[-1], len(later.refused)) == (MOST_REFUSED + 6, 900, MOST_REFUSED)
+
+
+@VERSIONS
+@pytest.mark.parametrize(("status", "times"), [("Blocked", 1), ("Accepted", 0)])
+def test_what_a_machine_stores_of_a_refused_card_is_one_refused_charge(
+    version: str, status: str, times: int
+) -> None:
+    world = world_of(version=version)
+    world["billing"].behave = says(status)
+    before = len(world.database.messages)
+    authorize(world)
+    rows = world.database.messages[before:]
+    assert len(tallied(*rows).refused) == times
+    assert tallied(*rows).up == 1

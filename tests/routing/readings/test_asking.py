@@ -12,13 +12,15 @@ from django.test.utils import CaptureQueriesContext
 
 from routing import readings
 from routing.models import ConfigurationKey, FirmwareEvent, Reading, Transaction
-from tests.routing.readings.logged import now
+from tests.routing.readings.logged import now, wire
 
 SESSION = UUID("5e551011-0000-4000-8000-000000000001")
+NOW = now()
+"""Of all tests here: seconds that pass in between change nothing."""
 
 
 def put(ago: float, *, connector: int = 1, **values: Any) -> Reading:
-    at = now() - timedelta(seconds=ago)
+    at = NOW - timedelta(seconds=ago)
     return Reading.objects.create(charger_id=1, connector_id=connector, at=at, **values)
 
 
@@ -27,7 +29,7 @@ def watts(series: readings.Series) -> list[float]:
 
 
 def since(minutes: float) -> datetime:
-    return now() - timedelta(minutes=minutes)
+    return NOW - timedelta(minutes=minutes)
 
 
 # The newest
@@ -47,7 +49,7 @@ def test_the_newest_of_each_connector_filled_from_just_before() -> None:
 
 def test_evses_and_connectors_are_found_in_their_order() -> None:
     for evse, connector in ((2, 0), (0, 2), (1, 0), (0, 1)):
-        Reading.objects.create(charger_id=1, evse_id=evse, connector_id=connector, at=now())
+        Reading.objects.create(charger_id=1, evse_id=evse, connector_id=connector, at=NOW)
     found = [(row.evse_id, row.connector_id) for row in readings.latest(1)]
     assert found == [(0, 1), (0, 2), (1, 0), (2, 0)]
 
@@ -109,6 +111,15 @@ def test_energy_is_what_was_charged_since_over_all_meters_and_meters_may_begin_a
     assert [wh for _, wh in found] == [0, 500, 500, 500, 600, 650]
 
 
+def test_a_session_that_begins_with_another_register_is_no_energy() -> None:
+    for ago, wh in ((600, 5_000_000), (500, 0), (400, 5_000_100), (300, 5_000_900)):
+        put(ago, energy_wh=wh)
+    assert [wh for _, wh in readings.series(1, since(20)).energy] == [0, 0, 0, 800]
+    session(meter_start=0, started_at=wire(NOW - timedelta(seconds=500)))
+    put(30, connector=2, transaction_id=SESSION, energy_wh=5_000_900)
+    assert readings.running(1)[0].energy_wh is None
+
+
 def test_energy_within_the_first_point_counts() -> None:
     for number in range(60):
         put(60 - number, energy_wh=1000 + number)
@@ -119,7 +130,7 @@ def test_energy_within_the_first_point_counts() -> None:
 def test_without_readings_a_series_is_empty() -> None:
     put(3600, power_w=1)
     assert readings.series(1, since(5)) == readings.Series([], [])
-    assert readings.series(1, now() + timedelta(days=1)) == readings.Series([], [])
+    assert readings.series(1, NOW + timedelta(days=1)) == readings.Series([], [])
 
 
 # Sessions
@@ -155,7 +166,7 @@ def test_a_session_of_which_nothing_was_read_runs_all_the_same() -> None:
     (found,) = readings.running(1)
     assert (found.energy_wh, found.power_w, found.card, found.at) == (None, None, "", None)
     assert found.started == row.created
-    Transaction.objects.update(closed=now())
+    Transaction.objects.update(closed=NOW)
     assert readings.running(1) == []
 
 
@@ -164,8 +175,8 @@ def test_a_session_of_which_nothing_was_read_runs_all_the_same() -> None:
 
 def test_settings_and_events_are_those_of_the_charger() -> None:
     for charger, name in ((1, "B"), (1, "A"), (2, "C")):
-        ConfigurationKey.objects.create(charger_id=charger, variable=name, seen_at=now())
-        FirmwareEvent.objects.create(charger_id=charger, at=now(), kind="firmware", status=name)
+        ConfigurationKey.objects.create(charger_id=charger, variable=name, seen_at=NOW)
+        FirmwareEvent.objects.create(charger_id=charger, at=NOW, kind="firmware", status=name)
     assert [row.name for row in readings.configuration(1)] == ["A", "B"]
     assert {row.status for row in readings.firmware(1)} == {"A", "B"}
     assert len(readings.firmware(1, most=1)) == 1

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from routing.models import ConfigurationKey, FirmwareEvent, LogReader, Message, Reading, Transaction
 from routing.models.traffic import number_at
-from routing.readings import following
+from routing.readings import following, storing
 from routing.readings.following import Follower
 from routing.store import READER, Put, Store
 from tests.routing import rows as make
@@ -125,6 +125,20 @@ def test_an_event_without_its_evse_is_of_that_of_its_session() -> None:
     assert readings() == [(1, 3, 0, 11.5, None)]
 
 
+NOWHERE: dict[str, tuple[str, dict[str, Any]]] = {
+    "a stop of a session that nobody knows": ("StopTransaction", {"meterStop": 5, "transactionId": 7}),
+    "an event without an EVSE": ("TransactionEvent", {"eventType": "Ended"}),
+    "no connector": ("MeterValues", {"meterValue": [{"sampledValue": [{"value": "7"}]}]}),
+}
+
+
+@pytest.mark.parametrize(("action", "payload"), NOWHERE.values(), ids=NOWHERE)
+def test_what_is_of_no_known_meter_is_left_out(action: str, payload: dict[str, Any]) -> None:
+    log(action, {"timestamp": wire(now()), **payload})
+    read()
+    assert not Reading.objects.exists()
+
+
 def test_copies_to_backoffices_and_rows_of_chargers_that_are_gone_are_no_readings() -> None:
     meter_values(1, route_id=1)
     meter_values(2, charger_id=4711)
@@ -177,6 +191,15 @@ def test_an_older_answer_does_not_replace_a_newer_one() -> None:
         log("GetVariables", {}, answer=answer, direction="down", at=at, exchange=number_at(timezone.now()))
         read()
     assert told() == {"C.V": ("new", None)}
+
+
+def test_a_charger_does_not_fill_the_table_with_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storing, "MOST_SETTINGS", 3)
+    for names in ("AB", "BCDE"):
+        keys = [{"key": name, "readonly": False, "value": names} for name in names]
+        log("GetConfiguration", {}, answer={"configurationKey": keys}, direction="down")
+        read()
+    assert told() == {"A": ("AB", False), "B": ("BCDE", False), "C": ("BCDE", False)}
 
 
 # Firmware
