@@ -1,7 +1,7 @@
 """``/uploads/<token>``: where a charger puts the file that it was asked for; and large bodies in general.
 
 Daphne takes a request whole, in memory, before anybody sees it, and what is sent faster than it is read waits
-in memory too. Here a large body goes to disk while it comes, one that nobody waits for is refused at its first
+there too. Here a large body goes to disk while it comes, one that nobody waits for is refused at its first
 line, and a download waits for who fetches it.
 """
 
@@ -133,7 +133,7 @@ async def _answer(send: Send, status: int, words: str) -> None:
 # -- Daphne --------------------------------------------------------------------------------------------
 
 
-class Request(WebRequest):  # type: ignore[misc]  # Daphne is not typed
+class Request(WebRequest):
     """A request of Daphne whose body, if it is large, goes to disk; other ones are as before."""
 
     incoming: Incoming | None = None
@@ -146,20 +146,24 @@ class Request(WebRequest):  # type: ignore[misc]  # Daphne is not typed
     def gotLength(self, length: int | None) -> None:
         """The head has been read. Decide where the body goes, or that it does not come in at all."""
         if not isinstance(self.channel, HTTPChannel):  # HTTP/2 over TLS of Daphne's own
-            return super().gotLength(length)
-        path = bytes(self.channel._path).partition(b"?")[0]
+            super().gotLength(length)
+            return
+        head: Any = self.channel
+        path = bytes(head._path).partition(b"?")[0]
         most = _most(path)
         super().gotLength(0)
         if path.startswith(PATH.encode()):
             known = token_in(unquote(path.decode("latin-1"))) is not None
-            if not (known and bytes(self.channel._command).decode("latin-1") in _METHODS):
+            if not (known and bytes(head._command).decode("latin-1") in _METHODS):
                 if length != 0:
                     self._refuse(b"404 Not Found")
                 return
         elif length is not None and length <= MOST_IN_MEMORY:
-            return super().gotLength(length)
+            super().gotLength(length)
+            return
         if length is not None and length > most:
-            return self._refuse(b"413 Content Too Large")
+            self._refuse(b"413 Content Too Large")
+            return
         self.incoming = Incoming(folder(UPLOAD), most, self._go_on)
 
     def handleContentChunk(self, data: bytes) -> None:
@@ -167,7 +171,8 @@ class Request(WebRequest):  # type: ignore[misc]  # Daphne is not typed
         if self.is_refused:
             return
         if self.incoming is None:
-            return super().handleContentChunk(data)
+            super().handleContentChunk(data)
+            return
         self.incoming.put(data)
         if self.incoming.is_too_large:
             self._refuse(b"413 Content Too Large")
@@ -200,7 +205,8 @@ class Request(WebRequest):  # type: ignore[misc]  # Daphne is not typed
         self._may_write = asyncio.Event()
         self._may_write.set()
         self.registerProducer(self, True)
-        self.application_queue = queue = asyncio.Queue()
+        queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.application_queue = queue
         if INCOMING in scope["extensions"] or self.incoming is None:
             queue.put_nowait({"type": "http.request", "body": b"", "more_body": False})
             receive: Receive = queue.get

@@ -46,7 +46,7 @@ PROXY_REQUIRE_TLS = env.bool("PROXY_REQUIRE_TLS", default=False)
 PROXY_ADMIN_PASSWORD = env.str("PROXY_ADMIN_PASSWORD", default="")
 #: How much of the audit log may wait on disk, in PROXY_DATA_DIR/spool, while the database is away.
 PROXY_SPOOL_BYTES = env.int("PROXY_SPOOL_BYTES", default=64 * 2**20)
-#: The largest file, in bytes, that a charger may send (diagnostics, logs), and the largest firmware it is given.
+#: The largest file that a charger may send (diagnostics, logs), and the largest firmware, in bytes.
 PROXY_UPLOAD_BYTES = env.int("PROXY_UPLOAD_BYTES", default=50 * 2**20)
 PROXY_FIRMWARE_BYTES = env.int("PROXY_FIRMWARE_BYTES", default=200 * 2**20)
 #: For how many days what is kept, where an organisation does not say otherwise (routing/keeping.py).

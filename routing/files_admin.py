@@ -73,12 +73,12 @@ class UploadAdmin(RecordAdmin[Upload]):
 
     @admin.display(description=_("kept until"))
     def until(self, upload: Upload) -> str:
-        return f"{upload.expires:%Y-%m-%d}" if upload.received_at else "–"
+        return f"{upload.expires:%Y-%m-%d}" if upload.received_at else "-"
 
     @admin.display(description=_("file"))
     def download(self, upload: Upload) -> SafeString | str:
         if upload.received_at is None:
-            return "–"
+            return "-"
         page = reverse("admin:routing_upload_download", args=[upload.pk])
         return format_html('<a class="p-button" href="{}">{}</a>', page, gettext("Download"))
 

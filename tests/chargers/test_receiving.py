@@ -214,7 +214,7 @@ async def test_another_server_hands_it_over_piece_by_piece(
     charger: Charger, broken: bool, status: int
 ) -> None:
     row, path = await sync_to_async(path_for)(charger)
-    scope = AsyncRequestFactory().put(path).scope
+    scope = dict(AsyncRequestFactory().put(path).scope)
     messages = Messages(b"one", b"two", broken=broken)
     await receiving.uploads(scope, messages.receive, messages.send)
     assert messages.sent[0]["status"] == status
