@@ -267,7 +267,7 @@ def _asked(state: State, action: str, payload: str, text: str) -> str:
 
 def _as_sent(state: State, call: DownCall) -> str:
     """The frame that the charger got, "" where its payload is the asker's to the byte."""
-    if call.asked is not None and call.payload == call.asked.payload:
+    if call.route and call.asked is not None and call.payload == call.asked.payload:
         return ""
     frame = frames.call(call.message_id, call.action, call.payload)
     return _asked(state, call.action, call.payload, frame)

@@ -10,11 +10,11 @@ from collections.abc import Callable
 
 from routing.core import actions, audit, conflicts, frames, migration, rewriting, spans
 from routing.core.actions import responses
-from routing.core.decisions import Report
+from routing.core.decisions import CommandEnded, CommandSent, Report
 from routing.core.errors import Condition, error_code
 from routing.core.frames import CallError, CallResult
 from routing.core.gate import Asked, DownCall, Reply
-from routing.core.lines import Phase
+from routing.core.lines import HOUSE, Phase
 from routing.core.rows import Outcome
 from routing.core.state import State
 from routing.core.transactions import Transaction
@@ -158,6 +158,9 @@ def answer(
     state: State, turn: Turn, asked: Asked, payload: str, rule: str = "", outcome: Outcome = "answered"
 ) -> None:
     """Answer a backoffice's CALL with a payload; ``rule`` where the proxy itself has decided so."""
+    if asked.route == HOUSE:
+        told = CommandEnded(id=asked.message_id, outcome=outcome, payload=payload, words=rule)
+        return turn.emit(told)
     asked.rule = rule or asked.rule
     _to_asker(state, turn, asked, frames.call_result(asked.raw_id, payload), outcome)
 
@@ -165,6 +168,8 @@ def answer(
 def deny(state: State, turn: Turn, asked: Asked, rule: str) -> None:
     """Say no in the action's own words: many backoffices take a CALLERROR for a broken charger."""
     asked.rule = rule
+    if asked.route == HOUSE:
+        return turn.emit(CommandEnded(id=asked.message_id, outcome="denied", words=rule))
     line = state.lines.get(asked.route)
     payload = actions.deny_payload(asked.row, asked.payload)
     if payload is None or (line is not None and line.route.options.deny_style == "callerror"):
@@ -175,6 +180,8 @@ def deny(state: State, turn: Turn, asked: Asked, rule: str) -> None:
 
 def deny_with(state: State, turn: Turn, asked: Asked, payload: str, rule: str) -> None:
     """Say no with this payload."""
+    if asked.route == HOUSE:
+        return turn.emit(CommandEnded(id=asked.message_id, outcome="denied", payload=payload, words=rule))
     asked.rule = rule
     blocked(state, turn, asked)
     answer(state, turn, asked, payload, rule, "denied")
@@ -182,7 +189,7 @@ def deny_with(state: State, turn: Turn, asked: Asked, payload: str, rule: str) -
 
 def blocked(state: State, turn: Turn, asked: Asked) -> None:
     """Report that a rule has kept something from the charger."""
-    line = state.lines.get(asked.route)
+    line = state.line(asked.route)
     who = line.route.backoffice if line is not None else "a backoffice"
     turn.emit(Report("blocked", f"{asked.action} of {who}: {asked.rule}"))
 
@@ -208,6 +215,10 @@ def keep_silent(state: State, turn: Turn, asked: Asked) -> None:
 
 
 def _answer_error(state: State, turn: Turn, asked: Asked, reply: Reply) -> None:
+    if asked.route == HOUSE:
+        return turn.emit(
+            CommandEnded(id=asked.message_id, outcome=reply.outcome, code=reply.code, words=reply.description)
+        )
     frame = frames.call_error(asked.raw_id, reply.code, reply.description, reply.details)
     if reply.outcome == "error":
         rule = ""
@@ -259,6 +270,8 @@ def pump(state: State, turn: Turn) -> None:
     # What the charger makes of it must be known here after a crash: first the maps are safe, then it is sent.
     gated = state.identifiers.take_changed()
     turn.answer(frames.call(call.message_id, call.action, call.payload), gated=gated)
+    if call.asked is not None and call.route == HOUSE:
+        turn.emit(CommandSent(call.asked.message_id, call.exchange))
 
 
 def _next(state: State, turn: Turn) -> DownCall | None:
@@ -286,7 +299,7 @@ def charger_answers(state: State, turn: Turn, frame: CallResult | CallError) -> 
             "an answer to nothing that is outstanding",
             message_id=frame.message_id,
         )
-        return
+        return _too_late(state, turn, frame)
     state.gate.outstanding = None
     if isinstance(frame, CallError):
         reply = Reply(
@@ -302,6 +315,16 @@ def charger_answers(state: State, turn: Turn, frame: CallResult | CallError) -> 
     if call.asked is not None and call.asked.overridden and is_accepted(reply):
         migration.note(state, turn, call)
     _ended(state, turn, call, reply)
+
+
+def _too_late(state: State, turn: Turn, frame: CallResult | CallError) -> None:
+    """Nobody waits for this answer any more; a person still wants to know."""
+    command = state.gate.late.pop(frame.message_id, None)
+    if command is not None and isinstance(frame, CallResult):
+        turn.emit(CommandEnded(id=command, outcome="answered", payload=frame.payload, late=True))
+    elif command is not None and isinstance(frame, CallError):
+        words = frame.description
+        turn.emit(CommandEnded(id=command, outcome="error", code=frame.code, words=words, late=True))
 
 
 def _is_answer_to(state: State, turn: Turn, call: DownCall, frame: CallResult | CallError) -> bool:
@@ -343,6 +366,8 @@ def expire(state: State, turn: Turn) -> None:
     call = state.gate.outstanding
     if call is not None and turn.now >= call.sent_at + options.T_cmd:
         words = f"no answer from the charger in {options.T_cmd:g} s"
+        if call.asked is not None and call.route == HOUSE:
+            state.gate.expect_late(call.message_id, call.asked.message_id)
         _end_outstanding(state, turn, Condition.GENERIC, words, "", "timeout")
 
 

@@ -11,6 +11,7 @@ from routing.core.rows import (
     DeliveryRow,
     IdentifierRow,
     LatestRow,
+    Outcome,
     RouteHealthRow,
     RouteTransactionRow,
     Row,
@@ -138,6 +139,29 @@ class SetPing(msgspec.Struct, frozen=True, gc=False):
     seconds: float
 
 
+class CommandSent(msgspec.Struct, frozen=True, gc=False):
+    """The charger is being asked what a person wants; the log has it under this ``exchange``."""
+
+    id: str
+    exchange: int
+
+
+class CommandEnded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What has become of a person's command: comes once, behind ``CommandSent`` where the charger was asked.
+
+    ``outcome``: ``answered`` with the charger's ``payload``, or the proxy's own where it need not be asked;
+    ``error`` with the charger's ``code``; ``denied`` by the proxy; else no answer came. ``words`` say why.
+    ``late``: it had ended before with ``timeout``, and now the charger has answered after all.
+    """
+
+    id: str
+    outcome: Outcome
+    payload: str | None = None
+    code: str = ""
+    words: str = ""
+    late: bool = False
+
+
 class Report(msgspec.Struct, frozen=True, gc=False):
     """Something a person should know: written to the log with the charger's identity."""
 
@@ -158,6 +182,8 @@ Decision = (
     | CloseCharger
     | ChangePassword
     | SetPing
+    | CommandSent
+    | CommandEnded
     | Report
 )
 

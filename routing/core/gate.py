@@ -28,6 +28,8 @@ SENT_REMEMBERED = 64
 class Asked:
     """A CALL of a backoffice, as it stands on that one's own socket until it is answered.
 
+    A person's command is one too: of the route ``lines.HOUSE``, with the command's id as ``message_id``.
+
     ``message_id`` and its token ``raw_id`` are the asker's; ``payload`` is what the asker wrote, ``text``
     its frame. ``rule`` says in words what was decided. ``withdrawn``: the asker is not there any more.
     ``overridden``: the guard objects, and a person lets this route do it.
@@ -171,15 +173,25 @@ class DownCall:
 
 
 class Gate:
-    """CALLs that wait for the charger, and the one it is answering."""
+    """CALLs that wait for the charger, and the one it is answering.
 
-    __slots__ = ("outstanding", "queue", "rebooting_until", "sent_ids")
+    ``late``: people's commands that were not answered in time, by the message id of the CALL.
+    """
+
+    __slots__ = ("late", "outstanding", "queue", "rebooting_until", "sent_ids")
 
     def __init__(self) -> None:
         self.queue: list[DownCall] = []
         self.outstanding: DownCall | None = None
         self.rebooting_until = 0.0
         self.sent_ids: deque[str] = deque(maxlen=SENT_REMEMBERED)
+        self.late: dict[str, str] = {}
+
+    def expect_late(self, message_id: str, command: str) -> None:
+        """A person's command was not answered in time; its answer may still come."""
+        self.late[message_id] = command
+        if len(self.late) > SENT_REMEMBERED:
+            del self.late[next(iter(self.late))]
 
     def submit(self, call: DownCall) -> bool:
         """Queue a CALL; False when this asker has too many waiting already."""

@@ -16,7 +16,7 @@ from routing.core.actions import Kind
 from routing.core.decisions import Report
 from routing.core.gate import Asked
 from routing.core.hosts import host_of, is_listed
-from routing.core.lines import Line
+from routing.core.lines import HOUSE, Line
 from routing.core.payloads import integer, strings
 from routing.core.snapshot import Role, RouteSnapshot, Verdict
 from routing.core.state import State
@@ -232,8 +232,8 @@ def _is_permitted(route: RouteSnapshot, vendor: str) -> bool:
 
 
 def _of_availability(state: State, line: Line, asked: Asked) -> str:
-    """Only Billing may lock all drivers out at once."""
-    if line.route.role is Role.BILLING:
+    """Only Billing, and a person, may lock all drivers out at once."""
+    if line.route.role is Role.BILLING or line.key == HOUSE:
         return ""
     path = "$.connectorId" if state.version == "1.6" else "$.evse.id"
     numbers = [integer(msgspec.Raw(token.encode())) for token in spans.find(asked.payload, path)]

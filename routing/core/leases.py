@@ -67,7 +67,7 @@ def held_by(state: State, turn: Turn, flow: str) -> Line | None:
     row = state.remembered(KIND, flow)
     if row is None or turn.utc - row.at >= LASTS[flow] or not row.payload.isdecimal():
         return None
-    return state.lines.get(int(row.payload))
+    return state.line(int(row.payload))
 
 
 def _asks_already(state: State, line: Line, flow: str) -> Line | None:
@@ -75,7 +75,7 @@ def _asks_already(state: State, line: Line, flow: str) -> Line | None:
     outstanding = state.gate.outstanding
     for call in state.gate.queue if outstanding is None else [outstanding, *state.gate.queue]:
         if call.route not in (None, line.key) and FLOWS.get(call.action) == flow:
-            return state.lines.get(call.route or 0)
+            return state.line(call.route)
     return None
 
 

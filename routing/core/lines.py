@@ -17,6 +17,9 @@ from routing.core.snapshot import RouteSnapshot
 
 NEVER = float("inf")
 
+HOUSE = 0
+"""The key of the line that stands for people who ask the charger something through the proxy: no route's."""
+
 BEHIND = 8
 """Deliveries that may stand before a message whose answer the charger waits for."""
 

@@ -99,6 +99,12 @@ def owner_of(state: State, card: str) -> int | None:
     return None if known is None else known[1]
 
 
+def sender(state: State) -> str:
+    """The backoffice that has sent a list which the charger has, "" where none has."""
+    lists_of = ((line, state.local_lists.of(_family(state), line.key)) for line in _voters(state))
+    return next((line.route.backoffice for line, cards in lists_of if cards.entries), "")
+
+
 def _voters(state: State) -> list[Line]:
     """The routes whose lists count, the most important first."""
     row = actions.down(state.version, ACTION)

@@ -14,6 +14,7 @@ from routing.core import (
     acceptance,
     answers,
     calls,
+    commands,
     dispatch,
     down,
     frames,
@@ -38,6 +39,7 @@ from routing.core import (
     up,
     versions,
 )
+from routing.core.commands import Command
 from routing.core.decisions import (
     CloseCharger,
     CloseLink,
@@ -249,6 +251,14 @@ class Machine:
             odd_frames.from_backoffice(state, turn, line, frame)
         if line.overdue:
             dispatch.heard(state, turn, line)
+        return self._end(turn)
+
+    # -- people ----------------------------------------------------------------------------------
+
+    def command(self, command: Command, now: float, utc: datetime) -> list[Decision]:
+        """Ask the charger what a person wants."""
+        state, turn = self._state, Turn(now, utc)
+        commands.take(state, turn, command)
         return self._end(turn)
 
     # -- the store -------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ PATIENCE = 600.0
 
 def note(state: State, turn: Turn, call: DownCall) -> None:
     """The charger has accepted what the guard objects to."""
-    line = state.lines.get(call.route or 0)
+    line = state.line(call.route)
     who = line.route.backoffice if line is not None else "a backoffice"
     state.remember(KIND, "", f"{who} has sent {call.action} under an override", turn)
 

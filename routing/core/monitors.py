@@ -125,7 +125,7 @@ def hold(state: State, turn: Turn, route: int, charger_id: str, route_id: str | 
             rewriting.close(state, turn, mapping)
     route_id = route_id or free_id(state, Kind.MONITOR, route, charger_id)
     made = state.identifiers.assign(Kind.MONITOR, charger_id, route, route_id, turn.utc)
-    turn.store(state.identifiers.row(made))
+    rewriting.store(state, turn, made)
     return made
 
 

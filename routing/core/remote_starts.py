@@ -30,8 +30,11 @@ PENDING = "remote_start"
 
 
 def note(state: State, turn: Turn, call: DownCall, reply: Reply) -> None:
-    """The charger will start: the next session with this card on a fitting place is the asker's."""
-    if call.route is None or reply.payload is None or not is_accepted(reply):
+    """The charger will start: the next session with this card on a fitting place is the asker's.
+
+    Not so where a person has asked: then it is whose it would be had the card been shown at the charger.
+    """
+    if not call.route or reply.payload is None or not is_accepted(reply):
         return
     _forget_what_never_began(state, turn, call.route)
     head = read(call.payload, RemoteStartHead)

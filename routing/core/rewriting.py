@@ -15,9 +15,9 @@ from routing.core.actions import Down, Kind, Rewrite
 from routing.core.charging_profiles import purposes
 from routing.core.gate import DownCall
 from routing.core.identifiers import Mapping, identifier, raw_token
-from routing.core.lines import Item, Line
+from routing.core.lines import HOUSE, Item, Line
 from routing.core.snapshot import Role
-from routing.core.state import State
+from routing.core.state import OWN_ID, State
 from routing.core.transactions import Transaction
 from routing.core.turn import Turn
 
@@ -49,6 +49,17 @@ NOTHING = ("null", "")
 # -- single identifiers --------------------------------------------------------------------------------
 
 
+def store(state: State, turn: Turn, mapping: Mapping) -> None:
+    """Have a mapping stored as it stands: those of people's commands among what is remembered."""
+    row = state.identifiers.row(mapping)
+    if mapping.route != HOUSE:
+        turn.store(row)
+    elif mapping.is_open:
+        state.remember(OWN_ID, f"{row.kind}/{row.charger_identifier}", row.route_identifier, turn)
+    else:
+        state.forget(OWN_ID, f"{row.kind}/{row.charger_identifier}", turn)
+
+
 def open_id(state: State, turn: Turn, line: Line, kind: Kind, route_id: str) -> tuple[Mapping, bool]:
     """The mapping of what a route makes or replaces as ``route_id``, and whether it was opened now.
 
@@ -59,22 +70,23 @@ def open_id(state: State, turn: Turn, line: Line, kind: Kind, route_id: str) -> 
     band = state.snapshot.options.id_band
     mapping = state.identifiers.open(kind, line.key, route_id, turn.utc, keep=keep, band=band)
     for over in state.identifiers.take_given_up():
-        turn.store(state.identifiers.row(over))
+        store(state, turn, over)
     if mapping is known:
         return mapping, False
-    turn.store(state.identifiers.row(mapping))
+    store(state, turn, mapping)
     return mapping, True
 
 
 def charger_id(state: State, line: Line, kind: Kind, route_id: str) -> str | None:
     """What the charger calls a thing that a route names; None where it is not this route's to name.
 
-    What nobody is known to have made is older than the proxy, and Billing's: it keeps its id.
+    What nobody is known to have made is older than the proxy, and Billing's or a person's: it keeps its id.
     """
     mapping = state.identifiers.meant(kind, line.key, route_id)
     if mapping is not None:
         return mapping.charger_id
-    older = line.route.role is Role.BILLING and state.identifiers.is_free(kind, route_id)
+    may = line.route.role is Role.BILLING or line.key == HOUSE
+    older = may and state.identifiers.is_free(kind, route_id)
     return route_id if older else None
 
 
@@ -122,7 +134,7 @@ def _reopen(state: State, turn: Turn, call: DownCall, kind: Kind, named: str | N
     if mapping is None or mapping.closed is None or mapping.closed > call.sent_utc:
         return
     mapping.closed = None
-    turn.store(state.identifiers.row(mapping))
+    store(state, turn, mapping)
 
 
 def is_still_own(state: State, call: DownCall) -> bool:
@@ -145,7 +157,7 @@ def close(state: State, turn: Turn, mapping: Mapping) -> None:
     """What this names exists no more; late reports about it still find their way."""
     if mapping.closed is None:
         mapping.closed = turn.utc
-        turn.store(state.identifiers.row(mapping))
+        store(state, turn, mapping)
 
 
 def close_named(state: State, turn: Turn, kind: Kind, payload: str, path: str) -> None:
@@ -245,10 +257,12 @@ def names_object(row: Down, payload: str) -> bool:
 
 
 def named_transaction(state: State, line: Line, row: Down, payload: str) -> Transaction | None:
-    """The open session that a CALL names by the asker's id for it."""
+    """The open session that a CALL names by the asker's id for it; people name it as the charger does."""
     path = next((r.path for r in row.to_charger if r.kind is Kind.TRANSACTION), "$.transactionId")
     number = spans.value(payload, path)
     is_id = isinstance(number, str | int) and not isinstance(number, bool) and number != ""
+    if is_id and line.key == HOUSE:
+        return state.transactions.event(state.version, str(number))
     return state.transactions.named_by_route(line.key, str(number)) if is_id else None
 
 
@@ -257,7 +271,7 @@ def named_transaction(state: State, line: Line, row: Down, payload: str) -> Tran
 
 def to_asker(state: State, turn: Turn, call: DownCall, payload: str) -> str:
     """The charger's answer with the asker's identifiers."""
-    line = None if call.route is None else state.lines.get(call.route)
+    line = state.line(call.route)
     if line is None:
         return payload
     for rewrite in call.row.to_asker:

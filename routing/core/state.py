@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
+from routing.core import actions
 from routing.core.actions import Up
 from routing.core.alarms import ALARMS
 from routing.core.authorization import AuthorizationCache
@@ -16,11 +17,11 @@ from routing.core.decisions import Memory, Report
 from routing.core.frames import Call
 from routing.core.gate import Asked, Gate
 from routing.core.identifiers import Identifiers
-from routing.core.lines import GARBAGE, GARBAGE_WINDOW, NEVER, Item, Line
+from routing.core.lines import GARBAGE, GARBAGE_WINDOW, HOUSE, NEVER, Item, Line, Phase
 from routing.core.lists import KIND as LOCAL_LIST
 from routing.core.lists import LocalLists
-from routing.core.rows import DEAD_LETTERS, AlarmRow, LatestRow
-from routing.core.snapshot import ChargerSnapshot
+from routing.core.rows import DEAD_LETTERS, AlarmRow, IdentifierRow, LatestRow
+from routing.core.snapshot import OCPP_VERSIONS, ChargerSnapshot, Role, RouteSnapshot, Verdict
 from routing.core.steady import SteadyClock
 from routing.core.transactions import ASKED_FOR, Transaction, Transactions
 from routing.core.turn import Gated, Turn
@@ -40,7 +41,37 @@ HEADLESS = 120_000_000
 """Microseconds before the end of a process in which the charger may have said what it had no answer to."""
 
 
+OWN_ID = "own_id"
+"""Kind under which identifiers that people's commands have made are remembered, ``<kind>/<charger's id>``:
+those of routes have a table of their own."""
+
 Timer = Callable[["State", Turn], None]
+
+
+def _house(snapshot: ChargerSnapshot) -> Line:
+    """People ask with identifiers of their own as a control route does; what they may is decided before."""
+    may = {name: Verdict.ALLOW for version in OCPP_VERSIONS for name in actions.names(version)}
+    route = RouteSnapshot(
+        key=HOUSE, backoffice="the proxy", role=Role.CONTROL, alias=snapshot.identity, permissions=may
+    )
+    line = Line(route)
+    line.phase = Phase.READY
+    return line
+
+
+def own_identifiers(rows: Iterable[LatestRow]) -> Iterable[IdentifierRow]:
+    """The open identifiers of people's commands, oldest first."""
+    for row in sorted(rows, key=lambda row: row.at):
+        kind, _, charger_id = row.key.partition("/")
+        yield IdentifierRow(
+            charger=row.charger,
+            kind=kind,
+            charger_identifier=charger_id,
+            route=HOUSE,
+            route_identifier=row.payload,
+            created=row.at,
+            closed=None,
+        )
 
 
 class Received:
@@ -99,7 +130,8 @@ class State:
     has said last, until that is taken over (``recalling``). ``gate_seen``: the oldest gate at the last
     looks, and when it was seen first; ``told_waits_for``: what was stored of what the charger waits for.
     ``headless``: the first and last exchange of which the one who stored the copies may not have told.
-    ``gates`` and ``unstored``: by the number of a gate the answers and the deliveries that wait for it."""
+    ``gates`` and ``unstored``: by the number of a gate the answers and the deliveries that wait for it.
+    ``house``: the line of people who ask by way of the proxy; it has no link and is not among ``lines``."""
 
     __slots__ = (
         "address",
@@ -115,6 +147,7 @@ class State:
         "gates",
         "generation",
         "headless",
+        "house",
         "identifiers",
         "interval",
         "last_gate",
@@ -170,9 +203,9 @@ class State:
         self.clock = SteadyClock()
         self.seen_at = -NEVER
         self.interval = 300.0
-        self.waits_for_billing = False
-        self.winding_down = False
+        self.waits_for_billing = self.winding_down = False
         self.lines: dict[int, Line] = {}
+        self.house = _house(snapshot)
         self.waiting: dict[int, Waiting] = {}
         self.answered: dict[str, tuple[str, str, float]] = {}
         self.used_answers: dict[str, tuple[int, str]] = {}
@@ -200,10 +233,15 @@ class State:
         self.local_lists = LocalLists(snapshot.key)
         self.local_lists.restore(self.latest.pop(k) for k in list(self.latest) if k[0] == LOCAL_LIST)
         self.identifiers = Identifiers(snapshot.key, lambda: str(new_uuid()))
-        self.identifiers.restore(memory.identifiers)
+        own = own_identifiers(self.all_remembered(OWN_ID).values())
+        self.identifiers.restore([*memory.identifiers, *own])
         self.alarms: dict[tuple[str, str], AlarmRow] = {(a.kind, a.key): a for a in memory.alarms}
         self.timers: dict[str, tuple[float, Timer]] = {}
         self.next_deadline = NEVER
+
+    def line(self, route: int | None) -> Line | None:
+        """The line of who asks the charger something: of a route, or ``house``; None where it is gone."""
+        return self.house if route == HOUSE else self.lines.get(route or -1)
 
     def next_seq(self, utc: datetime) -> int:
         """A number above every earlier one of this charger, also over restarts."""

@@ -50,7 +50,7 @@ def _opened(state: State, turn: Turn, line: Line, stream: str) -> Mapping:
     if known is None:
         number = monitors.free_id(state, Kind.STREAM, line.key, stream)
         known = state.identifiers.assign(Kind.STREAM, stream, line.key, number, turn.utc)
-        turn.store(state.identifiers.row(known))
+        rewriting.store(state, turn, known)
     return known
 
 
@@ -67,7 +67,7 @@ def list_streams(state: State, turn: Turn, line: Line, asked: Asked, verdict: Ve
 def _listed(state: State, turn: Turn, call: DownCall, reply: Reply) -> None:
     """The streams of the asker, with its own numbers for them and for what they watch."""
     asked = call.asked
-    line = None if asked is None else state.lines.get(asked.route)
+    line = None if asked is None else state.line(asked.route)
     if asked is None or line is None or reply.payload is None:
         return calls.relay(state, turn, call, reply)
     payload = reply.payload

@@ -26,7 +26,7 @@ from routing.core.charging_profiles.profiles import (
 )
 from routing.core.gate import Asked, DownCall, Reply
 from routing.core.identifiers import identifier
-from routing.core.lines import Line
+from routing.core.lines import HOUSE, Line
 from routing.core.payloads import word
 from routing.core.snapshot import Role, Verdict
 from routing.core.state import State
@@ -107,7 +107,7 @@ def _touches_others(state: State, line: Line, criteria: _Criteria) -> bool:
     if criteria.is_none:
         return True
     purposes = {one.purpose for one in store.every(state) if one.route != line.key}
-    for route in state.lines:
+    for route in (HOUSE, *state.lines):
         for call in store.on_its_way(state, route) if route != line.key else ():
             profile = read(call.payload, wire(state.version, call.action))
             purposes |= {profile.purpose} if isinstance(profile, Profile) else set()

@@ -28,7 +28,7 @@ KIND = "profile_ttl"
 
 def watch(state: State, turn: Turn, route: int) -> None:
     """Begin to count for a route that has profiles and is away."""
-    line = state.lines.get(route)
+    line = state.line(route)
     is_there = line is not None and line.phase is Phase.READY
     if is_there or state.remembered(KIND, str(route)) or not _endless(state, route):
         return

@@ -25,7 +25,7 @@ from routing.core.charging_profiles.profiles import (
     TX_DEFAULT,
     whole,
 )
-from routing.core.lines import Line
+from routing.core.lines import HOUSE, Line
 from routing.core.settings import learning
 from routing.core.snapshot import RouteSnapshot, Verdict
 from routing.core.state import State
@@ -42,6 +42,10 @@ start too, unless one for that action names it."""
 
 BRINGING = frozenset({ACTION, "RemoteStartTransaction", "RequestStartTransaction"})
 """CALLs that bring a profile to the charger."""
+
+
+HIGHEST = 1000
+"""The stackLevel by which people's commands mean the highest that the charger has, 999 the one below."""
 
 
 class Placement(NamedTuple):
@@ -67,6 +71,8 @@ def place(state: State, line: Line, purpose: str, level: int, action: str = ACTI
     limit = limits.static(state.snapshot)
     if limit is not None and purpose == LOCAL_GENERATION:
         return Placement(objection="LocalGeneration would be added to the tenant's static limit")
+    if line.key == HOUSE:
+        return _of_house(state, level, limit is not None and purpose in STATION_MAX)
     placed = MODES[state.snapshot.options.smart_charging](state, line, purpose, level, action)
     if limit is None or purpose not in STATION_MAX or placed.objection:
         return placed
@@ -74,6 +80,18 @@ def place(state: State, line: Line, purpose: str, level: int, action: str = ACTI
     if top is not None and level + 1 > top:
         return Placement(objection="the lowest stackLevel is the static limit's, and there is none above")
     return Placement(placed.shift + 1)
+
+
+def _of_house(state: State, level: int, is_above_limit: bool) -> Placement:
+    """People say themselves where; above the charger's highest level they count from that one down.
+
+    What they set on its own purpose stands beside that of its owner, on another level.
+    """
+    top, lowest = highest(state), int(is_above_limit)
+    if top < lowest:
+        return Placement(objection="the lowest stackLevel is the static limit's, and there is none above")
+    wanted = level + lowest if level + lowest <= top else max(top - max(HIGHEST - level, 0), lowest)
+    return Placement(wanted - level)
 
 
 def split(state: State, line: Line, purpose: str, level: int, action: str) -> Placement:
@@ -116,6 +134,8 @@ def owner_of(state: State, purpose: str) -> Line | None:
 
 def is_own(state: State, line: Line, purpose: str) -> bool:
     """Whether a purpose is this route's, not by permission only: it may set limits of zero in it."""
+    if line.key == HOUSE:
+        return True
     shared = state.snapshot.options.smart_charging == "banded" and purpose in OF_SESSIONS
     return owner_of(state, purpose) is line or (shared and owners.energy_owner(state) is line)
 

@@ -163,7 +163,7 @@ def _stored(state: State, call: DownCall, profile: Profile, at: Wire) -> Stored 
     sent = read(call.payload, at)
     if call.asked is None or not isinstance(sent, Profile):
         return None
-    is_start, line = call.action in STARTS, state.lines.get(call.asked.route)
+    is_start, line = call.action in STARTS, state.line(call.asked.route)
     return Stored(
         route=call.asked.route,
         charger_id=sent.id,
@@ -200,7 +200,7 @@ def _reopen(state: State, turn: Turn, stored: Stored) -> None:
     mapping = state.identifiers.meant(Kind.PROFILE, stored.route, stored.route_id)
     if mapping is not None and mapping.charger_id == stored.charger_id and not mapping.is_open:
         mapping.closed = None
-        turn.store(state.identifiers.row(mapping))
+        rewriting.store(state, turn, mapping)
 
 
 def _same_place(one: Stored, other: Stored) -> bool:

@@ -160,15 +160,13 @@ def _refresh_one(state: State, turn: Turn, one: Stored, *, again: bool) -> None:
     composed = _composed(state, one)
     if composed is None:
         store.put(state, turn, replace(one, todo="clear"))
-    elif (
-        one.asked and one.route in state.lines and (composed[0] != one.sent or (again and one.purpose != TX))
-    ):
+    elif one.asked and state.line(one.route) and (composed[0] != one.sent or (again and one.purpose != TX)):
         store.put(state, turn, replace(one, todo="send"))
 
 
 def _composed(state: State, one: Stored) -> tuple[str, int] | None:
     """What the charger is to have of a profile, on which level; None where it may not be there any more."""
-    line = state.lines.get(one.route)
+    line = state.line(one.route)
     at, limit = wire(state.version, SET), limits.static(state.snapshot)
     if line is None:
         is_below = limits.lower(one.sent, at, one.purpose, limit) == one.sent and one.charger_level > 0

@@ -51,7 +51,7 @@ def _configuration(
     state: State, turn: Turn, call: DownCall, reply: Reply, named: list[str], secrets: list[str]
 ) -> None:
     asked = call.asked
-    line = None if asked is None else state.lines.get(asked.route)
+    line = None if asked is None else state.line(asked.route)
     if asked is None or line is None or reply.payload is None:
         return calls.relay(state, turn, call, reply)
     for token in spans.find(reply.payload, "$.configurationKey[]"):
@@ -149,7 +149,7 @@ def _variables(
     state: State, turn: Turn, call: DownCall, reply: Reply, named: list[Named], own: dict[int, str]
 ) -> None:
     asked = call.asked
-    line = None if asked is None else state.lines.get(asked.route)
+    line = None if asked is None else state.line(asked.route)
     if asked is None or line is None or (reply.payload is None and not own):
         return calls.relay(state, turn, call, reply)
     answer = "{}" if reply.payload is None else reply.payload

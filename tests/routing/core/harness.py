@@ -15,11 +15,14 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
+from routing.core.commands import Command
 from routing.core.decisions import (
     AskSlot,
     ChangePassword,
     CloseCharger,
     CloseLink,
+    CommandEnded,
+    CommandSent,
     Decision,
     FreeSlot,
     Load,
@@ -102,6 +105,7 @@ class World:
         self.pings: list[tuple[int, float]] = []
         self.passwords: list[tuple[int, bytes]] = []
         self.commands: list[Any] = []
+        self.told: list[CommandSent | CommandEnded] = []
         self.obey: Callable[[World, Any], None] | None = World.accept
         self.closed_links: list[tuple[int, int, str]] = []
         self.commit_at_once = True
@@ -214,6 +218,8 @@ class World:
                 self.passwords.append((key, password))
             case SetPing(key, seconds):
                 self.pings.append((key, seconds))
+            case CommandSent() | CommandEnded():
+                self.told.append(decision)
             case Report():
                 self.reports.append(decision)
 
@@ -269,6 +275,15 @@ class World:
 
     def _committed(self, gate: int) -> list[Decision]:
         return self.machine.committed(gate, *self.time)
+
+    # -- people --------------------------------------------------------------------------------------
+
+    def ask(self, action: str, payload: Any, command_id: str = "x", **how: Any) -> None:
+        """A person asks the charger something by way of the proxy."""
+        text = json.dumps(payload, separators=(",", ":"))
+        command = Command(id=command_id, action=action, payload=text, by="asked by anna", **how)
+        self.queue.append(lambda: self.machine.command(command, *self.time))
+        self.run()
 
     # -- the charger ---------------------------------------------------------------------------------
 
