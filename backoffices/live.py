@@ -8,8 +8,9 @@ from typing import Protocol
 import msgspec
 
 from routing.bus import Attachment
+from routing.handed_in import RowWriter
 from routing.links import Dial, DialTarget
-from routing.session import RowWriter, Session
+from routing.session import Session
 
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ from django.db import DatabaseError
 from backoffices import current, records, stopping
 from backoffices.care import Care
 from backoffices.chores import Chores
+from backoffices.commanding import Commander
 from backoffices.complaint import Complaint
 from backoffices.handover import Handover
 from backoffices.lag import Lag
@@ -30,7 +31,7 @@ from backoffices.presence import Presence, PresenceBook
 from backoffices.trust import Trust, go_on
 from routing import loading, memories
 from routing.bus import Attach, Attachment, BusUnavailable, ChargerSocket
-from routing.core.decisions import Load, Loaded, Memory
+from routing.core.decisions import Memory
 from routing.core.snapshot import ChargerSnapshot
 from routing.links import DialTarget
 from routing.session import Session
@@ -76,6 +77,7 @@ class Runtime:
         self._dial = dial
         self._writer = writer
         self._pace = pace or Pace()
+        self._live: dict[int, Live] = {}
         self._threads = DatabaseThreads(name="runtime-db")
         self._presence = PresenceBook(runtime_id, self._threads)
         self.life = Life(runtime_id, self._threads)
@@ -85,11 +87,11 @@ class Runtime:
         self._chores = Chores(self.life, self._complaint, self.lag)
         self.mailbox = Mailbox(runtime_id)
         self._handover = Handover(runtime_id, self.mailbox, self.hand_over, self._owners, self._pace.asks)
+        self.commands = Commander(loop, runtime_id, self.mailbox, self._threads, self._live)
         self.pacer = Pacer(loop)
         self.traffic = Traffic()
         self.watching = Watching(loop, runtime_id)
         self._about = about
-        self._live: dict[int, Live] = {}
         self._care = Care(self._live, dial, self._threads)
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._last_change = 0
@@ -111,6 +113,7 @@ class Runtime:
         self._chores.every(self._pace.poll, self._follow_configuration)
         self._chores.every(self._pace.poll, self._refresh_stale)
         self._chores.every(self._pace.sweep, self._drop_idle)
+        self._chores.every(self._pace.sweep, self.commands.look)
         self._chores.every(self._pace.mourn, self._record_the_dead)
         self._chores.every(self._pace.health, self._tell_health)
         self.mailbox.start()
@@ -152,6 +155,7 @@ class Runtime:
         try:
             async with asyncio.timeout(self._pace.stop):
                 await self._writer.flush()
+                await self.commands.settled()
                 await self._threads.run(records.release_all, self.id, self._last_words())
         except (TimeoutError, DatabaseError) as error:
             logger.error("The sessions of %s could not be released: %r", self.id, error)
@@ -234,13 +238,14 @@ class Runtime:
             epoch=epoch,
             writer=self._writer,
             dial=self._dial,
-            load_deliveries=self._load_deliveries,
-            set_password=self._set_password,
+            load_deliveries=lambda load: self._threads.run(memories.load_deliveries, load),
+            set_password=lambda route, password: self._threads.run(loading.set_password, route, password),
             thin_deliveries=lambda route, after: self._threads.run(thin_deliveries, route, after),
             pacer=self.pacer,
             traffic=self.traffic,
             trust=self.trust,
             watching=self.watching,
+            told=self.commands.told,
         )
         live = self._live[charger] = Live(session, targets)
         return live
@@ -275,12 +280,6 @@ class Runtime:
             loading.release(charger, self.id, epoch)
             return epoch, None, Memory()
         return epoch, loaded, memories.load_memory(charger)
-
-    async def _load_deliveries(self, load: Load) -> Loaded:
-        return await self._threads.run(memories.load_deliveries, load)
-
-    async def _set_password(self, route: int, password: bytes) -> None:
-        await self._threads.run(loading.set_password, route, password)
 
     # -- the end of sessions -----------------------------------------------------------------------
 

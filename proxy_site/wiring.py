@@ -20,6 +20,7 @@ from backoffices.runtime import Runtime
 from chargers import attempts
 from proxy_site.about import about
 from routing import bus
+from routing.commands import waking
 from routing.live import audience
 from routing.live.audience import Audience
 from routing.live.source import Source
@@ -79,12 +80,14 @@ class Proxy:
         await self.runtime.start()
         bus.install(bus.LocalBus(self.runtime))
         audience.install(self.audience)
+        waking.install(self.runtime.commands.wake)
         self.source.ask_around()
 
     async def wind_down(self) -> None:
         """Take no more chargers, ask nothing new, and wait a moment for the answers that are awaited."""
         bus.install(None)
         audience.install(None)
+        waking.install(None)
         await self.runtime.wind_down()
 
     async def stop(self, seconds: float = PATIENCE_SECONDS) -> None:
@@ -94,6 +97,7 @@ class Proxy:
         the writer time to put the audit log on disk.
         """
         bus.install(None)
+        waking.install(None)
         by = asyncio.get_running_loop().time() + seconds
         try:
             async with asyncio.timeout(max(RELEASE_SECONDS, seconds - WRITER_SECONDS)):

@@ -10,24 +10,26 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 from uuid import uuid4
 
 from django.db import Error
 
 from routing.bus import Attach, ChargerSocket
+from routing.core.commands import Command
 from routing.core.decisions import (
     AskSlot,
     ChangePassword,
     CloseCharger,
     CloseLink,
+    CommandEnded,
+    CommandSent,
     Decision,
     FreeSlot,
     Load,
-    Loaded,
     Memory,
     OpenLink,
     Report,
@@ -40,6 +42,7 @@ from routing.core.decisions import (
 from routing.core.machine import Machine
 from routing.core.rows import LinkState, Row
 from routing.core.snapshot import ChargerSnapshot
+from routing.handed_in import LoadDeliveries, RowWriter, SetPassword, ThinDeliveries, Told
 from routing.links import Dial, DialTarget, Link, Pacer, Slot
 from routing.traffic import Traffic
 from routing.trust import Always, Trust
@@ -64,30 +67,6 @@ def new_message_id() -> str:
     stamp, random = int(time.time() * 1000), os.urandom(10).hex()
     head = f"{stamp:012x}"
     return f"{head[:8]}-{head[8:]}-7{random[:3]}-8{random[3:6]}-{random[6:18]}"
-
-
-class RowWriter(Protocol):
-    """What a session needs of ``routing.writer.Writer``."""
-
-    def put(
-        self, charger: int, epoch: int, rows: Sequence[Row], done: Callable[[], None] | None = None
-    ) -> None:
-        """Have rows written; ``done`` is called on the loop after the commit."""
-
-    async def flush(self) -> None:
-        """Return when everything put so far is committed."""
-
-
-LoadDeliveries = Callable[[Load], Awaitable[Loaded]]
-"""Reads waiting deliveries, and what goes with them."""
-
-
-ThinDeliveries = Callable[[int, int], Awaitable[tuple[int, int]]]
-"""``(route, after)``: leave out what may go behind ``after``; how many, and of how many characters."""
-
-
-SetPassword = Callable[[int, bytes], Awaitable[None]]
-"""``(route, password)``: have this route dialled with another password from now on."""
 
 
 Input = tuple[Callable[..., list[Decision]], tuple[Any, ...]]
@@ -136,6 +115,7 @@ class Session:
         traffic: Traffic | None = None,
         trust: Trust | None = None,
         watching: Watching | None = None,
+        told: Told | None = None,
     ) -> None:
         self.charger = snapshot.key
         self.identity = snapshot.identity
@@ -153,6 +133,7 @@ class Session:
         self._traffic = traffic or Traffic()
         self._trust = trust or Always()
         self._watching = watching or Watching(loop, "")
+        self._told = told
         self._kept: list[Input] = []
         self._new_passwords: dict[int, bytes] = {}
         self._held: dict[int, list[str]] = {}
@@ -232,6 +213,10 @@ class Session:
         self._feed(self._machine.slot_granted, route)
 
     # -- from the runtime --------------------------------------------------------------------------
+
+    def command(self, command: Command) -> None:
+        """Ask the charger what a person wants; ``told`` hears what becomes of it."""
+        self._feed(self._machine.command, command)
 
     def configure(self, snapshot: ChargerSnapshot, targets: Mapping[int, DialTarget]) -> None:
         """Take a new configuration; links whose target has changed are dialled anew."""
@@ -403,6 +388,9 @@ class Session:
                 case SetPing(route, seconds):
                     if (link := self._links.get(route)) is not None:
                         link.set_ping(seconds)
+                case CommandSent() | CommandEnded():
+                    if self._told is not None:
+                        self._told(decision)
                 case Report(kind, text):
                     logger.info("%s: %s: %s", self.identity, kind, text)
         if self._when_quiet:

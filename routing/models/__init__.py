@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from routing.models.cards import Card
+from routing.models.commands import Command, CommandQuerySet
 from routing.models.querysets import ChargerRowQuerySet
 from routing.models.routes import (
     ROLES,
@@ -30,6 +31,8 @@ __all__ = [
     "Card",
     "ChargerRowQuerySet",
     "ChargerSession",
+    "Command",
+    "CommandQuerySet",
     "ConfigChange",
     "DefaultRoute",
     "Delivery",
