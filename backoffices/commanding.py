@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine, Mapping
+from contextlib import suppress
 from typing import Any
 
 from django.db import DatabaseError
@@ -55,7 +56,8 @@ class Commander:
 
     def wake(self, charger: int) -> None:
         """There is a command for this charger (primary key). On any thread; returns at once."""
-        self._loop.call_soon_threadsafe(self._waits, charger)
+        with suppress(RuntimeError):  # the loop has just ended: the next owner finds it
+            self._loop.call_soon_threadsafe(self._waits, charger)
 
     def _waits(self, charger: int) -> None:
         if charger in self._live:

@@ -205,7 +205,7 @@ def composite(facts: Facts, arguments: Arguments) -> Call:
 
 
 def unlock(facts: Facts, arguments: Arguments) -> Call:
-    place = arguments["connector"]
+    place = place_in(facts, arguments)
     if facts.is_16:
         return Call("UnlockConnector", {"connectorId": place})
     return Call("UnlockConnector", {"evseId": place, "connectorId": arguments["socket"]})

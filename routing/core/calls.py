@@ -269,9 +269,9 @@ def pump(state: State, turn: Turn) -> None:
     state.wake_at(turn.now + state.snapshot.options.T_cmd)
     # What the charger makes of it must be known here after a crash: first the maps are safe, then it is sent.
     gated = state.identifiers.take_changed()
-    turn.answer(frames.call(call.message_id, call.action, call.payload), gated=gated)
     if call.asked is not None and call.route == HOUSE:
         turn.emit(CommandSent(call.asked.message_id, call.exchange))
+    turn.answer(frames.call(call.message_id, call.action, call.payload), gated=gated)
 
 
 def _next(state: State, turn: Turn) -> DownCall | None:

@@ -111,7 +111,7 @@ class Command(PublicModel):
     def sentence(self) -> str:
         """Its state for people, with the reason."""
         label = str(self.State(self.state).label)
-        return f"{label} ({self.words})" if self.words and self.words not in label else label
+        return f"{label} ({self.words})" if self.words and self.words.lower() not in label.lower() else label
 
     def subject(self) -> Subject:
         """What deeds are about: its charger."""
