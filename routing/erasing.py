@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from django.conf import settings
 from django.db import connection, models, transaction
 from django.db.models import Q, QuerySet
@@ -27,6 +28,7 @@ from routing.loading import RUNTIME_ALIVE
 from routing.models import (
     Card,
     ChargerSession,
+    Command,
     Delivery,
     LatestValue,
     Message,
@@ -39,6 +41,18 @@ log = logging.getLogger(__name__)
 AT_ONCE = 100
 DAY = 86_400_000_000
 """Of the log, in numbers of exchanges."""
+
+NAMING_CARDS = frozenset(
+    {
+        "CustomerInformation",
+        "DataTransfer",
+        "RemoteStartTransaction",
+        "RequestStartTransaction",
+        "ReserveNow",
+        "SendLocalList",
+    }
+)
+"""What people ask chargers with the number of a card in it; it goes once the command has ended."""
 
 EMPTY_SPOOL = 8
 """Bytes of a file in which nothing waits."""
@@ -104,6 +118,8 @@ class _Job:
         self._waiting()
         for rows in self._days():
             self.done.messages += self._each(rows, _message, _find_message)
+        given = self._of_chargers(Command.objects.finished().filter(action__in=NAMING_CARDS))
+        self.done.messages += self._each(given, _command)
         sessions = self._of_chargers(Transaction.objects.exclude(closed=None))
         written = Q(id_tag__iexact=self.eraser.card) | self._holds("start_payload", "last_payload")
         self.done.transactions = self._each(sessions.filter(written), _transaction)
@@ -213,6 +229,12 @@ def _transaction(eraser: Eraser, row: Transaction) -> dict[str, Any]:
         "id_tag": ERASED if eraser.is_same(row.id_tag) else row.id_tag,
     }
     return _differing(row, new)
+
+
+def _command(eraser: Eraser, row: Command) -> dict[str, Any]:
+    before = msgspec.json.encode(row.payload).decode()
+    after = eraser.text(row.action, before)
+    return {} if after == before else {"payload": msgspec.json.decode(after)}
 
 
 def _delivery(eraser: Eraser, row: Delivery) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.deeds import Deed, DeedQuerySet
 from accounts.models import Organisation
-from routing.models import Alarm, Delivery, Message, Transaction
+from routing.models import Alarm, Command, Delivery, Message, Transaction
 from routing.models.traffic import WELL, number_at
 
 AT_ONCE = 500
@@ -216,6 +216,7 @@ KINDS: Mapping[str, Kind] = {
     # created is before closed, and has an index
     "transactions": Kind("transactions", _ended_transactions, ("created", "closed"), "charger__organisation"),
     "alarms": Kind("exchanges", Alarm.objects.all, ("cleared",), "charger__organisation"),
+    "commands": Kind("actions", Command.objects.finished, ("created_at",), "charger__organisation"),
     "deeds": Kind("actions", Deed.objects.all, ("at",), "organisation", DeedQuerySet.drop),
 }
 """By the name of the step of the upkeep."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -189,12 +189,3 @@ def end_overdue() -> int:
         else:
             count += _finish(command, State.OFFLINE, "")
     return count
-
-
-def forget(older_than: timedelta, most: int = 500) -> int:
-    """Drop commands that ended long ago; how many there were."""
-    before = timezone.now() - older_than
-    keys = (
-        Command.objects.finished().filter(created_at__lt=before).order_by("pk").values_list("pk", flat=True)
-    )
-    return Command.objects.filter(pk__in=list(keys[:most])).delete()[0]

@@ -273,14 +273,14 @@ MOST_NUMBER = 2**31 - 2
 
 @dataclass(frozen=True)
 class Bulk:
-    """Commands that were given together. ``skipped``: chargers that were not asked, with the reason.
+    """Commands that were given together. ``skipped``: chargers (primary keys) not asked, with the reason.
 
     The reason is ``skipped_forbidden`` where the user may not (or may not know of it), else a sentence.
     """
 
     group: UUID
     commands: list[Command]
-    skipped: dict[int, str]
+    skipped: dict[Any, str]
 
 
 SKIPPED_FORBIDDEN = "skipped_forbidden"

@@ -16,6 +16,7 @@ from accounts.deeds import Deed
 from accounts.models import Membership, Organisation, User
 from backoffices.live import Pace
 from routing.commands import claims, service, waking
+from routing.core.decisions import CommandEnded, CommandSent
 from routing.models import ChargerSession, Command
 from tests.backoffices.peers import PATIENCE
 from tests.backoffices.runtimes import Socket, request, runtime
@@ -206,7 +207,7 @@ def test_secrets_are_kept_sealed_and_only_until_the_end(database, ours):
         command = ours.submit("diagnostics", {"location": location})
         shown = json.dumps(command.payload) + json.dumps(list(Deed.objects.values("words", "after")))
         (sent,) = claims.claim(ours.charger.pk, "here")
-        claims.note([claims.CommandEnded(id=sent.id, outcome="answered", payload="{}")])
+        claims.note([CommandEnded(id=sent.id, outcome="answered", payload="{}")])
         command.refresh_from_db()
         return shown, sent.payload, command.sealed
 
@@ -346,8 +347,8 @@ def test_a_late_answer_stands_beside_the_end(database, ours):
         ours.online()
         command = ours.submit()
         (sent,) = claims.claim(ours.charger.pk, "here")
-        told = claims.CommandEnded
-        claims.note([claims.CommandSent(sent.id, 1), told(id=sent.id, outcome="timeout")])
+        told = CommandEnded
+        claims.note([CommandSent(sent.id, 1), told(id=sent.id, outcome="timeout")])
         claims.note([told(id=sent.id, outcome="answered", payload='{"status":"Accepted"}', late=True)])
         claims.note([told(id=sent.id, outcome="answered", payload='{"status":"Rejected"}')])
         command.refresh_from_db()
