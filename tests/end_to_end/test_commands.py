@@ -189,8 +189,12 @@ async def test_a_charger_that_never_answers_and_answers_late(site: Site) -> None
             command["uuid"].replace("-", ""),
         )
         assert row == ("timed_out", "answered late: Accepted", '{"status": "Accepted"}')
-        rows = site.proxy.rows("SELECT count(*) FROM routing_message WHERE action = 'ClearCache'")
-        assert rows == [(1,)]
+        rows = site.proxy.rows(
+            "SELECT outcome FROM routing_message JOIN chargers_charger AS c ON c.id = charger_id "
+            "WHERE identity = ? AND direction = 'down' AND action IN ('ClearCache', '') ORDER BY exchange",
+            identity,
+        )
+        assert rows == [("timeout",), ("unsolicited",)]
     assert heard(billing, identity)["ClearCache"] == 0
 
 
