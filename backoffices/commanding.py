@@ -12,7 +12,7 @@ from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from typing import Any
 
-from django.db import DatabaseError
+from django.db import Error
 
 from backoffices.live import Live
 from backoffices.mailbox import Mailbox, Message
@@ -69,7 +69,7 @@ class Commander:
         """Where this fails the owner finds the command by itself."""
         try:
             owner, _ = (await self._threads.run(loading.epochs, [charger])).get(charger, ("", 0))
-        except DatabaseError as error:
+        except Error as error:
             logger.debug("charger %d: its owner is not told of a command: %r", charger, error)
             return
         if owner and owner != self._id:
@@ -109,7 +109,7 @@ class Commander:
                     else:
                         live.session.command(command)
                 again = self._turns[charger]
-        except DatabaseError as error:
+        except Error as error:
             logger.warning("charger %d: its commands have to wait: %r", charger, error)
         finally:
             del self._turns[charger]
@@ -127,10 +127,13 @@ class Commander:
             news, self._news = self._news, []
             try:
                 free = await self._threads.run(claims.note, news)
-            except DatabaseError as error:
+            except Error as error:
                 logger.warning("what has become of %d commands can't be stored yet: %r", len(news), error)
                 self._news = news + self._news
                 await asyncio.sleep(AGAIN_S)
+                continue
+            except Exception:  # the edge of a loop that must go on: they end as timed out
+                logger.exception("what has become of %d commands could not be stored", len(news))
                 continue
             for charger in set(free):
                 if charger in self._live:
