@@ -58,7 +58,7 @@ def test_all_that_there_is_to_do_is_done_and_noted() -> None:
     assert Message.objects.count() == 1
     rows = {row.step: row for row in Upkeep.objects.all()}
     days = {"days"} if connection.vendor == "postgresql" else set()
-    assert set(rows) == {upkeep.LOG, "transactions", "alarms", "deeds", "refused attempts"} | days
+    assert set(rows) == {upkeep.LOG, "transactions", "alarms", "commands", "deeds", "refused attempts"} | days
     for row in rows.values():
         assert (row.error, row.left, row.done_at) == ("", 0, row.tried_at)
     assert upkeep.run(never) == {}
