@@ -12,6 +12,7 @@ from chargers.api.views import ChargerViewSet
 from routing.api.messages import MessageViewSet
 from routing.api.routes import PresetViewSet, RouteViewSet
 from routing.api.transactions import TransactionViewSet
+from routing.api.webhooks import EventViewSet, WebhookViewSet
 
 router = SimpleRouter(use_regex_path=False)
 router.register("organisations", OrganisationViewSet, basename="organisation")
@@ -21,6 +22,8 @@ router.register("routes", RouteViewSet, basename="route")
 router.register("presets", PresetViewSet, basename="preset")
 router.register("transactions", TransactionViewSet, basename="transaction")
 router.register("messages", MessageViewSet, basename="message")
+router.register("events", EventViewSet, basename="event")
+router.register("webhooks", WebhookViewSet, basename="webhook")
 
 urlpatterns = [
     path("me/", MeView.as_view(), name="me"),
