@@ -14,6 +14,7 @@ from routing.api.commands import ChargerCommandViewSet, CommandViewSet
 from routing.api.messages import MessageViewSet
 from routing.api.routes import PresetViewSet, RouteViewSet
 from routing.api.transactions import TransactionViewSet
+from routing.api.webhooks import EventViewSet, WebhookViewSet
 
 router = SimpleRouter(use_regex_path=False)
 router.register("organisations", OrganisationViewSet, basename="organisation")
@@ -25,6 +26,8 @@ router.register("transactions", TransactionViewSet, basename="transaction")
 router.register("commands", CommandViewSet, basename="command")
 router.register("tokens", TokenViewSet, basename="token")
 router.register("messages", MessageViewSet, basename="message")
+router.register("events", EventViewSet, basename="event")
+router.register("webhooks", WebhookViewSet, basename="webhook")
 
 urlpatterns = [
     path("me/", MeView.as_view(), name="me"),
