@@ -81,7 +81,7 @@ class CommandAdmin(RecordAdmin[Command]):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         first = ["charger", "what", "how", "by_whom", "created_at", "sent_at", "finished_at", "duration"]
         shown = (
-            ["request", "reply"] if obj is None or sees_cards(request, obj) else ["masked", "masked_reply"]
+            ["sent_text", "reply"] if obj is None or sees_cards(request, obj) else ["masked", "masked_reply"]
         )
         return [*first, "ocpp_version", "command_class", *shown, "in_log"]
 
@@ -110,7 +110,7 @@ class CommandAdmin(RecordAdmin[Command]):
         return took(command)
 
     @admin.display(description=_("request"))
-    def request(self, command: Command) -> SafeString:
+    def sent_text(self, command: Command) -> SafeString:
         return _shown(command.action, payload_text(command, sees_cards=True))
 
     @admin.display(description=_("answer"))
