@@ -48,18 +48,22 @@ _READ_ONLY: dict[str, str] = dict.fromkeys(
     "view",
 )
 _READ_ONLY["accounts.apitoken"] = "view add delete"  # one's own alone; it may no more than its person
-_INSTALLER: dict[str, str] = _READ_ONLY | dict.fromkeys(
-    (
-        "accounts.location",
-        "backoffices.backoffice",
-        "chargers.charger",
-        "routing.guardoverride",
-        "routing.permissionpreset",
-        "routing.route",
-        "routing.settingspreset",
-    ),
-    "view add change",
-) | {"routing.firmwarefile": "view"}
+_INSTALLER: dict[str, str] = (
+    _READ_ONLY
+    | dict.fromkeys(
+        (
+            "accounts.location",
+            "backoffices.backoffice",
+            "chargers.charger",
+            "routing.guardoverride",
+            "routing.permissionpreset",
+            "routing.route",
+            "routing.settingspreset",
+        ),
+        "view add change",
+    )
+    | {"routing.firmwarefile": "view"}
+)
 _INSTALLER["backoffices.catalogueentry"] = "view add change"
 _INSTALLER["routing.command"] = "view add"
 _OWNER: dict[str, str] = _INSTALLER | dict.fromkeys(

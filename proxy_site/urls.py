@@ -1,5 +1,6 @@
 """The web addresses; health is answered before Django, in :mod:`proxy_site.asgi`."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.templatetags.static import static
 from django.urls import include, path
@@ -17,3 +18,5 @@ urlpatterns = [
     path("firmware/<str:token>/<str:name>", fetch, name="firmware"),
     path("invitations/<str:token>/", invitation, name="invitation"),
 ]
+if settings.PROXY_SSO_READY:
+    urlpatterns += [path("accounts/", include("accounts.sso.urls"))]

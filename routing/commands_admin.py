@@ -79,7 +79,9 @@ class CommandAdmin(RecordAdmin[Command]):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         first = ["charger", "what", "how", "by_whom", "created_at", "sent_at", "finished_at", "duration"]
-        shown = ["request", "reply"] if obj is None or sees_cards(request, obj) else ["masked", "masked_reply"]
+        shown = (
+            ["request", "reply"] if obj is None or sees_cards(request, obj) else ["masked", "masked_reply"]
+        )
         return [*first, "ocpp_version", "command_class", *shown, "in_log"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:

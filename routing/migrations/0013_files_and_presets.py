@@ -8,80 +8,145 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0007_people'),
-        ('chargers', '0004_claims'),
-        ('routing', '0012_snapshots'),
+        ("accounts", "0007_people"),
+        ("chargers", "0004_claims"),
+        ("routing", "0012_snapshots"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='FirmwareFile',
+            name="FirmwareFile",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uuid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('name', models.CharField(max_length=200, verbose_name='file')),
-                ('version', models.CharField(blank=True, max_length=50, verbose_name='version')),
-                ('notes', models.TextField(blank=True, verbose_name='notes')),
-                ('size', models.BigIntegerField(default=0, editable=False, verbose_name='bytes')),
-                ('sha256', models.CharField(editable=False, max_length=64, verbose_name='SHA-256')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='since')),
-                ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='firmware_files', to='accounts.organisation', verbose_name='organisation')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("uuid", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("name", models.CharField(max_length=200, verbose_name="file")),
+                ("version", models.CharField(blank=True, max_length=50, verbose_name="version")),
+                ("notes", models.TextField(blank=True, verbose_name="notes")),
+                ("size", models.BigIntegerField(default=0, editable=False, verbose_name="bytes")),
+                ("sha256", models.CharField(editable=False, max_length=64, verbose_name="SHA-256")),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="since")),
+                (
+                    "organisation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="firmware_files",
+                        to="accounts.organisation",
+                        verbose_name="organisation",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'firmware file',
-                'verbose_name_plural': 'firmware files',
-                'ordering': ['organisation', 'name'],
+                "verbose_name": "firmware file",
+                "verbose_name_plural": "firmware files",
+                "ordering": ["organisation", "name"],
             },
         ),
         migrations.CreateModel(
-            name='FirmwareLink',
+            name="FirmwareLink",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('token_hash', models.CharField(editable=False, max_length=64, unique=True)),
-                ('expires', models.DateTimeField(db_index=True)),
-                ('fetched', models.IntegerField(default=0)),
-                ('last_at', models.DateTimeField(blank=True, null=True)),
-                ('firmware', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='links', to='routing.firmwarefile')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("token_hash", models.CharField(editable=False, max_length=64, unique=True)),
+                ("expires", models.DateTimeField(db_index=True)),
+                ("fetched", models.IntegerField(default=0)),
+                ("last_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "firmware",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="links",
+                        to="routing.firmwarefile",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Upload',
+            name="Upload",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uuid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('token_hash', models.CharField(editable=False, max_length=64, unique=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='asked for')),
-                ('expires', models.DateTimeField(db_index=True, verbose_name='kept until')),
-                ('received_at', models.DateTimeField(blank=True, null=True, verbose_name='received')),
-                ('name', models.CharField(blank=True, max_length=255, verbose_name='file')),
-                ('size', models.BigIntegerField(default=0, verbose_name='bytes')),
-                ('sha256', models.CharField(blank=True, max_length=64, verbose_name='SHA-256')),
-                ('charger', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='uploads', to='chargers.charger')),
-                ('command', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='uploads', to='routing.command')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("uuid", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("token_hash", models.CharField(editable=False, max_length=64, unique=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="asked for"),
+                ),
+                ("expires", models.DateTimeField(db_index=True, verbose_name="kept until")),
+                ("received_at", models.DateTimeField(blank=True, null=True, verbose_name="received")),
+                ("name", models.CharField(blank=True, max_length=255, verbose_name="file")),
+                ("size", models.BigIntegerField(default=0, verbose_name="bytes")),
+                ("sha256", models.CharField(blank=True, max_length=64, verbose_name="SHA-256")),
+                (
+                    "charger",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="uploads",
+                        to="chargers.charger",
+                    ),
+                ),
+                (
+                    "command",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="uploads",
+                        to="routing.command",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'file of a charger',
-                'verbose_name_plural': 'files of chargers',
-                'ordering': ['-id'],
+                "verbose_name": "file of a charger",
+                "verbose_name_plural": "files of chargers",
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='SettingsPreset',
+            name="SettingsPreset",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uuid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('name', models.CharField(max_length=100, verbose_name='name')),
-                ('values', models.JSONField(blank=True, default=dict, verbose_name='settings')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='settings_presets', to='accounts.organisation', verbose_name='organisation')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("uuid", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("name", models.CharField(max_length=100, verbose_name="name")),
+                ("values", models.JSONField(blank=True, default=dict, verbose_name="settings")),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "organisation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="settings_presets",
+                        to="accounts.organisation",
+                        verbose_name="organisation",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'preset of settings',
-                'verbose_name_plural': 'presets of settings',
-                'ordering': ['organisation', 'name'],
-                'constraints': [models.UniqueConstraint(fields=('organisation', 'name'), name='one_settings_preset_per_name')],
+                "verbose_name": "preset of settings",
+                "verbose_name_plural": "presets of settings",
+                "ordering": ["organisation", "name"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("organisation", "name"), name="one_settings_preset_per_name"
+                    )
+                ],
             },
         ),
     ]

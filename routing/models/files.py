@@ -106,7 +106,10 @@ class SettingsPreset(PublicModel, RecordedModel):
     """How chargers of an organisation should be set: ``values`` by the names of their settings."""
 
     organisation = models.ForeignKey(
-        Organisation, on_delete=models.CASCADE, related_name="settings_presets", verbose_name=_("organisation")
+        Organisation,
+        on_delete=models.CASCADE,
+        related_name="settings_presets",
+        verbose_name=_("organisation"),
     )
     name = models.CharField(_("name"), max_length=100)
     values = models.JSONField(_("settings"), default=dict, blank=True)

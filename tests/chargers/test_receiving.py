@@ -29,7 +29,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 BODY = bytes(range(256)) * 4096  # 1 MiB
 FORM = (
-    b'--x\r\nContent-Disposition: form-data; name="file"; filename="../log.zip"\r\n\r\n' + BODY + b"\r\n--x--\r\n"
+    b'--x\r\nContent-Disposition: form-data; name="file"; filename="../log.zip"\r\n\r\n'
+    + BODY
+    + b"\r\n--x--\r\n"
 )
 
 
@@ -107,7 +109,9 @@ def test_a_file_is_taken_once(
     assert files() == [row.uuid.hex]
 
 
-def test_what_is_too_large_is_refused_before_it_has_come(send: Client, charger: Charger, settings: Any) -> None:
+def test_what_is_too_large_is_refused_before_it_has_come(
+    send: Client, charger: Charger, settings: Any
+) -> None:
     settings.PROXY_UPLOAD_BYTES = 100_000
     row, path = path_for(charger)
     assert send("PUT", path, BODY) == 413
