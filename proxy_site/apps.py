@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib import admin
 from django.contrib.admin import apps as admin_apps
 
 from proxy_site import checks
@@ -19,3 +20,10 @@ class ProxyAdminConfig(admin_apps.AdminConfig):
 
     default = False  # ProxySiteConfig is
     default_site = "proxy_site.admin_site.ProxyAdminSite"
+
+    def ready(self) -> None:
+        """Rows of allauth hold secrets, and each has a page of its own where it is needed."""
+        super().ready()
+        for model in list(admin.site._registry):
+            if model.__module__.startswith("allauth."):
+                admin.site.unregister(model)

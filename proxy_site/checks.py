@@ -16,7 +16,10 @@ from accounts.kept import LEAST_DAYS, MOST_DAYS
 PUBLIC_SCHEMES = ("ws", "wss", "http", "https")
 SKINS = ("unfold", "stock")
 UNKNOWN_CHARGERS = ("refuse", "adopt")
-BOOLEANS = ("DEBUG", "PROXY_ALLOW_PRIVATE_UPSTREAMS", "PROXY_REQUIRE_TLS")
+BOOLEANS = (
+    *("DEBUG", "PROXY_ALLOW_PRIVATE_UPSTREAMS", "PROXY_REQUIRE_TLS"),
+    *("PROXY_SSO", "PROXY_MFA_REQUIRED"),
+)
 TRUE = ("true", "on", "ok", "y", "yes", "1")
 FALSE = ("false", "off", "n", "no", "0")
 TOKEN_LENGTH = 16
@@ -86,6 +89,36 @@ def booleans(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
         for name in BOOLEANS
         if os.environ.get(name, "").lower() not in ("", *TRUE, *FALSE)
     ]
+
+
+@register()
+def second_factors(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """Nobody who wants second factors or a directory runs without them. The messages show no secret."""
+    problems = []
+    if settings.PROXY_SSO and not settings.PROXY_SSO_READY:
+        problems.append(
+            Error(
+                "PROXY_SSO is true, and django-allauth is not installed.",
+                hint=".venv/bin/pip install --require-hashes -r requirements-sso.txt (script/server does it).",
+                id="proxy.E020",
+            )
+        )
+    needing = {"PROXY_MFA_REQUIRED": settings.PROXY_MFA_REQUIRED, "PROXY_OIDC": settings.PROXY_OIDC_GIVEN}
+    if not settings.PROXY_SSO:
+        problems += [
+            Error(f"{name} is set, PROXY_SSO is not.", hint="Set PROXY_SSO to true.", id="proxy.E021")
+            for name, is_set in needing.items()
+            if is_set
+        ]
+    if settings.PROXY_OIDC_WRONG:
+        problems.append(
+            Error(
+                f"PROXY_OIDC can't be used: {settings.PROXY_OIDC_WRONG}.",
+                hint='{"id": "...", "name": "...", "client_id": "...", "secret": "...", "issuer": "https://..."}',
+                id="proxy.E022",
+            )
+        )
+    return problems
 
 
 @register()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from django.apps import apps
+from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
 from django.templatetags.static import static
@@ -134,6 +135,13 @@ def _may_open(request: HttpRequest, entry: Entry) -> bool:
         return bool(request.user.is_superuser or getattr(request.user, "roles", ()))
     page = admin.site._registry.get(apps.get_model(entry.model))
     return page is not None and (page.has_view_permission(request) or page.has_change_permission(request))
+
+
+def account(request: HttpRequest) -> list[dict[str, Any]]:
+    """What the menu of a person's own account offers beside the password."""
+    if not settings.PROXY_SSO_READY:
+        return []
+    return [{"title": _("Second factor"), "link": reverse_lazy("mfa_index")}]
 
 
 def icon(request: HttpRequest) -> str:

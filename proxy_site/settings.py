@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import environ
 
+from proxy_site import sso
 from proxy_site.environment import secrets_from
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -61,6 +62,16 @@ PROXY_ADMIN_SKIN = env.str("PROXY_ADMIN_SKIN", default="unfold")
 #: The address at which chargers reach the proxy, where it is not that of the admin: wss://HOST[:PORT].
 PROXY_PUBLIC_URL = env.str("PROXY_PUBLIC_URL", default="")
 PROXY_LOG_LEVEL = env.str("PROXY_LOG_LEVEL", default="INFO").upper()
+#: Second factors and logins by a company's own directory: django-allauth, which is an extra (proxy_site.sso).
+PROXY_SSO = env.bool("PROXY_SSO", default=False)
+PROXY_MFA_REQUIRED = env.bool("PROXY_MFA_REQUIRED", default=False)
+PROXY_SSO_READY = PROXY_SSO and sso.is_installed()
+_oidc = env.str("PROXY_OIDC", default="")
+try:
+    _directories, PROXY_OIDC_WRONG = sso.providers_of(_oidc), ""
+except sso.Wrong as wrong:
+    _directories, PROXY_OIDC_WRONG = [], str(wrong)
+PROXY_OIDC_GIVEN = bool(_oidc)
 
 # Applications
 
@@ -84,6 +95,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "knox",
+    *(sso.APPS if PROXY_SSO_READY else []),
 ]
 
 MIDDLEWARE = [
@@ -99,6 +111,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    *(sso.MIDDLEWARE if PROXY_SSO_READY else []),
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -191,6 +204,9 @@ AXES_ENABLE_ADMIN = False
 AXES_DISABLE_ACCESS_LOG = True  # who has logged in is among what people did
 AXES_VERBOSE = False
 
+if PROXY_SSO_READY:
+    globals().update(sso.settings_for(_directories))
+
 SESSION_COOKIE_AGE = env.int("PROXY_SESSION_HOURS", default=168) * 3600
 SESSION_COOKIE_SAMESITE = "Lax"
 
@@ -260,6 +276,7 @@ UNFOLD = {
         },
     },
     "SIDEBAR": {"navigation": "proxy_site.menu.navigation"},
+    "ACCOUNT": {"navigation": "proxy_site.menu.account"},
 }
 
 # The API: docs/api.md
