@@ -18,5 +18,7 @@ urlpatterns = [
     path("firmware/<str:token>/<str:name>", fetch, name="firmware"),
     path("invitations/<str:token>/", invitation, name="invitation"),
 ]
+if settings.PROXY_PASSWORD_RESET:
+    urlpatterns += [path("password/", include("accounts.forgotten"))]
 if settings.PROXY_SSO_READY:
     urlpatterns += [path("accounts/", include("accounts.sso.urls"))]
