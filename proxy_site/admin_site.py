@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.auth import REDIRECT_FIELD_NAME
@@ -53,12 +53,11 @@ class ProxyAdminSite(skin.AdminSite):
             **({} if target else {REDIRECT_FIELD_NAME: reverse("admin:index")}),
             **(extra_context or {}),
         }
-        request.current_app = self.name  # type: ignore[attr-defined]
+        request.current_app = self.name
         view = SteppedLoginView.as_view(
             extra_context=context, authentication_form=self.login_form, template_name="admin/login.html"
         )
-        answer: HttpResponse = view(request)
-        return answer
+        return cast(HttpResponse, view(request))
 
     def index(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
         """The dashboard; who has no access, or none any more, is told so."""

@@ -98,8 +98,8 @@ def second_factors(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     if settings.PROXY_SSO and not settings.PROXY_SSO_READY:
         problems.append(
             Error(
-                "PROXY_SSO is true, and django-allauth is not installed.",
-                hint=".venv/bin/pip install --require-hashes -r requirements-sso.txt (script/server does it).",
+                "PROXY_SSO is true, and django-allauth is not installed; script/server installs it.",
+                hint=".venv/bin/pip install --require-hashes -r requirements-sso.txt",
                 id="proxy.E020",
             )
         )
@@ -199,6 +199,20 @@ def hosts(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
             "ALLOWED_HOSTS is empty: the admin can't be reached.",
             hint="Set ALLOWED_HOSTS to the names in the admin's address, e.g. proxy.example.org.",
             id="proxy.W003",
+        )
+    ]
+
+
+@register(Tags.security)
+def password_reset(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """Where anybody can name the host of a request, a link in a mail could lead to theirs."""
+    if not settings.PROXY_MAIL or settings.PROXY_PASSWORD_RESET:
+        return []
+    return [
+        Warning(
+            'EMAIL_URL is set, and ALLOWED_HOSTS is "*": nobody can set a forgotten password anew.',
+            hint="Set ALLOWED_HOSTS to the names in the admin's address, e.g. proxy.example.org.",
+            id="proxy.W007",
         )
     ]
 

@@ -217,6 +217,8 @@ PROXY_MAIL = bool(EMAIL_URL)
 if EMAIL_URL:
     globals().update(env.email_url_config(EMAIL_URL))
 EMAIL_TIMEOUT = 10
+#: A link in such a mail leads to the host that was asked; where anybody can name one, it could be theirs.
+PROXY_PASSWORD_RESET = PROXY_MAIL and "*" not in ALLOWED_HOSTS
 DEFAULT_FROM_EMAIL = env.str("PROXY_MAIL_FROM", default="ocpp-proxy@localhost")
 
 # HTTP

@@ -77,7 +77,7 @@ def settings_for(providers: list[dict[str, Any]]) -> dict[str, Any]:
         "ACCOUNT_EMAIL_VERIFICATION": "none",
         "ACCOUNT_LOGIN_METHODS": {"username"},
         "ACCOUNT_SIGNUP_FIELDS": ["username*", "password1*"],
-        # Beside the lockout by name and address: codes are short, and of one person they may come from anywhere.
+        # Beside the lockout by name and address: codes are short, and may be tried from anywhere.
         "ACCOUNT_RATE_LIMITS": {"login_failed": "20/m/ip,10/15m/key"},
         "MFA_ADAPTER": "accounts.sso.adapters.FactorAdapter",
         "MFA_ALLOW_UNVERIFIED_EMAIL": True,

@@ -19,5 +19,7 @@ urlpatterns = [
     path("api/v3/", include("chargers.api.facade")),
     path("invitations/<str:token>/", invitation, name="invitation"),
 ]
+if settings.PROXY_PASSWORD_RESET:
+    urlpatterns += [path("password/", include("accounts.forgotten"))]
 if settings.PROXY_SSO_READY:
     urlpatterns += [path("accounts/", include("accounts.sso.urls"))]

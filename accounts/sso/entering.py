@@ -49,7 +49,8 @@ def _joined(email: str, username: str, first: str, last: str) -> User | None:
         user = User(username=name, email=email, first_name=first[:150], last_name=last[:150])
         user.set_unusable_password()
         user.save()
-        if any([_accepts(one, user) for one in invitations]):  # each of them, not the first only
+        accepted = [one for one in invitations if _accepts(one, user)]
+        if accepted:
             return user
         transaction.set_rollback(True)
     return None

@@ -8,8 +8,8 @@ from typing import Any
 
 from allauth.account.internal.flows.login import perform_password_login
 from allauth.account.models import Login
+from allauth.socialaccount import app_settings
 from allauth.socialaccount.providers.openid_connect import views as oidc
-from django.conf import settings
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -37,7 +37,7 @@ class SteppedLoginView(LoginView):
 def directories(target: str) -> list[dict[str, str]]:
     """What the login page offers: a name and an address for each directory. ``target``: where to go then."""
     query = urlencode({"process": "login", **({"next": target} if target else {})})
-    apps = settings.SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"]
+    apps = app_settings.PROVIDERS["openid_connect"]["APPS"]
     return [
         {"name": app["name"], "url": f"{reverse('openid_connect_login', args=[app['provider_id']])}?{query}"}
         for app in apps

@@ -120,6 +120,15 @@ def test_the_public_address_can_be_given_to_a_charger(settings, value, found):
 
 
 @pytest.mark.parametrize(
+    ("has_mail", "is_offered", "found"),
+    [(False, False, []), (True, True, []), (True, False, ["proxy.W007"])],
+)
+def test_a_mail_that_could_lead_to_strangers_is_reported(settings, has_mail, is_offered, found):
+    settings.PROXY_MAIL, settings.PROXY_PASSWORD_RESET = has_mail, is_offered
+    assert ids(checks.password_reset(None)) == found
+
+
+@pytest.mark.parametrize(
     ("changed", "found"),
     [
         ({}, []),
