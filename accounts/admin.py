@@ -71,6 +71,7 @@ class UserAdmin(SuperuserMixin, HistoryMixin, _UserAdmin):
 class OrganisationAdmin(PeopleMixin, SuperuserMixin, OwnedAdmin[Organisation]):
     inlines = [MembershipInline]
     list_display = ["name", "members", "chargers", "created_at"]
+    ordering = ["name"]
     search_fields = ["name"]
     readonly_fields = ["created_at"]
     fieldsets = [
@@ -115,6 +116,7 @@ class LocationAdmin(OwnedAdmin[Location]):
     list_display = ["name", "organisation", "address", "chargers"]
     list_filter = [("organisation", VisibleFilter)]
     list_select_related = ["organisation"]
+    ordering = ["name"]
     search_fields = ["name", "address"]
 
     def get_queryset(self, request: HttpRequest) -> Any:
