@@ -146,7 +146,7 @@ class FirmwareFileAdmin(OwnedAdmin[FirmwareFile]):
 class LinesField(forms.CharField):
     """Settings as lines ``name = value``."""
 
-    widget = forms.Textarea(attrs={"rows": 12, "spellcheck": "false"})
+    widget = forms.Textarea(attrs={"rows": 12, "spellcheck": "false", "class": "p-lines"})
 
     def to_python(self, value: Any) -> Any:
         text = super().to_python(value) or ""

@@ -125,6 +125,7 @@ def _box_for(one: Field, given: Given, rows: int, prefix: str) -> Box:
                     f"{name}.{n}",
                     f"{n + 1}",
                     "group",
+                    one.required and not n,
                     parts=boxes_for(one.fields, given, rows, f"{name}.{n}"),
                 )
                 for n in many

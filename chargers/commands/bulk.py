@@ -15,7 +15,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.admin_base import OwnedAdmin
@@ -145,7 +145,8 @@ class BulkMixin(_Admin):
         user: Any = request.user
         context = {
             **self.admin_site.each_context(request),
-            "title": _("Send a command to %d chargers") % len(chargers),
+            "title": ngettext("Send a command to %d charger", "Send a command to %d chargers", len(chargers))
+            % len(chargers),
             "opts": self.opts,
             "chargers": chargers,
             "checkbox": ACTION_CHECKBOX_NAME,

@@ -32,7 +32,9 @@ HERE, OWN = "here", "own"
 _HINTS: Mapping[str, Any] = {
     "start": gettext_lazy("As if the card had been shown: Billing authorises it, and the session is theirs."),
     "pause": gettext_lazy("A limit of 0; the car stays plugged in, and the session open."),
-    "limit": gettext_lazy("Beside the limits of backoffices: the lowest holds."),
+    "limit": gettext_lazy(
+        "While it holds, it stands in place of limits of the same kind that backoffices have set."
+    ),
     "reset": gettext_lazy("Soft lets sessions end first; hard ends them."),
     "diagnostics": gettext_lazy(
         "Sent here it is under Files of chargers. Many chargers of 1.6 know FTP only: then give an "
