@@ -19,6 +19,7 @@ from routing import (  # noqa: F401  # each registers its pages
     processes_admin,
     readings_admin,
     rights_admin,
+    webhooks_admin,
 )
 from routing.billing_admin import BillingMixin
 from routing.cards_admin import sees_cards
