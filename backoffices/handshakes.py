@@ -12,7 +12,7 @@ from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI, N
 from websockets.frames import Close
 from websockets.http11 import Response
 
-from backoffices.addresses import AddressRefused
+from routing.addresses import AddressRefused
 from routing.core.secrecy import without_credentials
 
 LONGEST = 255

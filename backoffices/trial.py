@@ -30,9 +30,10 @@ from websockets.protocol import State
 from websockets.typing import Subprotocol
 from websockets.uri import WebSocketURI, parse_uri
 
-from backoffices.addresses import connect_first, is_public
+from backoffices.addresses import connect_first
 from backoffices.handshakes import STATUS_ADVICE, explain, refuses_subprotocol
 from backoffices.sockets import wire_logger
+from routing.addresses import is_public
 from routing.core.secrecy import without_credentials
 from routing.core.snapshot import OCPP_VERSIONS
 

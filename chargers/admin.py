@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.admin_base import OwnedAdmin, OwnedInline, ReadOnlyAdmin, VisibleFilter
 from chargers import cells
 from chargers.causes import Cause
+from chargers.commands.bulk import BulkMixin
 from chargers.credentials import hash_password
 from chargers.events.admin import EventsMixin
 from chargers.filters import StateFilter
@@ -156,7 +157,9 @@ class RouteInline(OwnedInline[Route]):
 
 
 @admin.register(Charger)
-class ChargerAdmin(EventsMixin, TransferMixin, TabsMixin, FilesMixin, LiveMixin, OwnedAdmin[Charger]):
+class ChargerAdmin(
+    BulkMixin, EventsMixin, TransferMixin, TabsMixin, FilesMixin, LiveMixin, OwnedAdmin[Charger]
+):
     live_kind = "charger"
     form = ChargerForm
     inlines = [RouteInline]
@@ -170,6 +173,7 @@ class ChargerAdmin(EventsMixin, TransferMixin, TabsMixin, FilesMixin, LiveMixin,
     ]
     search_fields = ["identity", "label"]
     autocomplete_fields = ["organisation"]
+    actions = ["send_command"]
     readonly_fields = ["password", "all_options", "adopted", "created_at"]
     fieldsets = [
         (None, {"fields": ["identity", "label", "organisation", "location", "enabled"]}),

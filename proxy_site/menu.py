@@ -39,6 +39,7 @@ MENU: list[tuple[Any, list[Entry]]] = [
             Entry(_("Routes"), "routing.route", "alt_route"),
             Entry(_("Messages"), "routing.message", "forum"),
             Entry(_("Sessions"), "routing.transaction", "bolt"),
+            Entry(_("Commands"), "routing.command", "terminal"),
         ],
     ),
     (
@@ -59,6 +60,14 @@ MENU: list[tuple[Any, list[Entry]]] = [
         ],
     ),
     (
+        _("Files and settings"),
+        [
+            Entry(_("Files of chargers"), "routing.upload", "download"),
+            Entry(_("Firmware"), "routing.firmwarefile", "system_update_alt"),
+            Entry(_("Presets of settings"), "routing.settingspreset", "fact_check"),
+        ],
+    ),
+    (
         _("People"),
         [
             MEMBERS,
@@ -73,7 +82,10 @@ MENU: list[tuple[Any, list[Entry]]] = [
     (_("Operation"), [Entry(_("Processes"), "routing.runtimeprocess", "memory")]),
 ]
 
-OWN = ("chargers.charger", "routing.message", "routing.transaction", "backoffices.backoffice")
+OWN = (
+    *("chargers.charger", "routing.message", "routing.transaction", "routing.command"),
+    "backoffices.backoffice",
+)
 """What those see who look after their own chargers; the rest is on the pages of these."""
 
 

@@ -11,7 +11,15 @@ from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin_base import OwnedAdmin, ReadOnlyAdmin, RecordAdmin, SuperuserMixin
-from routing import explorer_admin, guard_admin, processes_admin, readings_admin, rights_admin  # noqa: F401  # each registers its pages
+from routing import (  # noqa: F401  # each registers its pages
+    commands_admin,
+    explorer_admin,
+    files_admin,
+    guard_admin,
+    processes_admin,
+    readings_admin,
+    rights_admin,
+)
 from routing.billing_admin import BillingMixin
 from routing.cards_admin import sees_cards
 from routing.core.masking import masked

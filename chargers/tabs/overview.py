@@ -184,6 +184,8 @@ def _charts(request: HttpRequest, charger: Charger) -> dict[str, Any]:
     hours = int(asked) if asked in map(str, SPANS) else USUAL
     until = timezone.now()
     since = until - timedelta(hours=hours)
+    if charger.owned_since is not None:  # what was before is not its new owners' to see
+        since = max(since, charger.owned_since)
     found = readings.series(charger.pk, since)
     power: Chart = chart(found.power, since, until, "W")
     energy: Chart = chart(found.energy, since, until, "Wh")

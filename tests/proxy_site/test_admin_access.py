@@ -25,11 +25,13 @@ from routing.models import (
     Alarm,
     Card,
     ChargerSession,
+    Command,
     ConfigChange,
     ConfigurationKey,
     DefaultRoute,
     Delivery,
     FirmwareEvent,
+    FirmwareFile,
     GuardOverride,
     Identifier,
     LatestValue,
@@ -40,8 +42,10 @@ from routing.models import (
     RouteState,
     RouteTransaction,
     RuntimeProcess,
+    SettingsPreset,
     Transaction,
     Upkeep,
+    Upload,
 )
 from routing.models.traffic import number_at
 
@@ -103,6 +107,14 @@ def world(name: str) -> SimpleNamespace:
         Reading.objects.create(charger=charger, connector_id=1, at=NOW, power_w=7400),
         ConfigurationKey.objects.create(charger=charger, variable=name, value=name, seen_at=NOW),
         FirmwareEvent.objects.create(charger=charger, at=NOW, kind="firmware", status=name),
+        Command.objects.create(
+            charger=charger, verb="", action="Reset", ocpp_version="1.6", payload={"type": name},
+            command_class="maintenance", deadline=NOW, via="admin", actor_name=name, words=name,
+            exchange=number_at(NOW),
+        ),
+        Upload.objects.create(charger=charger, token_hash=name, expires=NOW, name=name, received_at=NOW),
+        FirmwareFile.objects.create(organisation=organisation, name=name, sha256=name),
+        SettingsPreset.objects.create(organisation=organisation, name=name, values={name: name}),
         RuntimeProcess.objects.create(id=name, beat_at=NOW),
         Upkeep.objects.create(step=name, tried_at=NOW),
         ConfigChange.objects.latest("id"),
@@ -210,6 +222,7 @@ KEPT = {GuardOverride}
 
 OWN = {Charger, Backoffice, Route, Connector, Transaction, RouteTransaction, Message, Delivery}
 OWN |= {Deed, ApiToken, Location, CatalogueEntry, Reading, ConfigurationKey, FirmwareEvent}
+OWN |= {Command, Upload, FirmwareFile, SettingsPreset}
 OWN |= {Identifier, Alarm, Card, GuardOverride, LatestValue, ChargerSession, RouteState, PermissionPreset}
 
 

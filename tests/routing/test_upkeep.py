@@ -58,8 +58,8 @@ def test_all_that_there_is_to_do_is_done_and_noted() -> None:
     assert Message.objects.count() == 1
     rows = {row.step: row for row in Upkeep.objects.all()}
     days = {"days"} if connection.vendor == "postgresql" else set()
-    kept = {upkeep.LOG, "transactions", "alarms", "deeds", "refused attempts"}
-    assert set(rows) == kept | {"readings", "fewer readings", "firmware"} | days
+    kept = {upkeep.LOG, "transactions", "alarms", "commands", "deeds", "refused attempts"}
+    assert set(rows) == kept | {"readings", "fewer readings", "firmware", "files"} | days
     for row in rows.values():
         assert (row.error, row.left, row.done_at) == ("", 0, row.tried_at)
     assert upkeep.run(never) == {}
