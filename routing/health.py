@@ -226,20 +226,20 @@ def _waiting_words(waiting: int, oldest: datetime | None, now: datetime) -> str:
         return _("nothing waits")
     if oldest is None:
         words = ngettext("%(number)s message waits", "%(number)s messages wait", waiting)
-        return words % {"number": number_format(waiting)}
+        return words % {"number": number_format(waiting, force_grouping=True)}
     words = ngettext(
         "%(number)s message waits, from %(time)s",
         "%(number)s messages wait, the oldest from %(time)s",
         waiting,
     )
-    return words % {"number": number_format(waiting), "time": at(oldest, now)}
+    return words % {"number": number_format(waiting, force_grouping=True), "time": at(oldest, now)}
 
 
 def _dead_words(dead_letters: int) -> str:
     if not dead_letters:
         return ""
     words = ngettext("%(number)s dead letter", "%(number)s dead letters", dead_letters)
-    return words % {"number": number_format(dead_letters)}
+    return words % {"number": number_format(dead_letters, force_grouping=True)}
 
 
 def at(when: datetime, now: datetime) -> str:
@@ -374,7 +374,10 @@ def _backoffice(
     row: Mapping[str, Any], round_trip: float | None, dead_letters: int, now: datetime
 ) -> BackofficeHealth:
     number, up, waiting, oldest = row["number"], row["up"], row["queued"], row["first"]
-    figures = {"up": number_format(up), "all": number_format(number)}
+    figures = {
+        "up": number_format(up, force_grouping=True),
+        "all": number_format(number, force_grouping=True),
+    }
     links = _("%(up)s of %(all)s links up") % figures if number else _("no charger of it is there")
     took, queue = in_ms(round_trip), _queue(waiting, oldest, dead_letters, now)
     return BackofficeHealth(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 from django.utils.translation import gettext as _
 
 
-def page_words() -> dict[str, str]:
-    """The words of ``live.js`` and ``live_feed.js``, by the names that they have there."""
-    return {
+def page_words() -> str:
+    """The words of ``live.js`` and ``live_feed.js``, by the names that they have there, as JSON."""
+    words = {
         "connecting": _("connecting"),
         "live": _("live"),
         "polling": _("polling"),
@@ -32,3 +34,4 @@ def page_words() -> dict[str, str]:
         "interrupted": _("The live connection is interrupted, and is tried again."),
         "silent": _("The proxy does not answer; it is asked again every 5 seconds."),
     }
+    return json.dumps(words)

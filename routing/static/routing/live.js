@@ -17,7 +17,7 @@ let paused = false;
 let waiting = 0; // rows that came while the view is paused
 let leftOut = 0;
 let feedState = ["connecting", ""];
-const words = JSON.parse(document.getElementById("live-words").textContent);
+const words = JSON.parse(page.dataset.words);
 
 const numbered = (text, number) => text.replace("{number}", number);
 
