@@ -39,7 +39,7 @@ else:
 PER_PAGE = 100
 """Rows on a page of records."""
 
-SECRET_FIELDS = ("password", "password_hashes", "previous_password")
+SECRET_FIELDS = ("password", "password_hashes", "previous_password", "secret", "previous_secret")
 
 
 def owned(model: type[models.Model]) -> OwnedQuerySet[Any]:

@@ -17,38 +17,58 @@ Rights = Mapping[str, str]
 
 _READ_ONLY: dict[str, str] = dict.fromkeys(
     (
+        "accounts.apitoken",
         "accounts.deed",
         "accounts.location",
         "backoffices.backoffice",
+        "backoffices.catalogueentry",
         "chargers.charger",
         "chargers.connector",
+        "chargers.refusedattempt",
         "routing.alarm",
         "routing.card",
         "routing.chargersession",
+        "routing.command",
+        "routing.configurationkey",
         "routing.delivery",
+        "routing.event",
+        "routing.firmwareevent",
         "routing.guardoverride",
         "routing.identifier",
         "routing.latestvalue",
         "routing.message",
         "routing.permissionpreset",
+        "routing.reading",
         "routing.route",
         "routing.routestate",
         "routing.routetransaction",
+        "routing.settingspreset",
         "routing.transaction",
+        "routing.upload",
+        "routing.webhook",
+        "routing.webhookdelivery",
     ),
     "view",
 )
-_INSTALLER: dict[str, str] = _READ_ONLY | dict.fromkeys(
-    (
-        "accounts.location",
-        "backoffices.backoffice",
-        "chargers.charger",
-        "routing.guardoverride",
-        "routing.permissionpreset",
-        "routing.route",
-    ),
-    "view add change",
+_READ_ONLY["accounts.apitoken"] = "view add delete"  # one's own alone; it may no more than its person
+_INSTALLER: dict[str, str] = (
+    _READ_ONLY
+    | dict.fromkeys(
+        (
+            "accounts.location",
+            "backoffices.backoffice",
+            "chargers.charger",
+            "routing.guardoverride",
+            "routing.permissionpreset",
+            "routing.route",
+            "routing.settingspreset",
+        ),
+        "view add change",
+    )
+    | {"routing.firmwarefile": "view", "routing.webhook": "view add change delete"}
 )
+_INSTALLER["backoffices.catalogueentry"] = "view add change"
+_INSTALLER["routing.command"] = "view add"
 _OWNER: dict[str, str] = _INSTALLER | dict.fromkeys(
     (
         "accounts.invitation",
@@ -56,10 +76,14 @@ _OWNER: dict[str, str] = _INSTALLER | dict.fromkeys(
         "accounts.membership",
         "backoffices.backoffice",
         "chargers.charger",
+        "backoffices.catalogueentry",
+        "chargers.claim",
         "chargers.transfer",
         "routing.card",
+        "routing.firmwarefile",
         "routing.permissionpreset",
         "routing.route",
+        "routing.settingspreset",
     ),
     "view add change delete",
 )

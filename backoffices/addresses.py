@@ -9,26 +9,16 @@ it has checked.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import socket
 from typing import Any
 
-IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
-
-METADATA = frozenset({ipaddress.ip_address("168.63.129.16")})
-"""Public addresses that answer only to machines of a cloud (Azure); the others' are private ones."""
-
-NAT64 = ipaddress.ip_network("64:ff9b::/96")
+from routing.addresses import permitted_of
 
 ATTEMPT_SECONDS = 3.0
 """How long one address may take while the name has further ones."""
 
 REMEMBER_SECONDS = 5.0
 """How long a look-up is shared: a thousand links to one backoffice redial in the same second."""
-
-
-class AddressRefused(OSError):
-    """The name leads to addresses that are not public, and this deployment forbids those."""
 
 
 class Addresses:
@@ -44,12 +34,7 @@ class Addresses:
         address tried.
         """
         infos = await self._resolve(host, port)
-        permitted = [info for info in infos if allow_private or is_public(info[4][0])]
-        if not permitted:
-            shown = ", ".join(sorted({str(info[4][0]) for info in infos})) or "no address"
-            raise AddressRefused(
-                f"{host} is {shown}: not a public address; set PROXY_ALLOW_PRIVATE_UPSTREAMS to permit it"
-            )
+        permitted = permitted_of(host, infos, allow_private=allow_private)
         return (await connect_first(permitted))[1]
 
     async def _resolve(self, host: str, port: int) -> list[Any]:
@@ -68,21 +53,6 @@ class Addresses:
             return await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         finally:
             loop.call_later(REMEMBER_SECONDS, self._found.pop, (host, port), None)
-
-
-def is_public(address: str) -> bool:
-    """Whether an address belongs to the Internet at large.
-
-    Looks into IPv6 addresses that carry an IPv4 one (mapped, 6to4, NAT64): those reach it.
-    """
-    ip: IPAddress = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        carried = ip.ipv4_mapped or ip.sixtofour
-        if carried is None and ip in NAT64:
-            carried = ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
-        if carried is not None:
-            ip = carried
-    return ip.is_global and not ip.is_multicast and ip not in METADATA
 
 
 def _seen(found: asyncio.Future[list[Any]]) -> None:

@@ -26,9 +26,10 @@ from websockets.exceptions import (
 from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
-from backoffices.addresses import Addresses, AddressRefused
+from backoffices.addresses import Addresses
 from backoffices.handshakes import VersionMismatch, explain, refuses_subprotocol, version_mismatch
 from backoffices.sockets import MAX_MESSAGE_BYTES, Limits, LinkSocket, wire_logger
+from routing.addresses import AddressRefused
 from routing.core.passwords import REFUSED as PASSWORD_REFUSED
 from routing.core.rows import LinkState
 from routing.links import DialTarget, LinkListener

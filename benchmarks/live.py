@@ -117,7 +117,7 @@ class Admin:
     def socket(self) -> str:
         """The path of the charger's live view. Raises SubjectFailed."""
         found = re.search(
-            r"/admin/chargers/charger/(\d+)/change/", self._get(f"/admin/chargers/charger/?q={CHARGER}")
+            r"/admin/chargers/charger/(\d+)/overview/", self._get(f"/admin/chargers/charger/?q={CHARGER}")
         )
         if found is None:
             raise SubjectFailed(f"the admin has no page of {CHARGER}")

@@ -30,6 +30,7 @@ from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from twisted.internet import defer
 
 from chargers.admission import spoke_tls
+from chargers.receiving import Request
 from routing.bus import REPLACED
 
 try:
@@ -475,6 +476,7 @@ def _build_http(factory: HTTPFactory, address: Any) -> Any:
     A charger that has wss:// where ws:// was meant waits in silence for a handshake; so would we.
     """
     http = _daphne_http(factory, address)
+    http.requestFactory = Request
 
     def first(data: bytes) -> None:
         del http.dataReceived  # from now on that of Daphne

@@ -12,7 +12,7 @@ from proxy_site.plain import Receive, Scope, Send
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proxy_site.settings")
 django_application = get_asgi_application()
 
-from chargers import protocol  # noqa: E402  # its models need the applications loaded
+from chargers import protocol, receiving  # noqa: E402  # its models need the applications loaded
 from chargers.consumers import ChargerConsumer  # noqa: E402  # as above
 from chargers.events.consumer import PATH as EVENTS  # noqa: E402  # as above
 from chargers.events.consumer import events  # noqa: E402  # as above
@@ -33,6 +33,8 @@ def speaks_ocpp(scope: Scope) -> bool:
 async def http(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["path"] in health.PATHS:
         await health.answer(scope, send)
+    elif scope["path"].startswith(receiving.PATH):
+        await receiving.uploads(scope, receive, send)
     else:
         await django_application(scope, receive, send)
 

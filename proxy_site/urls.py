@@ -1,11 +1,13 @@
 """The web addresses; health is answered before Django, in :mod:`proxy_site.asgi`."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.templatetags.static import static
 from django.urls import include, path
 from django.views.generic import RedirectView
 
 from accounts.joining import invitation
+from routing.files.firmware import fetch
 
 urlpatterns = [
     path("favicon.ico", RedirectView.as_view(url=static("accounts/icon.svg"), permanent=False)),
@@ -13,5 +15,11 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("proxy_site.api")),
+    path("firmware/<str:token>/<str:name>", fetch, name="firmware"),
+    path("api/v3/", include("chargers.api.facade")),
     path("invitations/<str:token>/", invitation, name="invitation"),
 ]
+if settings.PROXY_PASSWORD_RESET:
+    urlpatterns += [path("password/", include("accounts.forgotten"))]
+if settings.PROXY_SSO_READY:
+    urlpatterns += [path("accounts/", include("accounts.sso.urls"))]

@@ -17,10 +17,12 @@ from django.utils import timezone
 
 from routing import keeping, partitions
 from routing.core.steady import SteadyClock
+from routing.files.ending import drop_files
 from routing.keeping import GoOn
-from routing.models import Message, Upkeep
+from routing.models import Event, Message, Upkeep
 from routing.models.traffic import number_at
 from routing.readings.thinning import thin
+from routing.webhooks.kinds import KEPT as EVENTS_KEPT
 
 log = logging.getLogger(__name__)
 
@@ -104,8 +106,19 @@ def _thin_readings(now: datetime, go_on: GoOn) -> int:
     return 0
 
 
+def _drop_files(now: datetime, go_on: GoOn) -> int:
+    drop_files(now, go_on)
+    return 0
+
+
 def _drop_attempts(now: datetime, go_on: GoOn) -> int:
     keeping.drop_attempts(now, go_on)
+    return 0
+
+
+def _drop_events(now: datetime, go_on: GoOn) -> int:
+    """Deliveries go with their events, whatever became of them."""
+    keeping.drop(Event.objects.filter(made_at__lt=now - EVENTS_KEPT), go_on)
     return 0
 
 
@@ -114,6 +127,8 @@ STEPS: Mapping[str, Callable[[datetime, GoOn], int]] = {
     **{name: _step_of(kind) for name, kind in keeping.KINDS.items()},
     "refused attempts": _drop_attempts,
     "fewer readings": _thin_readings,
+    "files": _drop_files,
+    "events": _drop_events,
 }
 """What throws away, by name; each returns how many rows it can do nothing about."""
 

@@ -30,6 +30,11 @@ LISTS = {
 }
 """Where the charger tells what it has: the items, what names them, their values."""
 
+FILES = frozenset({"GetDiagnostics", "GetLog", "SignedUpdateFirmware", "UpdateFirmware"})
+"""Actions with an address, which may be one of ours: whoever knows it may use it (routing/files)."""
+
+_ADDRESS = re.compile(r"(/(?:uploads|firmware)/)[\w-]{43}(?![\w-])", re.ASCII)
+
 QUOTED = frozenset({"ChangeConfiguration", "DataTransfer", "SetVariables", *MEMBERS, *LISTS})
 """Actions with secrets in them: whoever refuses such a CALL often says what it was."""
 
@@ -88,6 +93,8 @@ def redacted(action: str, payload: str) -> str:
         return _items(payload)
     if action == "DataTransfer":
         return _data(payload, "$.data")
+    if action in FILES:
+        payload = _ADDRESS.sub(r"\1***", payload)
     if action in MEMBERS:
         payload = spans.patch(payload, dict.fromkeys(MEMBERS[action], HIDDEN))
     return without_credentials(payload)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from routing.models.cards import Card
 from routing.models.commands import Command, CommandQuerySet
+from routing.models.files import FirmwareFile, FirmwareLink, SettingsPreset, Upload
 from routing.models.querysets import ChargerRowQuerySet
 from routing.models.readings import ConfigurationKey, FirmwareEvent, LogReader, Reading
 from routing.models.routes import (
@@ -26,6 +27,7 @@ from routing.models.state import (
     Upkeep,
 )
 from routing.models.traffic import Delivery, Message, RouteTransaction, Transaction
+from routing.models.webhooks import Event, EventMark, Webhook, WebhookDelivery
 
 __all__ = [
     "ROLES",
@@ -39,7 +41,11 @@ __all__ = [
     "ConfigurationKey",
     "DefaultRoute",
     "Delivery",
+    "Event",
+    "EventMark",
     "FirmwareEvent",
+    "FirmwareFile",
+    "FirmwareLink",
     "GuardOverride",
     "Identifier",
     "LatestValue",
@@ -52,8 +58,12 @@ __all__ = [
     "RouteState",
     "RouteTransaction",
     "RuntimeProcess",
+    "SettingsPreset",
     "Snapshot",
     "Transaction",
     "Upkeep",
+    "Upload",
+    "Webhook",
+    "WebhookDelivery",
     "rule_errors",
 ]

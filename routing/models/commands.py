@@ -14,11 +14,13 @@ from accounts.acting import Via
 from accounts.deeds import Subject
 from accounts.public import PublicModel
 from routing.fields import EncryptedField
-from routing.models.querysets import ChargerRowQuerySet
+from routing.models.querysets import RecordQuerySet
 
 
-class CommandQuerySet(ChargerRowQuerySet["Command"]):
+class CommandQuerySet(RecordQuerySet["Command"]):
     """Commands; who sees the charger sees what it was asked."""
+
+    moment = "created_at"
 
     def unfinished(self) -> Self:
         """Those of which it is not known yet what becomes of them."""
@@ -94,6 +96,7 @@ class Command(PublicModel):
         indexes = [
             models.Index(fields=["charger", "-id"], name="command_by_charger"),
             models.Index(fields=["-created_at"], name="command_by_time"),
+            models.Index(fields=["finished_at"], condition=~Q(finished_at=None), name="command_by_end"),
             models.Index(
                 fields=["deadline"], condition=Q(state__in=["queued", "sent"]), name="command_unfinished"
             ),

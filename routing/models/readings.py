@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.querysets import UnownedQuerySet
 from routing.core.masking import masked
-from routing.models.querysets import ChargerRowQuerySet
+from routing.models.querysets import ChargerRowQuerySet, RecordQuerySet
 
 CARD_IN_NAME = re.compile(r"id.?tag|id.?token|card.?(?:id|num)|rfid", re.IGNORECASE)
 """Settings whose value is a card, as FreevendIdTag."""
@@ -60,7 +60,7 @@ class Reading(models.Model):
     )
     """The columns that are measured."""
 
-    objects = ChargerRowQuerySet["Reading"].as_manager()
+    objects = RecordQuerySet["Reading"].as_manager()
 
     class Meta:
         ordering = ["-at", "-id"]
@@ -150,7 +150,7 @@ class FirmwareEvent(models.Model):
     status = models.CharField(max_length=64)
     detail = models.CharField(max_length=255, blank=True, default="")
 
-    objects = ChargerRowQuerySet["FirmwareEvent"].as_manager()
+    objects = RecordQuerySet["FirmwareEvent"].as_manager()
 
     class Meta:
         verbose_name = _("news of firmware and files")

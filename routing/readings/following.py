@@ -12,8 +12,6 @@ found.
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -21,7 +19,6 @@ from datetime import timedelta
 from django.apps import apps
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.db.models.functions import Now
 from django.utils import timezone
 
 from routing.models import LogReader, Message
@@ -29,6 +26,7 @@ from routing.models.traffic import number_at
 from routing.readings.gathering import ACTIONS, ASKED_DOWN, Gathered, Logged, gather, payload_of
 from routing.readings.storing import store_events, store_readings, store_settings
 from routing.store import READER as NAME
+from routing.turns import SetBack, Turns
 
 log = logging.getLogger(__name__)
 
@@ -52,27 +50,20 @@ WINDOW = 60 * SECOND
 """What is asked for at once: the database may sort all of it for a page."""
 
 PAGE = 1_000
-LEASE = timedelta(seconds=60)
-REST = timedelta(seconds=3)
-"""How long a pass is not repeated, by whatever process."""
-
-
-class SetBack(Exception):
-    """Somebody else moved the reader: what was read is read again."""
 
 
 class Follower:
     """Reads the log for one process. ``passed``: rows read in the last pass."""
 
     def __init__(self) -> None:
-        self.name = f"{socket.gethostname()[:40]}-{os.getpid()}-{id(self):x}"[:64]
+        self.turns = Turns(NAME)
         self.passed = 0
         self._seen: dict[int, int] = {}
         self._swept_at = 0.0
 
     def run(self, go_on: Callable[[], bool]) -> int | None:
         """Read what is new; how many rows, None where another process does, or has just done so."""
-        reader = self._claim()
+        reader = self.turns.take(timezone.now() - FIRST)
         if reader is None:
             return None
         self.passed = 0
@@ -81,16 +72,8 @@ class Follower:
         except SetBack:
             log.debug("readings: the reader was moved by somebody else")
         finally:
-            LogReader.objects.filter(pk=NAME, holder=self.name).update(until=Now() + REST)
+            self.turns.give_back()
         return self.passed
-
-    def _claim(self) -> LogReader | None:
-        first = number_at(timezone.now() - FIRST)
-        LogReader.objects.get_or_create(name=NAME, defaults={"exchange": first})
-        free = LogReader.objects.filter(pk=NAME, until__lte=Now())
-        if not free.update(until=Now() + LEASE, holder=self.name):
-            return None
-        return LogReader.objects.get(pk=NAME)
 
     def _follow(self, reader: LogReader, go_on: Callable[[], bool]) -> None:
         now = timezone.now()
@@ -130,10 +113,7 @@ class Follower:
         store_readings(gathered.readings)
         store_settings(gathered.told)
         store_events(gathered.events)
-        ours = LogReader.objects.filter(pk=NAME, holder=self.name, exchange=reader.exchange)
-        if not ours.update(exchange=reached, until=Now() + LEASE):
-            raise SetBack
-        reader.exchange = reached
+        self.turns.advance(reader, reached)
 
 
 def _rows(start: int, end: int) -> QuerySet[Message]:

@@ -72,8 +72,8 @@ def test_without_a_request_a_line_of_the_log_is_as_it_was(lines):
 
 
 def test_a_path_of_the_api_says_so(client, django_user_model):
-    response = client.get("/api/v1/chargers")
-    assert response.status_code == 404
+    response = client.get("/api/v1/chargers/")
+    assert response.status_code == 401
     assert response.headers["X-Request-ID"]
 
 

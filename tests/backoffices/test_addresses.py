@@ -3,7 +3,8 @@ import socket
 
 import pytest
 
-from backoffices.addresses import Addresses, AddressRefused, is_public
+from backoffices.addresses import Addresses
+from routing.addresses import AddressRefused, is_public
 
 
 @pytest.mark.parametrize(

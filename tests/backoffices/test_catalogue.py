@@ -19,6 +19,12 @@ ADD = reverse("admin:backoffices_backoffice_add")
 LIST = reverse("admin:backoffices_catalogueentry_changelist")
 
 
+@pytest.fixture(autouse=True)
+def there(db):
+    """The migration has loaded the list; a test elsewhere may have emptied every table since."""
+    call_command("load_catalogue", stdout=StringIO())
+
+
 @pytest.fixture
 def ours():
     return Organisation.objects.create(name="Ours")

@@ -109,9 +109,10 @@ def test_who_may_test(what, role, own, status, client, ours, office, route, dial
     assert len(dialled) == (status == 200)
 
 
-def test_who_may_add_nothing_tests_nothing(client, ours, dialled):
+def test_who_belongs_to_nobody_tests_nothing(client, ours, dialled):
     login(client, "installer", ours)
     User.objects.get().user_permissions.clear()
+    User.objects.get().memberships.all().delete()
     assert client.post(TRIAL, {"url": "ws://x/"}).status_code == 403
     assert dialled == []
 

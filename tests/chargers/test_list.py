@@ -88,7 +88,7 @@ def test_an_offline_charger_says_who_was_refused_and_what_helps(admin_client: An
     content = page(admin_client)
     assert "Wrong password 9 times, last at" in content
     assert "10.0.0.7" in content
-    assert "Set the same password here and in the charger" in content
+    assert "Enter the password in the charger again" in content
     assert "10.0.0.8" not in content
 
 

@@ -1,0 +1,1 @@
+"""Files between chargers and people: what chargers upload (diagnostics, logs), and firmware they fetch."""
