@@ -47,11 +47,8 @@ class Sight:
     def __init__(self, user: User, kind: Kind, row: Any, *, cards: bool = True) -> None:
         self.user = user
         self.kind = kind
-<<<<<<< HEAD
         self.row = row
-=======
         self._cards = cards
->>>>>>> staging
         self.pk: int = row.pk
         self.title = str(row)
         self.subject = Subject(kind, str(row.pk) if kind == "charger" else row.name)
