@@ -5,6 +5,7 @@ from django.templatetags.static import static
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from accounts.api.errors import nowhere
 from accounts.joining import invitation
 
 urlpatterns = [
@@ -14,5 +15,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include("proxy_site.api")),
     path("api/v3/", include("chargers.api.facade")),
+    path("api/<path:rest>", nowhere),
     path("invitations/<str:token>/", invitation, name="invitation"),
 ]
