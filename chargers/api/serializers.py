@@ -44,9 +44,11 @@ class ChargerSerializer(_ChargerSerializer):
     organisation = OwnedRelatedField(queryset=Organisation.objects.all(), allow_null=True, required=False)
     connection_status = serializers.SerializerMethodField()
     ocpp_version = serializers.CharField(source="session.ocpp_version", read_only=True, default="")
-    connected_at = serializers.DateTimeField(source="session.connected_at", read_only=True, default=None)
+    connected_at = serializers.DateTimeField(
+        source="session.connected_at", read_only=True, default=None, allow_null=True
+    )
     disconnected_at = serializers.DateTimeField(
-        source="session.disconnected_at", read_only=True, default=None
+        source="session.disconnected_at", read_only=True, default=None, allow_null=True
     )
     model = serializers.SerializerMethodField()
     connectors = ConnectorSerializer(many=True, read_only=True)
