@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as StockGroupAdmin
 from django.contrib.auth.admin import UserAdmin as StockUserAdmin
@@ -20,6 +21,9 @@ from accounts.kept import LEAST_DAYS
 from accounts.lockout import unlock
 from accounts.models import Location, Membership, Organisation, User
 from accounts.people_admin import PeopleMixin
+
+if settings.PROXY_SSO_READY:
+    from accounts.sso.edges import forget
 
 if TYPE_CHECKING:
     _UserAdmin = StockUserAdmin[User]
@@ -46,7 +50,7 @@ class UserAdmin(SuperuserMixin, HistoryMixin, _UserAdmin):
     inlines = [MembershipInline]
     list_display = ["username", "email", "is_active", "is_staff", "is_superuser", "last_login"]
     list_filter = ["is_active", "is_staff", "is_superuser"]
-    actions = ["unlock"]
+    actions = ["unlock", *(["forget_factor"] if settings.PROXY_SSO_READY else [])]
 
     @admin.action(description=_("Unlock after failed logins"))
     def unlock(self, request: HttpRequest, queryset: Any) -> None:
@@ -56,17 +60,24 @@ class UserAdmin(SuperuserMixin, HistoryMixin, _UserAdmin):
         words = gettext("%(done)s of %(all)s users were counted or locked; they can log in.")
         self.message_user(request, words % {"done": len(done), "all": len(queryset)})
 
+    @admin.action(description=_("Remove the second factor, which is lost"))
+    def forget_factor(self, request: HttpRequest, queryset: Any) -> None:
+        done = [user for user in queryset if forget(user)]
+        words = gettext("%(done)s of %(all)s users had a second factor; they log in without one now.")
+        self.message_user(request, words % {"done": len(done), "all": len(queryset)})
+
 
 @admin.register(Organisation)
 class OrganisationAdmin(PeopleMixin, SuperuserMixin, OwnedAdmin[Organisation]):
     inlines = [MembershipInline]
     list_display = ["name", "members", "chargers", "created_at"]
+    ordering = ["name"]
     search_fields = ["name"]
     readonly_fields = ["created_at"]
     fieldsets = [
         (None, {"fields": ["name", "created_at"]}),
         (
-            "How long what is kept",
+            _("How long what is kept"),
             {
                 "fields": [f"keep_{kind}_days" for kind in LEAST_DAYS],
                 "description": "Of chargers that belong to the organisation now. Once an hour what is over "
@@ -105,6 +116,7 @@ class LocationAdmin(OwnedAdmin[Location]):
     list_display = ["name", "organisation", "address", "chargers"]
     list_filter = [("organisation", VisibleFilter)]
     list_select_related = ["organisation"]
+    ordering = ["name"]
     search_fields = ["name", "address"]
 
     def get_queryset(self, request: HttpRequest) -> Any:

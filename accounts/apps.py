@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.conf import settings
 from django.utils.module_loading import import_string
 
 
@@ -10,3 +11,5 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         # By name: it needs models, and this module is there before them.
         import_string("accounts.edges.connect")()
+        if settings.PROXY_SSO_READY:
+            import_string("accounts.sso.edges.connect")()

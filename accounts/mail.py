@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from smtplib import SMTPException
 
 from django.conf import settings
@@ -20,3 +21,10 @@ def send(to: str, subject: str, text: str) -> bool:
     except (SMTPException, OSError) as error:
         logger.warning("a mail could not be sent: %s", error.__class__.__name__)
         return False
+
+
+def send_later(to: str, subject: str, text: str) -> threading.Thread:
+    """As ``send``, without that anybody waits: how long an answer takes tells whether there was a mail."""
+    thread = threading.Thread(target=send, args=(to, subject, text), name="mail", daemon=True)
+    thread.start()
+    return thread

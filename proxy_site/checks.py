@@ -16,7 +16,10 @@ from accounts.kept import LEAST_DAYS, MOST_DAYS
 PUBLIC_SCHEMES = ("ws", "wss", "http", "https")
 SKINS = ("unfold", "stock")
 UNKNOWN_CHARGERS = ("refuse", "adopt")
-BOOLEANS = ("DEBUG", "PROXY_ALLOW_PRIVATE_UPSTREAMS", "PROXY_REQUIRE_TLS")
+BOOLEANS = (
+    *("DEBUG", "PROXY_ALLOW_PRIVATE_UPSTREAMS", "PROXY_REQUIRE_TLS"),
+    *("PROXY_SSO", "PROXY_MFA_REQUIRED"),
+)
 TRUE = ("true", "on", "ok", "y", "yes", "1")
 FALSE = ("false", "off", "n", "no", "0")
 TOKEN_LENGTH = 16
@@ -86,6 +89,36 @@ def booleans(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
         for name in BOOLEANS
         if os.environ.get(name, "").lower() not in ("", *TRUE, *FALSE)
     ]
+
+
+@register()
+def second_factors(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """Nobody who wants second factors or a directory runs without them. The messages show no secret."""
+    problems = []
+    if settings.PROXY_SSO and not settings.PROXY_SSO_READY:
+        problems.append(
+            Error(
+                "PROXY_SSO is true, and django-allauth is not installed; script/server installs it.",
+                hint=".venv/bin/pip install --require-hashes -r requirements-sso.txt",
+                id="proxy.E020",
+            )
+        )
+    needing = {"PROXY_MFA_REQUIRED": settings.PROXY_MFA_REQUIRED, "PROXY_OIDC": settings.PROXY_OIDC_GIVEN}
+    if not settings.PROXY_SSO:
+        problems += [
+            Error(f"{name} is set, PROXY_SSO is not.", hint="Set PROXY_SSO to true.", id="proxy.E021")
+            for name, is_set in needing.items()
+            if is_set
+        ]
+    if settings.PROXY_OIDC_WRONG:
+        problems.append(
+            Error(
+                f"PROXY_OIDC can't be used: {settings.PROXY_OIDC_WRONG}.",
+                hint='{"id": "...", "name": "...", "client_id": "...", "secret": "...", "issuer": "https://..."}',
+                id="proxy.E022",
+            )
+        )
+    return problems
 
 
 @register()
@@ -166,6 +199,20 @@ def hosts(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
             "ALLOWED_HOSTS is empty: the admin can't be reached.",
             hint="Set ALLOWED_HOSTS to the names in the admin's address, e.g. proxy.example.org.",
             id="proxy.W003",
+        )
+    ]
+
+
+@register(Tags.security)
+def password_reset(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """Where anybody can name the host of a request, a link in a mail could lead to theirs."""
+    if not settings.PROXY_MAIL or settings.PROXY_PASSWORD_RESET:
+        return []
+    return [
+        Warning(
+            'EMAIL_URL is set, and ALLOWED_HOSTS is "*": nobody can set a forgotten password anew.',
+            hint="Set ALLOWED_HOSTS to the names in the admin's address, e.g. proxy.example.org.",
+            id="proxy.W007",
         )
     ]
 

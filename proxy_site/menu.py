@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from django.apps import apps
+from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
 from django.templatetags.static import static
@@ -75,8 +76,15 @@ MENU: list[tuple[Any, list[Entry]]] = [
             Entry(_("Organisations"), "accounts.organisation", "apartment"),
             Entry(_("Users"), "accounts.user", "person"),
             Entry(_("Memberships"), "accounts.membership", "group"),
-            Entry(_("API tokens"), "accounts.apitoken", "key"),
             Entry(_("What people did"), "accounts.deed", "history"),
+        ],
+    ),
+    (
+        _("Integrations"),
+        [
+            Entry(_("API tokens"), "accounts.apitoken", "key"),
+            Entry(_("Webhooks"), "routing.webhook", "webhook"),
+            Entry(_("Events"), "routing.event", "campaign"),
         ],
     ),
     (_("Operation"), [Entry(_("Processes"), "routing.runtimeprocess", "memory")]),
@@ -103,7 +111,12 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
 
 def _short() -> list[tuple[Any, list[Entry]]]:
     known = {entry.model: entry for _title, entries in MENU for entry in entries}
-    return [(None, [known[model] for model in OWN]), (_("People"), [MEMBERS, known["accounts.apitoken"]])]
+    integrations = [known["accounts.apitoken"], known["routing.webhook"]]
+    return [
+        (None, [known[model] for model in OWN]),
+        (_("People"), [MEMBERS]),
+        (_("Integrations"), integrations),
+    ]
 
 
 def _link(title: Any, icon: str, page: str) -> dict[str, Any]:
@@ -134,6 +147,13 @@ def _may_open(request: HttpRequest, entry: Entry) -> bool:
         return bool(request.user.is_superuser or getattr(request.user, "roles", ()))
     page = admin.site._registry.get(apps.get_model(entry.model))
     return page is not None and (page.has_view_permission(request) or page.has_change_permission(request))
+
+
+def account(request: HttpRequest) -> list[dict[str, Any]]:
+    """What the menu of a person's own account offers beside the password."""
+    if not settings.PROXY_SSO_READY:
+        return []
+    return [{"title": _("Second factor"), "link": reverse_lazy("mfa_index")}]
 
 
 def icon(request: HttpRequest) -> str:

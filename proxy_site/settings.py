@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import environ
 
+from proxy_site import sso
 from proxy_site.environment import secrets_from
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -61,6 +62,16 @@ PROXY_ADMIN_SKIN = env.str("PROXY_ADMIN_SKIN", default="unfold")
 #: The address at which chargers reach the proxy, where it is not that of the admin: wss://HOST[:PORT].
 PROXY_PUBLIC_URL = env.str("PROXY_PUBLIC_URL", default="")
 PROXY_LOG_LEVEL = env.str("PROXY_LOG_LEVEL", default="INFO").upper()
+#: Second factors and logins by a company's own directory: django-allauth, which is an extra (proxy_site.sso).
+PROXY_SSO = env.bool("PROXY_SSO", default=False)
+PROXY_MFA_REQUIRED = env.bool("PROXY_MFA_REQUIRED", default=False)
+PROXY_SSO_READY = PROXY_SSO and sso.is_installed()
+_oidc = env.str("PROXY_OIDC", default="")
+try:
+    _directories, PROXY_OIDC_WRONG = sso.providers_of(_oidc), ""
+except sso.Wrong as wrong:
+    _directories, PROXY_OIDC_WRONG = [], str(wrong)
+PROXY_OIDC_GIVEN = bool(_oidc)
 
 # Applications
 
@@ -84,20 +95,23 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "knox",
+    *(sso.APPS if PROXY_SSO_READY else []),
 ]
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "proxy_site.slashes.SlashMiddleware",
     "proxy_site.static.StaticFilesMiddleware",
     "proxy_site.csp.ContentSecurityMiddleware",
     "accounts.middleware.ActingMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "proxy_site.language.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    *(sso.MIDDLEWARE if PROXY_SSO_READY else []),
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -190,6 +204,9 @@ AXES_ENABLE_ADMIN = False
 AXES_DISABLE_ACCESS_LOG = True  # who has logged in is among what people did
 AXES_VERBOSE = False
 
+if PROXY_SSO_READY:
+    globals().update(sso.settings_for(_directories))
+
 SESSION_COOKIE_AGE = env.int("PROXY_SESSION_HOURS", default=168) * 3600
 SESSION_COOKIE_SAMESITE = "Lax"
 
@@ -200,6 +217,8 @@ PROXY_MAIL = bool(EMAIL_URL)
 if EMAIL_URL:
     globals().update(env.email_url_config(EMAIL_URL))
 EMAIL_TIMEOUT = 10
+#: A link in such a mail leads to the host that was asked; where anybody can name one, it could be theirs.
+PROXY_PASSWORD_RESET = PROXY_MAIL and "*" not in ALLOWED_HOSTS
 DEFAULT_FROM_EMAIL = env.str("PROXY_MAIL_FROM", default="ocpp-proxy@localhost")
 
 # HTTP
@@ -259,6 +278,7 @@ UNFOLD = {
         },
     },
     "SIDEBAR": {"navigation": "proxy_site.menu.navigation"},
+    "ACCOUNT": {"navigation": "proxy_site.menu.account"},
 }
 
 # The API: docs/api.md
@@ -301,6 +321,10 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "accounts.api.document.tell_errors",
+    ],
 }
 
 # What several processes share: how often somebody has asked

@@ -1,5 +1,6 @@
 """The web addresses; health is answered before Django, in :mod:`proxy_site.asgi`."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.templatetags.static import static
 from django.urls import include, path
@@ -15,5 +16,10 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include("proxy_site.api")),
     path("firmware/<str:token>/<str:name>", fetch, name="firmware"),
+    path("api/v3/", include("chargers.api.facade")),
     path("invitations/<str:token>/", invitation, name="invitation"),
 ]
+if settings.PROXY_PASSWORD_RESET:
+    urlpatterns += [path("password/", include("accounts.forgotten"))]
+if settings.PROXY_SSO_READY:
+    urlpatterns += [path("accounts/", include("accounts.sso.urls"))]

@@ -16,7 +16,7 @@ from routing.health import backoffice_health
 from routing.models import Route
 
 
-class HealthSerializer(serializers.Serializer[Any]):
+class BackofficeHealthSerializer(serializers.Serializer[Any]):
     """How a backoffice is over the routes that you see; ``words`` says all of it in a sentence."""
 
     routes = serializers.IntegerField()
@@ -35,7 +35,7 @@ class BackofficeSerializer(HealthMixin, CleanSerializer[Backoffice]):
     password = serializers.CharField(write_only=True, required=False, allow_null=True, trim_whitespace=False)
     password_is_hex = serializers.BooleanField(write_only=True, required=False, default=False)
     has_password = serializers.BooleanField(read_only=True)
-    health = HealthSerializer(read_only=True, allow_null=True)
+    health = BackofficeHealthSerializer(read_only=True, allow_null=True)
 
     unasked = ("password",)
 

@@ -30,6 +30,7 @@ from routing.models import (
     ConfigurationKey,
     DefaultRoute,
     Delivery,
+    Event,
     FirmwareEvent,
     FirmwareFile,
     GuardOverride,
@@ -46,6 +47,8 @@ from routing.models import (
     Transaction,
     Upkeep,
     Upload,
+    Webhook,
+    WebhookDelivery,
 )
 from routing.models.traffic import number_at
 
@@ -77,7 +80,14 @@ def world(name: str) -> SimpleNamespace:
     transaction = Transaction.objects.create(
         charger=charger, ocpp_version="1.6", id_tag=f"{name}-card", charger_transaction_id=name, owner=route
     )
+    webhook = Webhook.objects.create(
+        label=f"{name} hook", organisation=organisation, url=f"https://{name}.example/", secret=b"whsec_x"
+    )
+    event = Event.objects.create(
+        type="charger.booted", at=NOW, organisation=organisation, charger=charger, key=name, data={"n": name}
+    )
     rows: list[Any] = [
+        *(webhook, event, WebhookDelivery.objects.create(webhook=webhook, event=event, response=name)),
         *(organisation, user, charger, backoffice, preset, route, transaction),
         Group.objects.create(name=f"{name} group"),
         Location.objects.create(organisation=organisation, name=f"{name} yard", address=name),
@@ -222,7 +232,7 @@ KEPT = {GuardOverride}
 
 OWN = {Charger, Backoffice, Route, Connector, Transaction, RouteTransaction, Message, Delivery}
 OWN |= {Deed, ApiToken, Location, CatalogueEntry, Reading, ConfigurationKey, FirmwareEvent}
-OWN |= {Command, Upload, FirmwareFile, SettingsPreset}
+OWN |= {Command, Upload, FirmwareFile, SettingsPreset, Event, Webhook, WebhookDelivery}
 OWN |= {Identifier, Alarm, Card, GuardOverride, LatestValue, ChargerSession, RouteState, PermissionPreset}
 
 

@@ -117,3 +117,34 @@ def test_days_that_are_kept(settings, days, found):
 def test_the_public_address_can_be_given_to_a_charger(settings, value, found):
     settings.PROXY_PUBLIC_URL = value
     assert ids(checks.public_url(None)) == found
+
+
+@pytest.mark.parametrize(
+    ("has_mail", "is_offered", "found"),
+    [(False, False, []), (True, True, []), (True, False, ["proxy.W007"])],
+)
+def test_a_mail_that_could_lead_to_strangers_is_reported(settings, has_mail, is_offered, found):
+    settings.PROXY_MAIL, settings.PROXY_PASSWORD_RESET = has_mail, is_offered
+    assert ids(checks.password_reset(None)) == found
+
+
+@pytest.mark.parametrize(
+    ("changed", "found"),
+    [
+        ({}, []),
+        ({"PROXY_SSO": True, "PROXY_SSO_READY": True, "PROXY_MFA_REQUIRED": True}, []),
+        ({"PROXY_SSO": True}, ["proxy.E020"]),
+        ({"PROXY_MFA_REQUIRED": True}, ["proxy.E021"]),
+        ({"PROXY_OIDC_GIVEN": True}, ["proxy.E021"]),
+        ({"PROXY_SSO": True, "PROXY_SSO_READY": True, "PROXY_OIDC_WRONG": "it is not JSON"}, ["proxy.E022"]),
+    ],
+    ids=str,
+)
+def test_nobody_runs_without_the_second_factors_they_want(settings, changed, found):
+    for name, value in {
+        **dict.fromkeys(("PROXY_SSO", "PROXY_SSO_READY", "PROXY_MFA_REQUIRED", "PROXY_OIDC_GIVEN"), False),
+        "PROXY_OIDC_WRONG": "",
+        **changed,
+    }.items():
+        setattr(settings, name, value)
+    assert ids(checks.second_factors(None)) == found

@@ -9,6 +9,8 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
+from proxy_site.sso import is_installed
+
 SOURCE = Path(settings.BASE_DIR) / "proxy_site" / "settings.py"
 SECRETS = {"SECRET_KEY": "s", "FIELD_ENCRYPTION_KEYS": "one,two", "PROXY_CREDENTIAL_PEPPERS": "pepper"}
 FLEET = {
@@ -102,6 +104,24 @@ def test_tls_makes_cookies_and_addresses_secure(settings_of):
 
 def test_without_tls_a_bench_can_log_in(settings_of):
     assert settings_of().get("SESSION_COOKIE_SECURE", False) is False
+
+
+@pytest.mark.parametrize(
+    ("mail", "hosts", "offered"),
+    [("", "a.example.org", False), ("smtp://mail", "a.example.org", True), ("smtp://mail", "*", False)],
+)
+def test_a_password_is_set_anew_only_where_the_link_leads_to_us(settings_of, mail, hosts, offered):
+    assert settings_of(EMAIL_URL=mail, ALLOWED_HOSTS=hosts)["PROXY_PASSWORD_RESET"] is offered
+
+
+@pytest.mark.parametrize(("on", "there"), [("", False), ("true", True)])
+@pytest.mark.skipif(not is_installed(), reason="django-allauth is not installed (requirements-sso.txt)")
+def test_the_extra_is_loaded_where_it_is_wanted(settings_of, on, there):
+    found = settings_of(PROXY_SSO=on, PROXY_OIDC="{hush")
+    assert any(name.startswith("allauth") for name in found["INSTALLED_APPS"]) is there
+    assert any(name.startswith("allauth") for name in found["MIDDLEWARE"]) is there
+    assert found["MIDDLEWARE"][-1] == "axes.middleware.AxesMiddleware"
+    assert found["PROXY_OIDC_WRONG"] == "it is not JSON"
 
 
 def test_several_keys_and_peppers_can_be_given(settings_of):
