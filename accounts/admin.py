@@ -80,8 +80,10 @@ class OrganisationAdmin(PeopleMixin, SuperuserMixin, OwnedAdmin[Organisation]):
             _("How long what is kept"),
             {
                 "fields": [f"keep_{kind}_days" for kind in LEAST_DAYS],
-                "description": "Of chargers that belong to the organisation now. Once an hour what is over "
-                "goes, for good.",
+                "description": _(
+                    "Of chargers that belong to the organisation now. Once an hour what is over goes, "
+                    "for good."
+                ),
             },
         ),
     ]

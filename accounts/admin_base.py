@@ -15,6 +15,7 @@ from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
 
 from accounts import skin
 from accounts.deeds import Deed
@@ -88,7 +89,7 @@ class HistoryMixin:
         told = Deed.objects.changeable_by(request.user).filter(pk__in=[deed.pk for deed in shown.object_list])
         context = {
             **page.admin_site.each_context(request),
-            "title": f"History of {row}",
+            "title": _("History of %(row)s") % {"row": row},
             "opts": page.opts,
             "object": row,
             "page": shown,

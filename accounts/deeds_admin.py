@@ -66,7 +66,9 @@ class DeedAdmin(RecordAdmin[Deed]):
     list_filter = [SinceFilter, "via", "verb", ActorFilter]
     sortable_by = ()
     search_fields = ["subject_name"]
-    search_help_text = "All of a charger's identity, of the name of a user or of a row, or a correlation id"
+    search_help_text = _(
+        "All of a charger's identity, of the name of a user or of a row, or a correlation id"
+    )
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).order_by("-id")

@@ -38,13 +38,19 @@ class BackofficeForm(_BackofficeModelForm):
         required=False,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        label=gettext_lazy("New password"),
         help_text=gettext_lazy("Leave empty to keep what is set."),
     )
     password_is_hex = forms.BooleanField(
         required=False,
+        label=gettext_lazy("It is hexadecimal"),
         help_text=gettext_lazy("The new password is given in hexadecimal; its bytes are sent."),
     )
-    remove_password = forms.BooleanField(required=False, help_text=gettext_lazy("Send no credentials."))
+    remove_password = forms.BooleanField(
+        required=False,
+        label=gettext_lazy("Remove the password"),
+        help_text=gettext_lazy("Send no credentials."),
+    )
 
     ocpp_versions = versions_field()
 

@@ -60,14 +60,20 @@ class ChargerForm(_ChargerModelForm):
         required=False,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="Leave empty to keep what is set. 16 to 40 characters for OCPP 2.x; "
-        "32 to 40 hexadecimal digits for the AuthorizationKey of 1.6.",
+        label=_("New password"),
+        help_text=_(
+            "Leave empty to keep what is set. 16 to 40 characters for OCPP 2.x; "
+            "32 to 40 hexadecimal digits for the AuthorizationKey of 1.6."
+        ),
     )
     password_is_hex = forms.BooleanField(
-        required=False, help_text=_("The new password is the AuthorizationKey of OCPP 1.6 in hexadecimal.")
+        required=False,
+        label=_("It is hexadecimal"),
+        help_text=_("The new password is the AuthorizationKey of OCPP 1.6 in hexadecimal."),
     )
     remove_password = forms.BooleanField(
         required=False,
+        label=_("Remove the password"),
         help_text=_("Ask for no password. Anybody who knows the URL can then pose as this charger."),
     )
 

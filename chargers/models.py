@@ -94,7 +94,10 @@ class Charger(PublicModel, ConfigModel):
         if self.pk and (taken := self._taken_identities()):
             errors["identity"] = taken
         if self.location and self.location.organisation_id != self.organisation_id:
-            errors["location"] = [f'"{self.location}" is not a place of the organisation of this charger.']
+            errors["location"] = [
+                gettext('"%(place)s" is not a place of the organisation of this charger.')
+                % {"place": self.location}
+            ]
         if errors:
             raise ValidationError(errors)
 

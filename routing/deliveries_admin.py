@@ -161,6 +161,7 @@ class ReplayForm(forms.Form):
 
     since = forms.DateTimeField(
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+        label=_("Since"),
         help_text=_("UTC. What this backoffice was sent of sessions since then is sent to it once more."),
     )
 

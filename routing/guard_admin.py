@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.acting import acting
@@ -149,7 +149,11 @@ def override_of(route: Route) -> str:
         }
     address = reverse("admin:routing_guardoverride_add")
     return format_html(
-        '{} · <a href="{}?route={}">{}</a>', _("none"), address, route.pk, _("give one for an hour")
+        '{} · <a href="{}?route={}">{}</a>',
+        pgettext("override", "none"),
+        address,
+        route.pk,
+        _("give one for an hour"),
     )
 
 

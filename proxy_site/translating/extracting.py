@@ -11,6 +11,7 @@ from django.conf import settings
 from django.template import Engine
 from django.template.base import Node
 from django.templatetags.i18n import BlockTranslateNode, TranslateNode
+from django.utils import translation
 
 from proxy_site.translating.catalogue import Entry, Key
 from proxy_site.translating.naming import OURS, names
@@ -28,7 +29,9 @@ def wanted() -> list[Entry]:
     """All that is to be translated, by the first file that has it and by its English."""
     places: dict[Key, set[str]] = {}
     entries: dict[Key, Entry] = {}
-    for entry, place in _all():
+    with translation.override(None):  # what is lazy says its English
+        found = list(_all())
+    for entry, place in found:
         known = entries.get(entry.key)
         if entry.english and (known is None or not known.plural):
             entries[entry.key] = entry
@@ -108,10 +111,8 @@ def _nodes(nodes: Iterable[Node]) -> Iterator[Node]:
     """All nodes of a template; not those that it extends or includes, which are files of their own."""
     for node in nodes:
         yield node
-        for name in (*node.child_nodelists, "nodelist_loop", "nodelist_empty"):
+        for name in node.child_nodelists:
             yield from _nodes(getattr(node, name, None) or ())
-        for _condition, inner in getattr(node, "conditions_nodelists", ()):
-            yield from _nodes(inner)
 
 
 def _engine() -> Engine:

@@ -6,7 +6,19 @@ from collections.abc import Iterable, Iterator
 
 from chargers import causes
 from routing.core import alarms, quirks
+from routing.core.actions import qualifiers
+from routing.core.actions.types import Qualifier
 from routing.explorer import words
+
+SKIN = (
+    *("Apply Filters", "Change History", "Choose file to upload", "Click to cancel", "Dark", "Date from"),
+    *("Date to", "Edit", "Expand row", "Filters", "General", "Go back", "Light", "More actions", "Next"),
+    *("No results found", "Previous", "Reset filters", "Return to site", "Run", "Search apps and models..."),
+    *("Select action", "Select action to run", "Select all rows", "Select record", "Select value", "System"),
+    *("This item will be deleted.", "To", "Toggle password visibility", "Type to search", "Welcome"),
+    "This page yielded into no results. Create a new item or reset your filters.",
+)
+"""Words of the admin's skin, which comes without languages: those that our pages show."""
 
 
 def tabled() -> Iterator[tuple[str, str]]:
@@ -25,4 +37,9 @@ def _tables() -> Iterator[tuple[str, Iterable[str]]]:
         yield "routing/explorer/words.py", table.values()
     yield "routing/explorer/words.py", words.GROUPS.values()
     yield "routing/explorer/words.py", words.KINDS.values()
+    yield (
+        "routing/core/actions/qualifiers.py",
+        {found.what for found in vars(qualifiers).values() if isinstance(found, Qualifier)},
+    )
+    yield "proxy_site/translating/tables.py", SKIN
     yield "chargers/causes.py", (*causes.LABELS.values(), *causes.REMEDIES.values())

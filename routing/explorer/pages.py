@@ -156,17 +156,22 @@ def _card(exchange: Exchange, names: Names) -> str:
 def _way(exchange: Exchange, names: Names) -> str:
     """From whom to whom, in arrows."""
     proxy = _("proxy")
-    begins = proxy if exchange.head is None else names.route(exchange.head.route)
-    others = list(dict.fromkeys(names.route(leg.route) for leg in exchange.copies))
+    begins = proxy if exchange.head is None else _name(exchange.head.route, names)
+    others = list(dict.fromkeys(_name(leg.route, names) for leg in exchange.copies))
     if not others:
         return f"{begins} →" if exchange.kind == "stray" else f"{begins} → {proxy}"
     several = _("%(number)s backoffices") % {"number": len(others)}
     return f"{begins} → {others[0] if len(others) == 1 else several}"
 
 
+def _name(route: int | None, names: Names) -> str:
+    """The backoffice of a route, or the charger, as people read it."""
+    return names.route(route) if route is not None else _("charger")
+
+
 def _answered(exchange: Exchange, names: Names) -> str:
     if exchange.answered_by == "backoffice" and exchange.kind == "proxy":
-        return _("%(who)s answered.") % {"who": names.route(exchange.first.route)}
+        return _("%(who)s answered.") % {"who": _name(exchange.first.route, names)}
     return words.answerer(exchange)
 
 
@@ -200,7 +205,7 @@ def _marks(exchange: Exchange, names: Names) -> Iterable[Word]:
         yield Word(_("by the proxy"), _("The proxy knew the answer; the charger was not asked."), "virtual")
     for leg in exchange.troubles:
         if leg.group != "well" and leg is not first:
-            text = f"{names.route(leg.route)}: {words.of_group(leg.group)}"
+            text = f"{_name(leg.route, names)}: {words.of_group(leg.group)}"
             yield Word(text, words.of_leg(leg), leg.group)
 
 
@@ -212,7 +217,7 @@ def _leg(exchange: Exchange, leg: Leg, names: Names, show: Callable[[str], str],
     if whole and is_other and exchange.head is not None:
         changes = tuple(compare(show(exchange.head.text), show(leg.text)))
     return LegLine(
-        who=names.route(leg.route),
+        who=_name(leg.route, names),
         way="asks" if is_head else "gets",
         way_words=_("asks") if is_head else _("gets"),
         at=f"{leg.at:%Y-%m-%d %H:%M:%S}.{leg.at.microsecond // 1000:03}",
