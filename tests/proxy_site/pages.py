@@ -20,6 +20,7 @@ from django.urls.resolvers import RegexPattern
 from accounts import people_admin
 from chargers.models import Charger
 from chargers.tabs.all import TABS
+from routing.models import Command, WebhookDelivery
 from routing.models.traffic import number_at
 from tests.proxy_site.test_admin_access import NOW
 
@@ -83,6 +84,8 @@ def _values(name: str, route: str, world: Any) -> list[Any]:
         "tab:slug": lambda: [tab.slug for tab in OWN_TABS],
         "charger": lambda: [world.charger.pk],
         "exchange": lambda: [number_at(NOW)],
+        "group": lambda: [world.by_model[Command].group],
+        "delivery": lambda: [world.by_model[WebhookDelivery].pk],
         "content_type_id": lambda: [ContentType.objects.get_for_model(Charger).pk],
         "app_label": lambda: ["accounts", "chargers", "backoffices", "routing"],
         "url": lambda: ["nothing/"],
