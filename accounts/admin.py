@@ -71,16 +71,19 @@ class UserAdmin(SuperuserMixin, HistoryMixin, _UserAdmin):
 class OrganisationAdmin(PeopleMixin, SuperuserMixin, OwnedAdmin[Organisation]):
     inlines = [MembershipInline]
     list_display = ["name", "members", "chargers", "created_at"]
+    ordering = ["name"]
     search_fields = ["name"]
     readonly_fields = ["created_at"]
     fieldsets = [
         (None, {"fields": ["name", "created_at"]}),
         (
-            "How long what is kept",
+            _("How long what is kept"),
             {
                 "fields": [f"keep_{kind}_days" for kind in LEAST_DAYS],
-                "description": "Of chargers that belong to the organisation now. Once an hour what is over "
-                "goes, for good.",
+                "description": _(
+                    "Of chargers that belong to the organisation now. Once an hour what is over goes, "
+                    "for good."
+                ),
             },
         ),
     ]
@@ -115,6 +118,7 @@ class LocationAdmin(OwnedAdmin[Location]):
     list_display = ["name", "organisation", "address", "chargers"]
     list_filter = [("organisation", VisibleFilter)]
     list_select_related = ["organisation"]
+    ordering = ["name"]
     search_fields = ["name", "address"]
 
     def get_queryset(self, request: HttpRequest) -> Any:

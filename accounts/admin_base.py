@@ -15,6 +15,7 @@ from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
 
 from accounts import skin
 from accounts.deeds import Deed
@@ -39,7 +40,7 @@ else:
 PER_PAGE = 100
 """Rows on a page of records."""
 
-SECRET_FIELDS = ("password", "password_hashes", "previous_password")
+SECRET_FIELDS = ("password", "password_hashes", "previous_password", "secret", "previous_secret")
 
 
 def owned(model: type[models.Model]) -> OwnedQuerySet[Any]:
@@ -68,6 +69,14 @@ def limit_choices(request: HttpRequest, field: Any, kwargs: dict[str, Any]) -> N
 class HistoryMixin:
     """The history of a row is what people did with it, by whichever way (``accounts.deeds``)."""
 
+    def bar(self, request: HttpRequest, row: Any, slug: str) -> dict[str, Any]:
+        """The tabs over the pages of a row, for those whose template is elsewhere.
+
+        ``bar`` names the template, the rest is what that shows; nothing where there are no tabs. ``slug``:
+        the tab that is open, ``live`` or ``history``.
+        """
+        return {}
+
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         page: Any = self
         row = page.get_object(request, unquote(object_id))
@@ -80,11 +89,12 @@ class HistoryMixin:
         told = Deed.objects.changeable_by(request.user).filter(pk__in=[deed.pk for deed in shown.object_list])
         context = {
             **page.admin_site.each_context(request),
-            "title": f"History of {row}",
+            "title": _("History of %(row)s") % {"row": row},
             "opts": page.opts,
             "object": row,
             "page": shown,
             "told": set(told.values_list("pk", flat=True)),
+            **self.bar(request, row, "history"),
             **(extra_context or {}),
         }
         return TemplateResponse(request, "admin/accounts/history.html", context)

@@ -1,11 +1,12 @@
 from django.apps import AppConfig
 from django.conf import settings
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext_lazy as _
 
 
 class AccountsConfig(AppConfig):
     name = "accounts"
-    verbose_name = "Accounts"
+    verbose_name = _("Accounts")  # type: ignore[assignment]  # the stubs know no lazy text
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from accounts.admin_base import RecordAdmin, may_change
 from accounts.deeds import Deed
@@ -24,13 +25,13 @@ _TABLE = (
 class SinceFilter(admin.SimpleListFilter):
     """How far back."""
 
-    title = "time"
+    title = _("time")
     parameter_name = "since"
     HOURS = {"hour": 1, "day": 24, "week": 168, "month": 720}
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [
-            ("hour", "Last hour"),
+            ("hour", _("Last hour")),
             ("day", "Last 24 hours"),
             ("week", "Last 7 days"),
             ("month", "Last 30 days"),
@@ -44,11 +45,11 @@ class SinceFilter(admin.SimpleListFilter):
 class ActorFilter(admin.SimpleListFilter):
     """Who has done something lately, as far as the user may know of it."""
 
-    title = "who"
+    title = _("who")
     parameter_name = "actor_name"
     REACH = 1000
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         seen = Deed.objects.visible_to(request.user).values_list("actor_name", flat=True)[: self.REACH]
         return [(name, name) for name in sorted(set(seen)) if name]
 
@@ -65,7 +66,9 @@ class DeedAdmin(RecordAdmin[Deed]):
     list_filter = [SinceFilter, "via", "verb", ActorFilter]
     sortable_by = ()
     search_fields = ["subject_name"]
-    search_help_text = "All of a charger's identity, of the name of a user or of a row, or a correlation id"
+    search_help_text = _(
+        "All of a charger's identity, of the name of a user or of a row, or a correlation id"
+    )
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).order_by("-id")
@@ -86,11 +89,11 @@ class DeedAdmin(RecordAdmin[Deed]):
             fields += ["address", "differences"]
         return [*fields, "correlation_id"]
 
-    @admin.display(description="who")
+    @admin.display(description=_("who"))
     def who(self, deed: Deed) -> str:
         return deed.actor_name or deed.get_via_display()
 
-    @admin.display(description="changes")
+    @admin.display(description=_("changes"))
     def differences(self, deed: Deed) -> SafeString | str:
         rows = deed.changes()
         if not rows:

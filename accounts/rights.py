@@ -31,6 +31,7 @@ _READ_ONLY: dict[str, str] = dict.fromkeys(
         "routing.command",
         "routing.configurationkey",
         "routing.delivery",
+        "routing.event",
         "routing.firmwareevent",
         "routing.guardoverride",
         "routing.identifier",
@@ -44,6 +45,8 @@ _READ_ONLY: dict[str, str] = dict.fromkeys(
         "routing.settingspreset",
         "routing.transaction",
         "routing.upload",
+        "routing.webhook",
+        "routing.webhookdelivery",
     ),
     "view",
 )
@@ -62,7 +65,7 @@ _INSTALLER: dict[str, str] = (
         ),
         "view add change",
     )
-    | {"routing.firmwarefile": "view"}
+    | {"routing.firmwarefile": "view", "routing.webhook": "view add change delete"}
 )
 _INSTALLER["backoffices.catalogueentry"] = "view add change"
 _INSTALLER["routing.command"] = "view add"

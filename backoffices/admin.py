@@ -38,12 +38,19 @@ class BackofficeForm(_BackofficeModelForm):
         required=False,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="Leave empty to keep what is set.",
+        label=gettext_lazy("New password"),
+        help_text=gettext_lazy("Leave empty to keep what is set."),
     )
     password_is_hex = forms.BooleanField(
-        required=False, help_text="The new password is given in hexadecimal; its bytes are sent."
+        required=False,
+        label=gettext_lazy("It is hexadecimal"),
+        help_text=gettext_lazy("The new password is given in hexadecimal; its bytes are sent."),
     )
-    remove_password = forms.BooleanField(required=False, help_text="Send no credentials.")
+    remove_password = forms.BooleanField(
+        required=False,
+        label=gettext_lazy("Remove the password"),
+        help_text=gettext_lazy("Send no credentials."),
+    )
 
     ocpp_versions = versions_field()
 
@@ -63,7 +70,9 @@ class BackofficeForm(_BackofficeModelForm):
         try:
             self.instance.password = binascii.unhexlify(password) if is_hex else password.encode()
         except ValueError:
-            self.add_error("new_password", "This is not hexadecimal; expected pairs of 0-9 and a-f.")
+            self.add_error(
+                "new_password", gettext_lazy("This is not hexadecimal; expected pairs of 0-9 and a-f.")
+            )
 
 
 @admin.register(Backoffice)
@@ -165,24 +174,24 @@ class BackofficeAdmin(TrialMixin, PagesMixin, ChooseMixin, LiveMixin, HealthMixi
         address = reverse("admin:backoffices_backoffice_overview", args=[backoffice.pk])
         return format_html('<a href="{}"><strong>{}</strong></a>', address, backoffice.name)
 
-    @admin.display(description="queue")
+    @admin.display(description=gettext_lazy("queue"))
     def queue(self, backoffice: Backoffice) -> str:
         known = known_of(backoffice)
         return sentence(known.queue) if known else ""
 
-    @admin.display(description="answers in")
+    @admin.display(description=gettext_lazy("answers in"))
     def answers_in(self, backoffice: Backoffice) -> str:
         known = known_of(backoffice)
         return known.took if known else ""
 
-    @admin.display(description="now")
+    @admin.display(description=gettext_lazy("now"))
     def now(self, backoffice: Backoffice) -> str:
         known = known_of(backoffice)
-        return known.words if known else "no route"
+        return known.words if known else _("no route")
 
-    @admin.display(description="password")
+    @admin.display(description=gettext_lazy("password"))
     def password_state(self, backoffice: Backoffice) -> str:
-        return "A password is set." if backoffice.has_password else "No password is set."
+        return _("A password is set.") if backoffice.has_password else _("No password is set.")
 
 
 def _badge(look: str, words: str) -> SafeString:

@@ -1,7 +1,8 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class BackofficesConfig(AppConfig):
     name = "backoffices"
-    verbose_name = "Backoffices"
+    verbose_name = _("Backoffices")  # type: ignore[assignment]  # the stubs know no lazy text
     default_auto_field = "django.db.models.BigAutoField"

@@ -6,6 +6,8 @@ import socket
 import ssl
 from urllib.parse import SplitResult, urlsplit
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI, NegotiationError
 from websockets.frames import Close
 from websockets.http11 import Response
@@ -17,14 +19,16 @@ LONGEST = 255
 """Characters that a route's last error may have."""
 
 STATUS_ADVICE = {
-    200: "this path answers web pages, not WebSockets; check the URL",
-    400: "it does not accept this request",
-    401: "check user name and password",
-    403: "this charger may not connect; check user name, password and what the backoffice permits",
-    404: "it does not know this charger or path; check the URL and the identity",
-    407: "a proxy in between asks for credentials",
-    426: "it expects something else than a WebSocket of version 13",
-    429: "too many connections; it asks to slow down",
+    200: gettext_noop("this path answers web pages, not WebSockets; check the URL"),
+    400: gettext_noop("it does not accept this request"),
+    401: gettext_noop("check user name and password"),
+    403: gettext_noop(
+        "this charger may not connect; check user name, password and what the backoffice permits"
+    ),
+    404: gettext_noop("it does not know this charger or path; check the URL and the identity"),
+    407: gettext_noop("a proxy in between asks for credentials"),
+    426: gettext_noop("it expects something else than a WebSocket of version 13"),
+    429: gettext_noop("too many connections; it asks to slow down"),
 }
 
 
@@ -56,7 +60,7 @@ def explain(error: BaseException, url: str, seconds: float) -> str:
     Names host and port but never the whole URL, which may hold credentials.
     """
     parts = _split(url)
-    place = f"{parts.hostname}:{_port(parts)}" if parts else "the backoffice"
+    place = f"{parts.hostname}:{_port(parts)}" if parts else _("the backoffice")
     words = _explain(error, parts.hostname if parts else None, place, seconds)
     return shorten(without_credentials(words))  # of where it redirects to, or of what the peer says
 
@@ -66,26 +70,36 @@ def _explain(error: BaseException, host: str | None, place: str, seconds: float)
         case VersionMismatch() | AddressRefused():
             return str(error)
         case socket.gaierror():
-            return f"name does not resolve: {host}"
+            return _("name does not resolve: %(host)s") % {"host": host}
         case ConnectionRefusedError():
-            return f"connection refused at {place}"
+            return _("connection refused at %(place)s") % {"place": place}
         case TimeoutError():
-            return f"no answer from {place} within {seconds:g} s"
+            return _("no answer from %(place)s within %(seconds)s s") % {
+                "place": place,
+                "seconds": f"{seconds:g}",
+            }
         case ssl.SSLCertVerificationError():
-            return f"TLS certificate not trusted: {error.verify_message}"
+            return _("TLS certificate not trusted: %(why)s") % {"why": error.verify_message}
         case ssl.SSLError():
-            return f"no TLS at {place}: {getattr(error, 'reason', '') or error}; is it a ws:// port?"
+            return _("no TLS at %(place)s: %(why)s; is it a ws:// port?") % {
+                "place": place,
+                "why": getattr(error, "reason", "") or error,
+            }
         case InvalidURI() | ValueError():
-            return "not a WebSocket URL; expected ws:// or wss://, a host and a path"
+            return _("not a WebSocket URL; expected ws:// or wss://, a host and a path")
         case InvalidStatus():
             return _explain_status(error.response)
         case NegotiationError():
-            return f"{place} asked for what was not offered: {error}"
+            return _("%(place)s asked for what was not offered: %(what)s") % {"place": place, "what": error}
         case InvalidHandshake():
-            return f"{place} does not speak WebSocket: {_innermost(error) or error}"
+            return _("%(place)s does not speak WebSocket: %(why)s") % {
+                "place": place,
+                "why": _innermost(error) or error,
+            }
         case OSError():
-            return f"no connection to {place}: {error.strerror or error}"
-    return f"no connection to {place}: {type(error).__name__}: {error}"
+            return _("no connection to %(place)s: %(why)s") % {"place": place, "why": error.strerror or error}
+    why = f"{type(error).__name__}: {error}"
+    return _("no connection to %(place)s: %(why)s") % {"place": place, "why": why}
 
 
 def explain_close(received: Close | None, broken: BaseException | None, lost: BaseException | None) -> str:
@@ -113,12 +127,15 @@ def shorten(text: str) -> str:
 def _explain_status(response: Response) -> str:
     status = response.status_code
     if 300 <= status < 400:
-        advice = f"it redirects to {response.headers.get('Location', 'nowhere')}; enter the final URL"
+        where = response.headers.get("Location", "nowhere")
+        advice = _("it redirects to %(where)s; enter the final URL") % {"where": where}
     elif status >= 500:
-        advice = "it has a problem of its own"
+        advice = _("it has a problem of its own")
+    elif status in STATUS_ADVICE:
+        advice = _(STATUS_ADVICE[status])
     else:
-        advice = STATUS_ADVICE.get(status, response.reason_phrase or "no reason given")
-    return f"refused the handshake with HTTP {status}: {advice}"
+        advice = response.reason_phrase or _("no reason given")
+    return _("refused the handshake with HTTP %(status)s: %(advice)s") % {"status": status, "advice": advice}
 
 
 def _innermost(error: BaseException) -> str:

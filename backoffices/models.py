@@ -55,7 +55,9 @@ def validate_url(url: str) -> None:
     """Refuse what no WebSocket can be opened to, and credentials in the open. Raises ValidationError."""
     validate_template(url)
     if left := [name for name in PLACEHOLDER.findall(url) if name != "{identity}"]:
-        raise ValidationError(f"replace {left[0][:50]} by what the backoffice gave you", code="url")
+        raise ValidationError(
+            _("replace %(what)s by what the backoffice gave you") % {"what": left[0][:50]}, code="url"
+        )
 
 
 def validate_template(url: str) -> None:
@@ -67,10 +69,12 @@ def validate_template(url: str) -> None:
         usable = False
     if not usable:
         raise ValidationError(
-            f'"{url[:100]}" is not a WebSocket address; expected ws:// or wss:// and a host', code="url"
+            _('"%(url)s" is not a WebSocket address; expected ws:// or wss:// and a host')
+            % {"url": url[:100]},
+            code="url",
         )
     if parts.username or parts.password:
-        raise ValidationError("the address contains credentials; use username and password", code="url")
+        raise ValidationError(_("the address contains credentials; use username and password"), code="url")
 
 
 def validate_versions(versions: object) -> None:
@@ -78,7 +82,8 @@ def validate_versions(versions: object) -> None:
     wrong = [v for v in versions if v not in OCPP_VERSIONS] if isinstance(versions, list) else [versions]
     if wrong:
         raise ValidationError(
-            f'"{wrong[0]}" is not an OCPP version ({", ".join(OCPP_VERSIONS)}); expected a list of them',
+            _('"%(version)s" is not an OCPP version (%(known)s); expected a list of them')
+            % {"version": wrong[0], "known": ", ".join(OCPP_VERSIONS)},
             code="version",
         )
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_noop, ngettext
 
 from backoffices.models import Backoffice
 from backoffices.samples import SHOWN, Moment
@@ -32,20 +32,37 @@ class Failure(NamedTuple):
 
 
 _REMEDIES: Sequence[tuple[str, str]] = (
-    ("certificate", "The backoffice has to mend its certificate; a test says which one it shows."),
-    ("does not resolve", "Check the host in the address."),
-    ("connection refused", "Nothing listens there: check host and port, or ask the backoffice."),
-    ("not a public address", "Private addresses are not permitted here; ask who runs the proxy."),
-    ("version_mismatch", "Let the backoffice accept the OCPP version of these chargers."),
-    ("HTTP 401", "Check user name and password, also those that the backoffice has set for single chargers."),
-    ("HTTP 403", "The backoffice does not admit these chargers; ask it to."),
+    (
+        "certificate",
+        gettext_noop("The backoffice has to mend its certificate; a test says which one it shows."),
+    ),
+    ("does not resolve", gettext_noop("Check the host in the address.")),
+    (
+        "connection refused",
+        gettext_noop("Nothing listens there: check host and port, or ask the backoffice."),
+    ),
+    (
+        "not a public address",
+        gettext_noop("Private addresses are not permitted here; ask who runs the proxy."),
+    ),
+    ("version_mismatch", gettext_noop("Let the backoffice accept the OCPP version of these chargers.")),
+    (
+        "HTTP 401",
+        gettext_noop(
+            "Check user name and password, also those that the backoffice has set for single chargers."
+        ),
+    ),
+    ("HTTP 403", gettext_noop("The backoffice does not admit these chargers; ask it to.")),
     (
         "HTTP 404",
-        "The backoffice does not know these chargers, or the path is wrong; check both.",
+        gettext_noop("The backoffice does not know these chargers, or the path is wrong; check both."),
     ),
-    ("HTTP 429", "The backoffice asks to slow down; the proxy does, by itself."),
-    ("no answer", "A firewall or an overloaded backoffice: run a test, and ask the backoffice."),
-    ("redirects", "Enter the final address."),
+    ("HTTP 429", gettext_noop("The backoffice asks to slow down; the proxy does, by itself.")),
+    (
+        "no answer",
+        gettext_noop("A firewall or an overloaded backoffice: run a test, and ask the backoffice."),
+    ),
+    ("redirects", gettext_noop("Enter the final address.")),
 )
 
 

@@ -27,6 +27,7 @@ from backoffices.lag import Lag
 from backoffices.life import Life, moment
 from backoffices.live import Held, Links, Live, Pace, SessionWriter
 from backoffices.mailbox import Mailbox
+from backoffices.nudging import Nudger
 from backoffices.pacing import Pacer
 from backoffices.presence import Presence, PresenceBook
 from backoffices.trust import Trust, go_on
@@ -89,6 +90,7 @@ class Runtime:
         self.mailbox = Mailbox(runtime_id)
         self._handover = Handover(runtime_id, self.mailbox, self.hand_over, self._owners, self._pace.asks)
         self.commands = Commander(loop, runtime_id, self.mailbox, self._threads, self._live)
+        self.nudges = Nudger(loop, self.mailbox, self._live)
         self.pacer = Pacer(loop)
         self.traffic = Traffic()
         self.watching = Watching(loop, runtime_id)

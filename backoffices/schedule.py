@@ -23,6 +23,16 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 5.0,
         "options": {"expires": 5.0},
     },
+    "make_events": {
+        "task": "backoffices.tasks.make_events",
+        "schedule": 5.0,
+        "options": {"expires": 5.0},
+    },
+    "send_webhooks": {
+        "task": "backoffices.tasks.send_webhooks",
+        "schedule": 2.0,
+        "options": {"expires": 2.0},
+    },
     "expire_deliveries": {
         "task": "backoffices.tasks.expire_deliveries",
         "schedule": 3600.0,

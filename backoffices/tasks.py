@@ -21,6 +21,8 @@ from backoffices.runtime import Runtime
 from backoffices.schedule import BEAT_SCHEDULE
 from routing import expiring, forgetting, snapshots, upkeep
 from routing.readings.following import FOLLOWER
+from routing.webhooks.making import MAKER
+from routing.webhooks.sending import SENDER
 
 __all__ = [
     "BEAT_SCHEDULE",
@@ -29,12 +31,14 @@ __all__ = [
     "expire_deliveries",
     "keep_up",
     "maintain_links",
+    "make_events",
     "note_migrations",
     "probe_backoffice",
     "read_log",
     "recount_waiting",
     "refresh_routes",
     "sample_backoffices",
+    "send_webhooks",
     "take_snapshot",
 ]
 
@@ -144,6 +148,20 @@ def keep_up() -> dict[str, str]:
 def read_log() -> int:
     """Make readings, settings and news of firmware of what the log has new; how many of its rows."""
     return FOLLOWER.run(lambda: not _is_stopping()) or 0
+
+
+@shared_task(expires=5, ignore_result=True)
+@unless_away(0)
+def make_events() -> int:
+    """Make events of what has changed, and put them on their way to webhooks; how many."""
+    return MAKER.run(lambda: not _is_stopping())
+
+
+@shared_task(expires=2, ignore_result=True)
+@unless_away(0)
+def send_webhooks() -> int:
+    """Begin to send what webhooks are to get now, beside this task; to how many of them."""
+    return SENDER.run(lambda: not _is_stopping())
 
 
 @shared_task(expires=10, ignore_result=True)

@@ -19,6 +19,8 @@ from typing import Any, Literal, TypeVar
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from msgspec import Struct
 from websockets.client import ClientProtocol
 from websockets.datastructures import Headers
@@ -124,7 +126,7 @@ async def steps(wanted: Wanted) -> AsyncGenerator[Step, None]:
         await test.close()
     for name in STEPS:
         if name not in done:
-            yield Step(name=name, outcome="skipped", found="Not tried: a step before it failed.")
+            yield Step(name=name, outcome="skipped", found=_("Not tried: a step before it failed."))
 
 
 class _Test:
@@ -161,13 +163,14 @@ class _Test:
             found, remedy = failure.found, failure.remedy
         except TimeoutError:
             found = self._too_late()
-            remedy = _SLOW[name]
+            remedy = _(_SLOW[name])
         except (OSError, ValueError, InvalidHandshake, InvalidURI, EOFError) as error:
             found = _sentence(explain(error, self.wanted.url, self.wanted.seconds))
-            remedy = _REMEDIES.get(name, "")
+            remedy = _(_REMEDIES.get(name, ""))
         except Exception as error:  # the edge: a peer can't be allowed to break the page of who tests it
             logger.exception("a test dial failed in step %s", name)
-            found, remedy = f"The test itself failed: {type(error).__name__}.", "Try again, and report it."
+            found = _("The test itself failed: %(error)s.") % {"error": type(error).__name__}
+            remedy = _("Try again, and report it.")
         spent = None if outcome == "skipped" else round((time.monotonic() - began) * 1000, 1)
         found = self._discreet(_clean(found, self.wanted))
         return Step(name=name, outcome=outcome, found=found, remedy=remedy, milliseconds=spent)
@@ -175,8 +178,12 @@ class _Test:
     def _too_late(self) -> str:
         begun = _STATUS_LINE.match(self._head)
         if begun and self._protocol is not None and self._protocol.state is State.CONNECTING:
-            return f"HTTP {begun[1].decode()}, and the rest of the answer never came."
-        return f"No answer within the {self.wanted.seconds:g} s that a test takes at most."
+            return _("HTTP %(status)s, and the rest of the answer never came.") % {
+                "status": begun[1].decode()
+            }
+        return _("No answer within the %(seconds)s s that a test takes at most.") % {
+            "seconds": f"{self.wanted.seconds:g}"
+        }
 
     async def close(self) -> None:
         """Say good-bye (1000) where a WebSocket is open, and let go of the socket."""
@@ -205,24 +212,29 @@ class _Test:
                 uri.host, uri.port, type=socket.SOCK_STREAM
             )
         except socket.gaierror as error:
-            words = f"The name {uri.host} does not resolve."
-            raise _Failed(words, "Check the spelling of the host, and that its name is public.") from error
+            words = _("The name %(host)s does not resolve.") % {"host": uri.host}
+            remedy = _("Check the spelling of the host, and that its name is public.")
+            raise _Failed(words, remedy) from error
         shown = ", ".join(dict.fromkeys(str(info[4][0]) for info in self._infos))
         permitted = [i for i in self._infos if self.wanted.allow_private or is_public(str(i[4][0]))]
         if not permitted:
             raise _Failed(
-                f"{uri.host} is {shown}: not a public address.",
-                "Enter an address on the internet. Whoever runs the proxy may permit private ones "
-                "(PROXY_ALLOW_PRIVATE_UPSTREAMS).",
+                _("%(host)s is %(address)s: not a public address.") % {"host": uri.host, "address": shown},
+                _(
+                    "Enter an address on the internet. Whoever runs the proxy may permit private ones "
+                    "(PROXY_ALLOW_PRIVATE_UPSTREAMS)."
+                ),
             )
         self._infos = permitted
-        same = "is an address" if shown == uri.host else f"is {shown}"
-        return "ok", f"{uri.host} {same}.", ""
+        told = {"host": uri.host, "address": shown}
+        if shown == uri.host:
+            return "ok", _("%(host)s is an address.") % told, ""
+        return "ok", _("%(host)s is %(address)s.") % told, ""
 
     async def _connect(self) -> tuple[Outcome, str, str]:
         """To the first address that answers, as links do it; each is one that was checked."""
         self._info, self._sock = await connect_first(self._infos)
-        return "ok", f"Connected to {_place(self._info)}.", ""
+        return "ok", _("Connected to %(place)s.") % {"place": _place(self._info)}, ""
 
     async def _secure(self) -> tuple[Outcome, str, str]:
         assert self._uri is not None
@@ -230,8 +242,11 @@ class _Test:
             self._reader, self._writer = await asyncio.open_connection(sock=self._sock)
             return (
                 "skipped",
-                "ws:// is not encrypted.",
-                "Use wss:// where the backoffice offers it: passwords and cards are in the open otherwise.",
+                _("ws:// is not encrypted."),
+                _(
+                    "Use wss:// where the backoffice offers it: passwords and cards are in the open "
+                    "otherwise."
+                ),
             )
         context = self.wanted.context or _context(verify=self.wanted.verify_tls)
         try:
@@ -240,16 +255,13 @@ class _Test:
             )
         except ssl.SSLCertVerificationError as error:
             shown = await self._look_at_certificate()
-            raise _Failed(
-                f"Certificate not trusted: {error.verify_message}. {shown}", _certificate_remedy(error)
-            ) from error
+            words = _("Certificate not trusted: %(why)s.") % {"why": error.verify_message}
+            raise _Failed(f"{words} {shown}", _certificate_remedy(error)) from error
         except ssl.SSLError as error:
-            reason = getattr(error, "reason", "") or "no TLS"
-            raise _Failed(
-                f"No TLS at {_place(self._info)}: {reason}.", "Check the port; is it one for ws://?"
-            ) from error
+            told = {"place": _place(self._info), "why": getattr(error, "reason", "") or "no TLS"}
+            raise _Failed(_("No TLS at %(place)s: %(why)s.") % told, _(_REMEDIES["tls"])) from error
         tls: ssl.SSLObject = self._writer.get_extra_info("ssl_object")
-        return "ok", f"{tls.version() or 'TLS'}. {describe(tls.getpeercert(True))}", ""
+        return "ok", f"{tls.version() or 'TLS'}. {self._shown(tls.getpeercert(True))}".strip(), ""
 
     async def _look_at_certificate(self) -> str:
         """A second connection, to the same address, only to see what it shows; nothing is sent on it."""
@@ -262,7 +274,7 @@ class _Test:
         except OSError:
             return ""
         try:
-            return describe(writer.get_extra_info("ssl_object").getpeercert(True))
+            return self._shown(writer.get_extra_info("ssl_object").getpeercert(True))
         finally:
             writer.transport.abort()
 
@@ -283,7 +295,7 @@ class _Test:
             if not got or size > LONGEST_ANSWER:
                 break
         if protocol.state is State.OPEN:
-            return "ok", "HTTP 101: it speaks WebSocket.", ""
+            return "ok", _("HTTP 101: it speaks WebSocket."), ""
         raise self._refused(protocol.handshake_exc, offered)
 
     def _refused(self, error: Exception | None, offered: list[Subprotocol]) -> _Failed:
@@ -291,12 +303,12 @@ class _Test:
             case InvalidStatus():
                 return _status(error.response, offered)
             case NegotiationError():
-                words = f"It asked for what was not offered: {error}."
-                return _Failed(words, "Ask the backoffice which OCPP version it speaks.")
+                words = _("It asked for what was not offered: %(what)s.") % {"what": error}
+                return _Failed(words, _("Ask the backoffice which OCPP version it speaks."))
             case InvalidHandshake():
                 words = _sentence(explain(error, self.wanted.url, self.wanted.seconds))
-                return _Failed(words, _REMEDIES["http"])
-        return _Failed("It closed the connection, or sent no proper answer.", _REMEDIES["http"])
+                return _Failed(words, _(_REMEDIES["http"]))
+        return _Failed(_("It closed the connection, or sent no proper answer."), _(_REMEDIES["http"]))
 
     async def _negotiated(self) -> tuple[Outcome, str, str]:
         assert self._protocol is not None
@@ -304,11 +316,13 @@ class _Test:
         offered = ", ".join(self.wanted.versions or OCPP_VERSIONS)
         if chosen is None:
             raise _Failed(
-                f"It chose no subprotocol; offered was OCPP {offered}.",
-                "Let the backoffice accept one of these versions; a link is not kept without one.",
+                _("It chose no subprotocol; offered was OCPP %(versions)s.") % {"versions": offered},
+                _("Let the backoffice accept one of these versions; a link is not kept without one."),
             )
-        others = "" if len(self.wanted.versions) == 1 else f" of {offered}"
-        return "ok", f"It chose OCPP {chosen.removeprefix('ocpp')}{others}.", ""
+        told = {"version": chosen.removeprefix("ocpp"), "versions": offered}
+        if len(self.wanted.versions) == 1:
+            return "ok", _("It chose OCPP %(version)s.") % told, ""
+        return "ok", _("It chose OCPP %(version)s of %(versions)s.") % told, ""
 
     # -- bytes
 
@@ -343,22 +357,32 @@ class _Test:
         for word in sorted(known, key=len, reverse=True):
             text = text.replace(word, "…")
         answer = _HTTP.match(text)
-        return f"{answer[0]}." if answer else text.split(" Certificate of ")[0]
+        return f"{answer[0]}." if answer else text
+
+    def _shown(self, der: bytes | None) -> str:
+        """What a certificate says, to those who may know where the backoffice is."""
+        return "" if self.wanted.discreet else describe(der)
 
 
 _SLOW: dict[StepName, str] = {
-    "dns": "The name server does not answer; try again.",
-    "tcp": "Check host and port; a firewall drops what is not permitted.",
-    "tls": "It accepts connections but does not begin TLS; check the port, is it one for ws://?",
-    "http": "It accepts connections but does not answer; check port and path, or ask the backoffice.",
+    "dns": gettext_noop("The name server does not answer; try again."),
+    "tcp": gettext_noop("Check host and port; a firewall drops what is not permitted."),
+    "tls": gettext_noop(
+        "It accepts connections but does not begin TLS; check the port, is it one for ws://?"
+    ),
+    "http": gettext_noop(
+        "It accepts connections but does not answer; check port and path, or ask the backoffice."
+    ),
     "subprotocol": "",
 }
 
 _REMEDIES: dict[StepName, str] = {
-    "dns": "Check the address: ws:// or wss://, a host and a path.",
-    "tcp": "Check host and port, and that the backoffice is running and lets this server in.",
-    "tls": "Check the port; is it one for ws://?",
-    "http": "Check host, port and path; something else than a backoffice may be listening there.",
+    "dns": gettext_noop("Check the address: ws:// or wss://, a host and a path."),
+    "tcp": gettext_noop("Check host and port, and that the backoffice is running and lets this server in."),
+    "tls": gettext_noop("Check the port; is it one for ws://?"),
+    "http": gettext_noop(
+        "Check host, port and path; something else than a backoffice may be listening there."
+    ),
     "subprotocol": "",
 }
 
@@ -368,19 +392,29 @@ def _status(response: Response, offered: list[Subprotocol]) -> _Failed:
     if 300 <= status < 400:
         where = response.headers.get("Location", "nowhere")
         return _Failed(
-            f"HTTP {status}: it redirects to {where[:200]}; links follow no redirects.",
-            "Enter the final address.",
+            _("HTTP %(status)s: it redirects to %(where)s; links follow no redirects.")
+            % {"status": status, "where": where[:200]},
+            _("Enter the final address."),
         )
     if refuses_subprotocol(response):
         names = ", ".join(one.removeprefix("ocpp") for one in offered)
         return _Failed(
-            f"HTTP {status}: it does not take OCPP {names}. {_quote(response)}".strip(),
-            "Let the backoffice accept one of these versions, or choose others here.",
+            " ".join(
+                filter(
+                    None,
+                    (
+                        _("HTTP %(status)s: it does not take OCPP %(versions)s.")
+                        % {"status": status, "versions": names},
+                        _quote(response),
+                    ),
+                )
+            ),
+            _("Let the backoffice accept one of these versions, or choose others here."),
         )
     if status >= 500:
-        advice = "It has a problem of its own; ask the backoffice."
+        advice = _("It has a problem of its own; ask the backoffice.")
     else:
-        advice = _sentence(STATUS_ADVICE.get(status, "Ask the backoffice what it expects"))
+        advice = _sentence(_(STATUS_ADVICE.get(status, gettext_noop("Ask the backoffice what it expects"))))
     return _Failed(f"HTTP {status} {response.reason_phrase or ''}".strip() + f". {_quote(response)}", advice)
 
 
@@ -390,7 +424,7 @@ def _quote(response: Response) -> str:
     line = "".join(c for c in (body.splitlines() or [""])[0] if c.isprintable()).strip()
     if not line or line.startswith(("<", "\ufffd")):
         return ""
-    return f'It says: "{line[:LONGEST_QUOTE]}".'
+    return _('It says: "%(words)s".') % {"words": line[:LONGEST_QUOTE]}
 
 
 def describe(der: bytes | None) -> str:
@@ -401,9 +435,10 @@ def describe(der: bytes | None) -> str:
         certificate = x509.load_der_x509_certificate(der)
         subject, issuer = _name(certificate.subject), _name(certificate.issuer)
     except ValueError:
-        return "Certificate of an unreadable kind."
+        return _("Certificate of an unreadable kind.")
     until = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
-    return f"Certificate of {subject or 'nobody'}, by {issuer or 'nobody'}, valid until {until}."
+    told = {"subject": subject or _("nobody"), "issuer": issuer or _("nobody"), "until": until}
+    return _("Certificate of %(subject)s, by %(issuer)s, valid until %(until)s.") % told
 
 
 def _name(name: x509.Name) -> str:
@@ -417,10 +452,10 @@ def _name(name: x509.Name) -> str:
 def _certificate_remedy(error: ssl.SSLCertVerificationError) -> str:
     words = error.verify_message.lower()
     if "expired" in words:
-        return "The backoffice has to renew its certificate. If it looks valid, check the clock here."
+        return _("The backoffice has to renew its certificate. If it looks valid, check the clock here.")
     if "mismatch" in words or "doesn't match" in words:
-        return "Enter the name that the certificate is for, or let the backoffice get one for this name."
-    return "The backoffice needs a certificate of a public authority, with its whole chain."
+        return _("Enter the name that the certificate is for, or let the backoffice get one for this name.")
+    return _("The backoffice needs a certificate of a public authority, with its whole chain.")
 
 
 def _context(*, verify: bool) -> ssl.SSLContext:

@@ -15,7 +15,14 @@ from django.core.cache import cache
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.handlers.asgi import ASGIRequest
 from django.db.models import Q
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, StreamingHttpResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    QueryDict,
+    StreamingHttpResponse,
+)
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -72,6 +79,10 @@ class NotTried(Exception):
         self.may_confirm = may_confirm
 
 
+class TooMany(NotTried):
+    """Somebody has tried too often within a minute."""
+
+
 class Tried(NamedTuple):
     """What a test is about: the title of its page, where its page leads back to, its route."""
 
@@ -96,7 +107,7 @@ class TrialMixin(_Admin):
                 return HttpResponseNotAllowed(["POST"])
             return self._trial_page(request, tried)
         try:
-            wanted = of_route(request, tried.route) if tried.route else of_form(request, tried.backoffice)
+            wanted = self._wanted(request, tried)
             count(request.user)
         except NotTried as reason:
             if LINES in request.headers.get("Accept", ""):
@@ -108,6 +119,12 @@ class TrialMixin(_Admin):
         if isinstance(request, ASGIRequest):
             return _as_lines(_lines(wanted))
         return _as_lines([_line(step) for step in async_to_sync(trial)(wanted)])
+
+    def _wanted(self, request: HttpRequest, tried: Tried) -> Wanted:
+        """What is dialled. Raises NotTried."""
+        if tried.route is not None:
+            return of_route(request, tried.route)
+        return of_form(request.user, request.POST, tried.backoffice)
 
     def _tried(self, request: HttpRequest) -> Tried:
         """Whom a test is for. 404 for what the user may not see, 403 for what they may not change."""
@@ -177,9 +194,8 @@ def of_route(request: HttpRequest, route: Route) -> Wanted:
     )
 
 
-def of_form(request: HttpRequest, backoffice: Backoffice | None) -> Wanted:
+def of_form(user: Any, given: QueryDict, backoffice: Backoffice | None) -> Wanted:
     """What the fields of a form say, with the stored password where its field is empty. Raises NotTried."""
-    given = request.POST
     url = given.get("url", "").strip()
     identity = given.get("trial_identity", "").strip()[:LONGEST_IDENTITY] or USUAL_IDENTITY
     versions = tuple(given.getlist("ocpp_versions"))
@@ -189,7 +205,7 @@ def of_form(request: HttpRequest, backoffice: Backoffice | None) -> Wanted:
     except ValidationError as error:
         raise NotTried(_("Not dialled: %(problem)s.") % {"problem": error.messages[0]}) from error
     password = _password(given, backoffice, url)
-    if not given.get("dial_anyway") and _joined(request.user, url, identity):
+    if not given.get("dial_anyway") and _joined(user, url, identity):
         raise NotTried(_is_joined(identity), may_confirm=True)
     return Wanted(
         url=dial_url(url, identity),
@@ -266,7 +282,7 @@ def count(user: Any) -> None:
         return
     if made > A_MINUTE:
         words = _("You have made %(number)s tests within a minute; wait one, and try again.")
-        raise NotTried(words % {"number": A_MINUTE})
+        raise TooMany(words % {"number": A_MINUTE})
 
 
 # -- what is shown --------------------------------------------------------------------------------------

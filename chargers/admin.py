@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.admin_base import OwnedAdmin, OwnedInline, ReadOnlyAdmin, VisibleFilter
 from chargers import cells
 from chargers.causes import Cause
+from chargers.commands.bulk import BulkMixin
 from chargers.credentials import hash_password
 from chargers.events.admin import EventsMixin
 from chargers.filters import StateFilter
@@ -59,15 +60,21 @@ class ChargerForm(_ChargerModelForm):
         required=False,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="Leave empty to keep what is set. 16 to 40 characters for OCPP 2.x; "
-        "32 to 40 hexadecimal digits for the AuthorizationKey of 1.6.",
+        label=_("New password"),
+        help_text=_(
+            "Leave empty to keep what is set. 16 to 40 characters for OCPP 2.x; "
+            "32 to 40 hexadecimal digits for the AuthorizationKey of 1.6."
+        ),
     )
     password_is_hex = forms.BooleanField(
-        required=False, help_text="The new password is the AuthorizationKey of OCPP 1.6 in hexadecimal."
+        required=False,
+        label=_("It is hexadecimal"),
+        help_text=_("The new password is the AuthorizationKey of OCPP 1.6 in hexadecimal."),
     )
     remove_password = forms.BooleanField(
         required=False,
-        help_text="Ask for no password. Anybody who knows the URL can then pose as this charger.",
+        label=_("Remove the password"),
+        help_text=_("Ask for no password. Anybody who knows the URL can then pose as this charger."),
     )
 
     class Meta:
@@ -103,7 +110,7 @@ class ChargerForm(_ChargerModelForm):
             self.instance.password_hashes = []
         elif self.instance.password_hashes and "identity" in self.changed_data:
             self.add_error(
-                "new_password", "The password holds for the old identity; set it again or remove it."
+                "new_password", _("The password holds for the old identity; set it again or remove it.")
             )
         return cleaned
 
@@ -128,7 +135,7 @@ class RouteFormSet(_RouteFormSet):
         live = [f.cleaned_data for f in self.forms if f.is_valid() and not f.cleaned_data.get("DELETE")]
         billing = [row for row in live if row.get("role") == Role.BILLING.value and row.get("enabled")]
         if len(billing) > 1:
-            raise forms.ValidationError("At most one enabled route can be the billing route.")
+            raise forms.ValidationError(_("At most one enabled route can be the billing route."))
 
 
 class RouteInline(OwnedInline[Route]):
@@ -142,10 +149,10 @@ class RouteInline(OwnedInline[Route]):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("state", "backoffice", "charger")
 
-    @admin.display(description="state")
+    @admin.display(description=_("state"))
     def link(self, route: Route) -> str:
         known = known_of(route)
-        return sentence(known.words) if known else "Save it, and it is dialled."
+        return sentence(known.words) if known else str(_("Save it, and it is dialled."))
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """An alias is short; the words about the route need the room."""
@@ -156,7 +163,9 @@ class RouteInline(OwnedInline[Route]):
 
 
 @admin.register(Charger)
-class ChargerAdmin(EventsMixin, TransferMixin, TabsMixin, FilesMixin, LiveMixin, OwnedAdmin[Charger]):
+class ChargerAdmin(
+    BulkMixin, EventsMixin, TransferMixin, TabsMixin, FilesMixin, LiveMixin, OwnedAdmin[Charger]
+):
     live_kind = "charger"
     form = ChargerForm
     inlines = [RouteInline]
@@ -170,6 +179,7 @@ class ChargerAdmin(EventsMixin, TransferMixin, TabsMixin, FilesMixin, LiveMixin,
     ]
     search_fields = ["identity", "label"]
     autocomplete_fields = ["organisation"]
+    actions = ["send_command"]
     readonly_fields = ["password", "all_options", "adopted", "created_at"]
     fieldsets = [
         (None, {"fields": ["identity", "label", "organisation", "location", "enabled"]}),
@@ -222,9 +232,13 @@ class ChargerAdmin(EventsMixin, TransferMixin, TabsMixin, FilesMixin, LiveMixin,
     def hardware(self, charger: Charger) -> str:
         return cells.hardware(_standing_of(charger))
 
-    @admin.display(description="password")
+    @admin.display(description=_("password"))
     def password(self, charger: Charger) -> str:
-        return "A password is set." if charger.password_hashes else "No password is set; none is asked for."
+        return (
+            str(_("A password is set."))
+            if charger.password_hashes
+            else str(_("No password is set; none is asked for."))
+        )
 
     @admin.display(description=_("options there are"))
     def all_options(self, charger: Charger) -> SafeString:

@@ -15,6 +15,7 @@ from enum import StrEnum
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext as _
 
 
 class Form(StrEnum):
@@ -92,10 +93,10 @@ def basic_credentials(header: bytes) -> tuple[bytes, bytes] | None:
 
 def _forms(password: str, *, is_hex: bool) -> Iterator[tuple[Form, bytes]]:
     if not password:
-        raise ValueError("the password is empty; leave it out if none shall be asked for")
+        raise ValueError(_("the password is empty; leave it out if none shall be asked for"))
     decoded = _decoded(password)
     if is_hex and decoded is None:
-        raise ValueError("the password is not hexadecimal; expected pairs of 0-9 and a-f, without spaces")
+        raise ValueError(_("the password is not hexadecimal; expected pairs of 0-9 and a-f, without spaces"))
     yield (Form.LITERAL if is_hex else Form.TEXT), password.encode()
     if decoded is not None:
         yield Form.DECODED, decoded

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy
 
 from accounts.deeds import Subject
 from accounts.models import Location, Organisation
@@ -41,9 +42,9 @@ def validate_identity(identity: str) -> None:
         raise ValidationError(found.sentence, code="identity")
 
 
-def refusal_causes() -> list[tuple[str, str]]:
+def refusal_causes() -> list[tuple[str, Any]]:
     """Choices of RefusedAttempt.cause; a function, so that a new cause needs no migration."""
-    return [(cause.value, label) for cause, label in LABELS.items()]
+    return [(cause.value, gettext_lazy(label)) for cause, label in LABELS.items()]
 
 
 class Charger(PublicModel, ConfigModel):
@@ -93,7 +94,10 @@ class Charger(PublicModel, ConfigModel):
         if self.pk and (taken := self._taken_identities()):
             errors["identity"] = taken
         if self.location and self.location.organisation_id != self.organisation_id:
-            errors["location"] = [f'"{self.location}" is not a place of the organisation of this charger.']
+            errors["location"] = [
+                gettext('"%(place)s" is not a place of the organisation of this charger.')
+                % {"place": self.location}
+            ]
         if errors:
             raise ValidationError(errors)
 
@@ -238,4 +242,4 @@ class RefusedAttempt(models.Model):
     @property
     def remedy(self) -> str:
         """What helps, in words; "" for a cause that is no longer known."""
-        return next((remedy for cause, remedy in REMEDIES.items() if cause.value == self.cause), "")
+        return next((gettext(remedy) for cause, remedy in REMEDIES.items() if cause.value == self.cause), "")

@@ -183,7 +183,7 @@ def _of_connectors(connectors: Sequence[Connector]) -> list[Problem]:
 
 def _of_alarms(health: ChargerHealth) -> list[Problem]:
     return [
-        Problem(BAD, f"{alarm.kind}: {alarm.text}", alarm.remedy, alarm.meaning) for alarm in health.alarms
+        Problem(BAD, f"{_(alarm.kind)}: {alarm.text}", alarm.remedy, alarm.meaning) for alarm in health.alarms
     ]
 
 

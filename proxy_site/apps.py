@@ -3,8 +3,11 @@ from django.contrib import admin
 from django.contrib.admin import apps as admin_apps
 
 from proxy_site import checks
+from proxy_site.translating import naming
 
 __all__ = ["checks"]
+
+naming.start()  # before models are loaded: forms of the admin take their names at import
 
 
 class ProxySiteConfig(AppConfig):

@@ -76,8 +76,15 @@ MENU: list[tuple[Any, list[Entry]]] = [
             Entry(_("Organisations"), "accounts.organisation", "apartment"),
             Entry(_("Users"), "accounts.user", "person"),
             Entry(_("Memberships"), "accounts.membership", "group"),
-            Entry(_("API tokens"), "accounts.apitoken", "key"),
             Entry(_("What people did"), "accounts.deed", "history"),
+        ],
+    ),
+    (
+        _("Integrations"),
+        [
+            Entry(_("API tokens"), "accounts.apitoken", "key"),
+            Entry(_("Webhooks"), "routing.webhook", "webhook"),
+            Entry(_("Events"), "routing.event", "campaign"),
         ],
     ),
     (_("Operation"), [Entry(_("Processes"), "routing.runtimeprocess", "memory")]),
@@ -104,7 +111,12 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
 
 def _short() -> list[tuple[Any, list[Entry]]]:
     known = {entry.model: entry for _title, entries in MENU for entry in entries}
-    return [(None, [known[model] for model in OWN]), (_("People"), [MEMBERS, known["accounts.apitoken"]])]
+    integrations = [known["accounts.apitoken"], known["routing.webhook"]]
+    return [
+        (None, [known[model] for model in OWN]),
+        (_("People"), [MEMBERS]),
+        (_("Integrations"), integrations),
+    ]
 
 
 def _link(title: Any, icon: str, page: str) -> dict[str, Any]:

@@ -47,7 +47,7 @@ PROXY_REQUIRE_TLS = env.bool("PROXY_REQUIRE_TLS", default=False)
 PROXY_ADMIN_PASSWORD = env.str("PROXY_ADMIN_PASSWORD", default="")
 #: How much of the audit log may wait on disk, in PROXY_DATA_DIR/spool, while the database is away.
 PROXY_SPOOL_BYTES = env.int("PROXY_SPOOL_BYTES", default=64 * 2**20)
-#: The largest file, in bytes, that a charger may send (diagnostics, logs), and the largest firmware it is given.
+#: The largest file that a charger may send (diagnostics, logs), and the largest firmware, in bytes.
 PROXY_UPLOAD_BYTES = env.int("PROXY_UPLOAD_BYTES", default=50 * 2**20)
 PROXY_FIRMWARE_BYTES = env.int("PROXY_FIRMWARE_BYTES", default=200 * 2**20)
 #: For how many days what is kept, where an organisation does not say otherwise (routing/keeping.py).
@@ -100,11 +100,12 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "proxy_site.slashes.SlashMiddleware",
     "proxy_site.static.StaticFilesMiddleware",
     "proxy_site.csp.ContentSecurityMiddleware",
     "accounts.middleware.ActingMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "proxy_site.language.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -320,6 +321,10 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "accounts.api.document.tell_errors",
+    ],
 }
 
 # What several processes share: how often somebody has asked

@@ -19,7 +19,7 @@ from backoffices.links import Dialler
 from backoffices.runtime import Runtime
 from chargers import attempts
 from proxy_site.about import about
-from routing import bus
+from routing import bus, nudging
 from routing.commands import waking
 from routing.live import audience
 from routing.live.audience import Audience
@@ -81,6 +81,7 @@ class Proxy:
         bus.install(bus.LocalBus(self.runtime))
         audience.install(self.audience)
         waking.install(self.runtime.commands.wake)
+        nudging.install(self.runtime.nudges.nudge)
         self.source.ask_around()
 
     async def wind_down(self) -> None:
@@ -88,6 +89,7 @@ class Proxy:
         bus.install(None)
         audience.install(None)
         waking.install(None)
+        nudging.install(None)
         await self.runtime.wind_down()
 
     async def stop(self, seconds: float = PATIENCE_SECONDS) -> None:
@@ -98,6 +100,7 @@ class Proxy:
         """
         bus.install(None)
         waking.install(None)
+        nudging.install(None)
         by = asyncio.get_running_loop().time() + seconds
         try:
             async with asyncio.timeout(max(RELEASE_SECONDS, seconds - WRITER_SECONDS)):

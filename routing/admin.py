@@ -19,6 +19,7 @@ from routing import (  # noqa: F401  # each registers its pages
     processes_admin,
     readings_admin,
     rights_admin,
+    webhooks_admin,
 )
 from routing.billing_admin import BillingMixin
 from routing.cards_admin import sees_cards
@@ -43,7 +44,7 @@ from routing.switching import switch
 
 
 class StateFilter(admin.SimpleListFilter):
-    title = "state"
+    title = _("state")
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
@@ -138,7 +139,7 @@ class RouteAdmin(EditorMixin, BillingMixin, ReplayMixin, HealthMixin, OwnedAdmin
             rights_admin.presets_for(request, field)
         return field
 
-    @admin.display(description="rights")
+    @admin.display(description=_("rights"))
     def rights(self, route: Route) -> str:
         return "" if route.pk is None else rights_admin.table(route)
 
@@ -150,22 +151,22 @@ class RouteAdmin(EditorMixin, BillingMixin, ReplayMixin, HealthMixin, OwnedAdmin
         known = known_of(route)
         return None if known is None or known.state == "off" else bool(known.state == UP)
 
-    @admin.display(description="state", ordering="state__since")
+    @admin.display(description=_("state"), ordering="state__since")
     def link_state(self, route: Route) -> str:
         known = known_of(route)
-        return sentence(known.is_like) if known else "Save the route, and it is dialled."
+        return sentence(known.is_like) if known else str(_("Save the route, and it is dialled."))
 
-    @admin.display(description="queue", ordering="state__waiting")
+    @admin.display(description=_("queue"), ordering="state__waiting")
     def queue(self, route: Route) -> str:
         known = known_of(route)
         return sentence(known.queue) if known else ""
 
-    @admin.display(description="answers in", ordering="state__round_trip_ms")
+    @admin.display(description=_("answers in"), ordering="state__round_trip_ms")
     def answers_in(self, route: Route) -> str:
         known = known_of(route)
         return known.took if known else ""
 
-    @admin.display(description="password")
+    @admin.display(description=_("password"))
     def link_password(self, route: Route) -> str:
         if not route.has_password:
             return str(_("That of the backoffice."))
@@ -173,24 +174,28 @@ class RouteAdmin(EditorMixin, BillingMixin, ReplayMixin, HealthMixin, OwnedAdmin
             return str(_("One of its own, entered by a person."))
         return str(_("This backoffice has set its own."))
 
-    @admin.display(description="messages")
+    @admin.display(description=_("messages"))
     def outbox(self, route: Route) -> str:
         return letters_of(route)
 
-    @admin.display(description="override of the guard")
+    @admin.display(description=_("override of the guard"))
     def override(self, route: Route) -> str:
         return guard_admin.override_of(route)
 
-    @admin.action(description="Forget the password that this backoffice has set", permissions=["change"])
+    @admin.action(description=_("Forget the password that this backoffice has set"), permissions=["change"])
     def forget_password(self, request: HttpRequest, queryset: Any) -> None:
         forgotten = guard_admin.forget_passwords(queryset.changeable_by(request.user))
-        self.message_user(request, f"{len(forgotten)} of {queryset.count()} routes had such a password.")
+        self.message_user(
+            request,
+            _("%(done)s of %(all)s routes had such a password.")
+            % {"done": len(forgotten), "all": queryset.count()},
+        )
 
-    @admin.action(description="Switch selected routes on", permissions=["change"])
+    @admin.action(description=_("Switch selected routes on"), permissions=["change"])
     def switch_on(self, request: HttpRequest, queryset: Any) -> None:
         self._switch(request, queryset, enabled=True)
 
-    @admin.action(description="Switch selected routes off", permissions=["change"])
+    @admin.action(description=_("Switch selected routes off"), permissions=["change"])
     def switch_off(self, request: HttpRequest, queryset: Any) -> None:
         self._switch(request, queryset, enabled=False)
 
@@ -203,9 +208,12 @@ class RouteAdmin(EditorMixin, BillingMixin, ReplayMixin, HealthMixin, OwnedAdmin
                 self.message_user(request, f"{route}: {switched.words}", messages.ERROR)
             elif switched.warning:
                 self.message_user(request, f"{route}: {switched.warning}", messages.WARNING)
-        self.message_user(
-            request, f"{done} of {queryset.count()} routes switched {'on' if enabled else 'off'}."
+        words = (
+            _("%(done)s of %(all)s routes switched on.")
+            if enabled
+            else _("%(done)s of %(all)s routes switched off.")
         )
+        self.message_user(request, words % {"done": done, "all": queryset.count()})
 
 
 @admin.register(DefaultRoute)
@@ -246,27 +254,27 @@ class TransactionAdmin(RecordAdmin[Transaction]):
             return ["why", "card", *(field for field in fields if field not in hidden)]
         return fields
 
-    @admin.display(description="connector")
+    @admin.display(description=_("connector"))
     def connector(self, transaction: Transaction) -> str:
         places = (transaction.evse_id, transaction.connector_id)
         return "/".join(str(place) for place in places if place is not None)
 
-    @admin.display(description="card")
+    @admin.display(description=_("card"))
     def card(self, transaction: Transaction) -> str:
         return masked(transaction.id_tag)
 
-    @admin.display(description="billed by")
+    @admin.display(description=_("billed by"))
     def owned_by(self, transaction: Transaction) -> str:
         return transaction.owner.backoffice.name if transaction.owner else "proxy"
 
-    @admin.display(description="known as")
+    @admin.display(description=_("known as"))
     def known_by(self, transaction: Transaction) -> str:
         rows = transaction.route_transactions.all()
         return ", ".join(
             f"{row.route.backoffice.name} {row.route_transaction_id or row.state}" for row in rows
         )
 
-    @admin.display(description="why")
+    @admin.display(description=_("why"))
     def why(self, transaction: Transaction) -> str:
         """Asked once: templates of the skin ask for a field several times."""
         told: Any = transaction
@@ -274,11 +282,11 @@ class TransactionAdmin(RecordAdmin[Transaction]):
             told.why_told = format_html_join("", "<p>{}</p>", ((sentence,) for sentence in why(transaction)))
         return str(told.why_told)
 
-    @admin.display(description="messages")
+    @admin.display(description=_("messages"))
     def messages(self, transaction: Transaction) -> str:
         return explorer_admin.ways_to(transaction)
 
-    @admin.display(description="energy")
+    @admin.display(description=_("energy"))
     def energy(self, transaction: Transaction) -> str:
         if transaction.meter_start is None or transaction.meter_stop is None:
             return ""

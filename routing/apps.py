@@ -1,7 +1,8 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class RoutingConfig(AppConfig):
     name = "routing"
-    verbose_name = "Routing"
+    verbose_name = _("Routing")  # type: ignore[assignment]  # the stubs know no lazy text
     default_auto_field = "django.db.models.BigAutoField"

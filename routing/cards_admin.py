@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext_lazy as _
 
 from accounts.acting import acting
 from accounts.admin_base import OwnedAdmin, VisibleFilter, owned
@@ -31,7 +32,7 @@ class CardAdmin(OwnedAdmin[Card]):
     list_filter = ["blocked", ("organisation", VisibleFilter)]
     # Only whole numbers: who may not see one shall not find it piece by piece.
     search_fields = ["label", "id_tag__iexact"]
-    search_help_text = "Part of a label, or a whole number"
+    search_help_text = _("Part of a label, or a whole number")
     autocomplete_fields = ["organisation"]
     readonly_fields = ["number", "created_at"]
     actions = ["block", "unblock", "erase"]
@@ -44,40 +45,43 @@ class CardAdmin(OwnedAdmin[Card]):
             return ["organisation", "number", "label", "expires_at", "blocked", "created_at"]
         return [*fields, "created_at"]
 
-    @admin.display(description="number")
+    @admin.display(description=_("number"))
     def number(self, card: Card) -> str:
         return masked(card.id_tag)
 
-    @admin.display(description="group")
+    @admin.display(description=_("group"))
     def group_number(self, card: Card) -> str:
         return masked(card.group) if card.group else ""
 
-    @admin.action(description="Block selected cards", permissions=["change"])
+    @admin.action(description=_("Block selected cards"), permissions=["change"])
     def block(self, request: HttpRequest, queryset: Any) -> None:
         self._set_blocked(request, queryset, blocked=True)
 
-    @admin.action(description="Unblock selected cards", permissions=["change"])
+    @admin.action(description=_("Unblock selected cards"), permissions=["change"])
     def unblock(self, request: HttpRequest, queryset: Any) -> None:
         self._set_blocked(request, queryset, blocked=False)
 
-    @admin.action(description="Erase this card everywhere", permissions=["delete"])
+    @admin.action(description=_("Erase this card everywhere"), permissions=["delete"])
     def erase(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
         cards = list(queryset.changeable_by(request.user).select_related("organisation"))
         everywhere = bool(request.user.is_superuser)
         if not cards:
-            self.message_user(request, "None of these is a card that you may erase.", messages.WARNING)
+            self.message_user(request, _("None of these is a card that you may erase."), messages.WARNING)
             return None
         if "confirmed" in request.POST:
             who = request.user.get_username()
             for card in cards:
                 erase_card.delay(card.pk, who, everywhere=everywhere)
                 did(card, "Asked to have it erased everywhere.")
-            words = "; they go from this list when that is done, or stay where something is left to do."
-            self.message_user(request, f"Erasing {len(cards)} of {queryset.count()} cards{words}")
+            words = _(
+                "Erasing %(done)s of %(all)s cards; they go from this list when that is done, or stay where "
+                "something is left to do."
+            )
+            self.message_user(request, words % {"done": len(cards), "all": queryset.count()})
             return None
         context = {
             **self.admin_site.each_context(request),
-            "title": "Erase cards",
+            "title": _("Erase cards"),
             "opts": self.opts,
             "cards": [(masked(card.id_tag), card) for card in cards],
             "everywhere": everywhere,
@@ -92,4 +96,7 @@ class CardAdmin(OwnedAdmin[Card]):
         word = "blocked" if blocked else "unblocked"
         with acting(words=f"{word.capitalize()}."):
             done = Card.objects.filter(pk__in=[card.pk for card in cards]).update(blocked=blocked)
-        self.message_user(request, f"{done} of {queryset.count()} cards {word}.")
+        told = (
+            _("%(done)s of %(all)s cards blocked.") if blocked else _("%(done)s of %(all)s cards unblocked.")
+        )
+        self.message_user(request, told % {"done": done, "all": queryset.count()})

@@ -16,7 +16,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin_base import RecordAdmin
 from routing.cards_admin import sees_cards
-from routing.commands.presenting import BADGES, TONES, name_of, text_of, took, who
+from routing.commands.presenting import BADGES, TONES, name_of, took, who
+from routing.commands.telling import answer_text, payload_text
 from routing.commands.verbs import VERBS
 from routing.models import Command
 
@@ -80,7 +81,7 @@ class CommandAdmin(RecordAdmin[Command]):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         first = ["charger", "what", "how", "by_whom", "created_at", "sent_at", "finished_at", "duration"]
         shown = (
-            ["request", "reply"] if obj is None or sees_cards(request, obj) else ["masked", "masked_reply"]
+            ["sent_text", "reply"] if obj is None or sees_cards(request, obj) else ["masked", "masked_reply"]
         )
         return [*first, "ocpp_version", "command_class", *shown, "in_log"]
 
@@ -109,25 +110,25 @@ class CommandAdmin(RecordAdmin[Command]):
         return took(command)
 
     @admin.display(description=_("request"))
-    def request(self, command: Command) -> SafeString:
-        return _shown(command.action, command.payload, cards=True)
+    def sent_text(self, command: Command) -> SafeString:
+        return _shown(command.action, payload_text(command, sees_cards=True))
 
     @admin.display(description=_("answer"))
     def reply(self, command: Command) -> SafeString:
-        return _shown("", command.answer, cards=True)
+        return _shown("", answer_text(command, sees_cards=True))
 
     @admin.display(description=_("request"))
     def masked(self, command: Command) -> SafeString:
-        return _shown(command.action, command.payload, cards=False)
+        return _shown(command.action, payload_text(command, sees_cards=False))
 
     @admin.display(description=_("answer"))
     def masked_reply(self, command: Command) -> SafeString:
-        return _shown("", command.answer, cards=False)
+        return _shown("", answer_text(command, sees_cards=False))
 
     @admin.display(description=_("in the log"))
     def in_log(self, command: Command) -> SafeString | str:
         if command.exchange is None:
-            return "–"
+            return "-"
         try:
             page = reverse("admin:routing_message_exchange", args=[command.charger_id, command.exchange])
         except NoReverseMatch:
@@ -135,6 +136,5 @@ class CommandAdmin(RecordAdmin[Command]):
         return format_html('<a href="{}">{}</a>', page, command.exchange)
 
 
-def _shown(action: str, payload: Any, *, cards: bool) -> SafeString:
-    text = text_of(payload, cards=cards) or "–"
-    return format_html('<pre class="p-mono">{}</pre>', f"{action} {text}".strip())
+def _shown(action: str, text: str) -> SafeString:
+    return format_html('<pre class="p-mono">{}</pre>', f"{action} {text or '-'}".strip())

@@ -17,6 +17,8 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.timesince import timesince
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from accounts.admin_base import OwnedAdmin
 from routing import letters
@@ -38,11 +40,11 @@ LONGEST_KEY = 19
 
 
 class LettersFilter(admin.SimpleListFilter):
-    title = "state"
+    title = _("state")
     parameter_name = "letters"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("dead", "Dead letters"), ("waiting", "Waiting")]
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("dead", _("Dead letters")), ("waiting", _("Waiting"))]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         return queryset.filter(dead=self.value() == "dead") if self.value() else queryset
@@ -51,11 +53,11 @@ class LettersFilter(admin.SimpleListFilter):
 class BackofficeFilter(admin.SimpleListFilter):
     """Backoffices to which the user has routes."""
 
-    title = "backoffice"
+    title = _("backoffice")
     parameter_name = "backoffice"
     MOST = 200
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         routes = Route.objects.visible_to(request.user).order_by("backoffice__name")
         named = routes.values_list("backoffice_id", "backoffice__name").distinct()
         return [(str(key), name) for key, name in named[: self.MOST]]
@@ -88,41 +90,45 @@ class DeliveryAdmin(RecordedAdmin):
         hidden = [] if obj is None or sees_cards(request, obj) else ["payload"]
         return [field for field in fields if field not in hidden]
 
-    @admin.display(description="said")
+    @admin.display(description=_("said"))
     def said(self, letter: Delivery) -> str:
         return at(letter.at, timezone.now()).replace(" ", "\N{NO-BREAK SPACE}")
 
-    @admin.display(description="state")
+    @admin.display(description=_("state"))
     def state(self, letter: Delivery) -> str:
-        return f"{'dead letter' if letter.dead else 'waits'}, {timesince(letter.at, depth=1)} old"
+        told = _("dead letter, %(age)s old") if letter.dead else _("waits, %(age)s old")
+        return told % {"age": timesince(letter.at, depth=1)}
 
-    @admin.display(description="why")
+    @admin.display(description=_("why"))
     def why(self, letter: Delivery) -> str:
         return sentence(letters.words_of(letter))
 
-    @admin.action(description="Send selected dead letters again", permissions=["decide"])
+    @admin.action(description=_("Send selected dead letters again"), permissions=["decide"])
     def send_again(self, request: HttpRequest, queryset: Any) -> None:
         done = letters.retry(queryset, request.user)  # type: ignore[arg-type]  # who acts is logged in
-        words = "1 dead letter is" if done == 1 else f"{done} dead letters are"
-        self.message_user(request, f"{words} sent again, behind what waits.", _level(done))
+        words = ngettext(
+            "%(number)s dead letter is sent again, behind what waits.",
+            "%(number)s dead letters are sent again, behind what waits.",
+            done,
+        )
+        self.message_user(request, words % {"number": done}, _level(done))
 
-    @admin.action(description="Discard selected dead letters", permissions=["decide"])
+    @admin.action(description=_("Discard selected dead letters"), permissions=["decide"])
     def discard(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
         if "confirmed" in request.POST:
             done = letters.discard(queryset, request.user)  # type: ignore[arg-type]  # as above
-            self.message_user(
-                request, f"{done} dead letter{'' if done == 1 else 's'} discarded.", _level(done)
-            )
+            words = ngettext("%(number)s dead letter discarded.", "%(number)s dead letters discarded.", done)
+            self.message_user(request, words % {"number": done}, _level(done))
             return None
         mine = queryset.changeable_by(request.user).filter(dead=True).order_by()
         routes = mine.values("route__backoffice__name", "charger__identity").annotate(number=Count("pk"))
         found = list(routes.order_by("charger__identity", "route__backoffice__name"))
         if not found:
-            self.message_user(request, "None of these is a dead letter that you may discard.", _level(0))
+            self.message_user(request, _("None of these is a dead letter that you may discard."), _level(0))
             return None
         context = {
             **self.admin_site.each_context(request),
-            "title": "Discard dead letters",
+            "title": _("Discard dead letters"),
             "opts": self.opts,
             "routes": found,
             "number": sum(route["number"] for route in found),
@@ -143,9 +149,10 @@ def letters_of(route: Route) -> str:
         return ""
     listed = reverse("admin:routing_delivery_changelist")
     return format_html(
-        '<a href="{}?route__id__exact={}&letters=waiting">waiting</a> · '
-        '<a href="{}?route__id__exact={}&letters=dead">dead letters</a> · <a href="{}">replay from …</a>',
-        *(listed, route.pk, listed, route.pk, reverse("admin:routing_route_replay", args=[route.pk])),
+        '<a href="{}?route__id__exact={}&letters=waiting">{}</a> · '
+        '<a href="{}?route__id__exact={}&letters=dead">{}</a> · <a href="{}">{}</a>',
+        *(listed, route.pk, _("waiting"), listed, route.pk, _("dead letters")),
+        *(reverse("admin:routing_route_replay", args=[route.pk]), _("replay from …")),
     )
 
 
@@ -154,14 +161,16 @@ class ReplayForm(forms.Form):
 
     since = forms.DateTimeField(
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
-        help_text="UTC. What this backoffice was sent of sessions since then is sent to it once more.",
+        label=_("Since"),
+        help_text=_("UTC. What this backoffice was sent of sessions since then is sent to it once more."),
     )
 
     def clean_since(self) -> datetime:
         since: datetime = self.cleaned_data["since"]
         if since > timezone.now():
             raise forms.ValidationError(
-                f"{since:%Y-%m-%d %H:%M} UTC is in the future; choose an earlier time."
+                _("%(time)s UTC is in the future; choose an earlier time.")
+                % {"time": f"{since:%Y-%m-%d %H:%M}"}
             )
         return since
 
@@ -188,7 +197,7 @@ class ReplayMixin(_RouteAdmin):
                 return HttpResponseRedirect(reverse("admin:routing_route_change", args=[route.pk]))
         context = {
             **self.admin_site.each_context(request),
-            "title": f"Replay to {route.backoffice}",
+            "title": _("Replay to %(backoffice)s") % {"backoffice": route.backoffice},
             "opts": self.opts,
             "route": route,
             "form": form,
@@ -197,9 +206,9 @@ class ReplayMixin(_RouteAdmin):
 
 
 def _told(done: Replay) -> str:
-    words = [f"{done.queued} messages are sent again, behind what waits."]
+    words = [_("%(number)s messages are sent again, behind what waits.") % {"number": done.queued}]
     if done.waiting:
-        words.append(f"{done.waiting} more wait already, or are dead letters.")
+        words.append(_("%(number)s more wait already, or are dead letters.") % {"number": done.waiting})
     if done.missing:
-        words.append(f"Of {done.missing} the audit log does not hold the text.")
+        words.append(_("Of %(number)s the audit log does not hold the text.") % {"number": done.missing})
     return " ".join(words)

@@ -14,6 +14,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from accounts.admin_base import ReadOnlyAdmin
 from routing.core import actions
@@ -69,7 +70,12 @@ class MessageAdmin(ReadOnlyAdmin[Message]):
         before, after = (reading.read_key(request.GET.get(name, "")) for name in ("before", "after"))
         page = NOTHING if read.problem else find(request.user, read.wanted, before, after)
         context = {
-            **self._context(request, f"Messages of {read.charger.identity}" if read.charger else "Messages"),
+            **self._context(
+                request,
+                _("Messages of %(name)s") % {"name": read.charger.identity}
+                if read.charger
+                else _("Messages"),
+            ),
             "page": page,
             "lines": pages.lines(page),
             "problem": read.problem,
@@ -94,7 +100,13 @@ class MessageAdmin(ReadOnlyAdmin[Message]):
     def exchange_view(self, request: HttpRequest, charger: int, exchange: int) -> HttpResponse:
         found, names = self._one(request, charger, exchange)
         line = pages.line(found, names, whole=True)
-        context = {**self._context(request, f"{line.action.text} of {line.charger}"), "line": line}
+        context = {
+            **self._context(
+                request,
+                _("%(action)s of %(charger)s") % {"action": line.action.text, "charger": line.charger},
+            ),
+            "line": line,
+        }
         return TemplateResponse(request, "admin/routing/message/exchange.html", context)
 
     def part_view(self, request: HttpRequest, charger: int, exchange: int) -> HttpResponse:
@@ -179,6 +191,7 @@ def ways_to(session: Transaction) -> SafeString:
     if until:
         meanwhile["to"] = f"{until:%Y-%m-%dT%H:%M:%S}"
     return format_html(
-        '<a href="{}?{}">Messages of this session</a> · <a href="{}?{}">all of its charger meanwhile</a>',
-        *(listed, urlencode({"transaction": session.pk, "routine": "1"}), listed, urlencode(meanwhile)),
+        '<a href="{}?{}">{}</a> · <a href="{}?{}">{}</a>',
+        *(listed, urlencode({"transaction": session.pk, "routine": "1"}), _("Messages of this session")),
+        *(listed, urlencode(meanwhile), _("all of its charger meanwhile")),
     )

@@ -45,6 +45,11 @@ class UploadAdmin(RecordAdmin[Upload]):
     sortable_by = ()
     readonly_fields = ["download"]
 
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Without the way to what would be refused."""
+        may = request.user.has_perm("chargers.change_charger")
+        return [name for name in self.list_display if may or name != "download"]
+
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ["charger", "name", "size", "sha256", "created_at", "received_at", "expires", "download"]
 
@@ -73,12 +78,12 @@ class UploadAdmin(RecordAdmin[Upload]):
 
     @admin.display(description=_("kept until"))
     def until(self, upload: Upload) -> str:
-        return f"{upload.expires:%Y-%m-%d}" if upload.received_at else "–"
+        return f"{upload.expires:%Y-%m-%d}" if upload.received_at else "-"
 
     @admin.display(description=_("file"))
     def download(self, upload: Upload) -> SafeString | str:
         if upload.received_at is None:
-            return "–"
+            return "-"
         page = reverse("admin:routing_upload_download", args=[upload.pk])
         return format_html('<a class="p-button" href="{}">{}</a>', page, gettext("Download"))
 
@@ -146,7 +151,7 @@ class FirmwareFileAdmin(OwnedAdmin[FirmwareFile]):
 class LinesField(forms.CharField):
     """Settings as lines ``name = value``."""
 
-    widget = forms.Textarea(attrs={"rows": 12, "spellcheck": "false"})
+    widget = forms.Textarea(attrs={"rows": 12, "spellcheck": "false", "class": "p-lines"})
 
     def to_python(self, value: Any) -> Any:
         text = super().to_python(value) or ""

@@ -10,6 +10,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.translation import gettext, pgettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.acting import acting
 from accounts.admin_base import OwnedAdmin, ReadOnlyAdmin
@@ -32,8 +34,8 @@ class OverrideForm(_Form):
         model = GuardOverride
         fields = ["route", "reason"]
         help_texts = {
-            "route": "For one hour its backoffice may change how and where this charger connects.",
-            "reason": "Why it may; kept for good.",
+            "route": _("For one hour its backoffice may change how and where this charger connects."),
+            "reason": _("Why it may; kept for good."),
         }
 
 
@@ -68,11 +70,11 @@ class GuardOverrideAdmin(OwnedAdmin[GuardOverride]):
         words = f"Override of the guard until {obj.until:%H:%M} UTC: {obj.reason}"
         did(obj.route, words)  # in the history of its route, too
 
-    @admin.display(boolean=True, description="lasts")
+    @admin.display(boolean=True, description=_("lasts"))
     def lasts(self, override: GuardOverride) -> bool:
         return override.until > timezone.now()
 
-    @admin.action(description="Revoke selected overrides", permissions=["revoke"])
+    @admin.action(description=_("Revoke selected overrides"), permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: Any) -> None:
         rows = queryset.changeable_by(request.user).select_related("route__charger", "route__backoffice")
         done = 0
@@ -82,17 +84,19 @@ class GuardOverrideAdmin(OwnedAdmin[GuardOverride]):
             if revoked:
                 did(override.route, "Override of the guard revoked.")
                 done += 1
-        self.message_user(request, f"{done} of {queryset.count()} overrides revoked.")
+        self.message_user(
+            request, _("%(done)s of %(all)s overrides revoked.") % {"done": done, "all": queryset.count()}
+        )
 
 
 class LastingFilter(admin.SimpleListFilter):
     """Alarms that last; those that are over on demand."""
 
-    title = "alarms"
+    title = _("alarms")
     parameter_name = "over"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("no", "That last"), ("yes", "That are over")]
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("no", _("That last")), ("yes", _("That are over"))]
 
     def choices(self, changelist: Any) -> Any:
         return list(super().choices(changelist))[1:]  # without "All": those that last are the default
@@ -114,19 +118,22 @@ class AlarmAdmin(ReadOnlyAdmin[Alarm]):
     search_fields = ["charger__identity"]
     readonly_fields = ["meaning", "what_helps"]
 
-    @admin.display(description="text")
+    @admin.display(description=_("text"))
     def what(self, alarm: Alarm) -> str:
         return sentence(alarm.text)
 
-    @admin.display(description="what it means")
+    @admin.display(description=_("what it means"))
     def meaning(self, alarm: Alarm) -> str:
         known = ALARMS.get(alarm.kind)
-        return f"{known.meaning} It is over when {known.over}." if known else ""
+        if known is None:
+            return ""
+        over = _("It is over when %(over)s.") % {"over": gettext(known.over)}
+        return f"{gettext(known.meaning)} {over}"
 
-    @admin.display(description="what helps")
+    @admin.display(description=_("what helps"))
     def what_helps(self, alarm: Alarm) -> str:
         known = ALARMS.get(alarm.kind)
-        return sentence(known.remedy) if known else ""
+        return sentence(gettext(known.remedy)) if known else ""
 
 
 def override_of(route: Route) -> str:
@@ -135,9 +142,19 @@ def override_of(route: Route) -> str:
         return ""
     lasting = route.overrides.filter(until__gt=timezone.now()).order_by("-until").first()
     if lasting is not None:
-        return f"until {lasting.until:%H:%M} UTC, given by {lasting.by}: {lasting.reason}"
+        return _("until %(time)s UTC, given by %(who)s: %(reason)s") % {
+            "time": f"{lasting.until:%H:%M}",
+            "who": lasting.by,
+            "reason": lasting.reason,
+        }
     address = reverse("admin:routing_guardoverride_add")
-    return format_html('none · <a href="{}?route={}">give one for an hour</a>', address, route.pk)
+    return format_html(
+        '{} · <a href="{}?route={}">{}</a>',
+        pgettext("override", "none"),
+        address,
+        route.pk,
+        _("give one for an hour"),
+    )
 
 
 def forget_passwords(routes: Any) -> list[Route]:

@@ -15,6 +15,9 @@ import msgspec
 from django.db.models import Count, Exists, F, Min, OuterRef, Q, QuerySet, Sum, Window
 from django.db.models.functions import Now, RowNumber
 from django.utils import timezone
+from django.utils.formats import date_format, number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, ngettext
 
 from routing import loading
 from routing.core.alarms import ALARMS
@@ -138,7 +141,7 @@ def _route(route: Route, dead_letters: int, *, is_lost: bool, now: datetime) -> 
     round_trip = row.round_trip_ms if row is not None and state == UP else None
     is_like, took = _state_words(route, state, since, error, now), in_ms(round_trip)
     queue = _queue(waiting, oldest, dead_letters, now)
-    promise = "they are delivered when it is back" if waiting and state in _ARRIVES else ""
+    promise = _("they are delivered when it is back") if waiting and state in _ARRIVES else ""
     return RouteHealth(
         route=route.pk,
         backoffice=route.backoffice.name,
@@ -153,8 +156,12 @@ def _route(route: Route, dead_letters: int, *, is_lost: bool, now: datetime) -> 
         is_like=is_like,
         took=took,
         queue=queue,
-        words=_joined(is_like, took and f"answers in {took}", queue, promise),
+        words=_joined(is_like, _answers_in(took), queue, promise),
     )
+
+
+def _answers_in(took: str) -> str:
+    return _("answers in %(time)s") % {"time": took} if took else ""
 
 
 def _joined(*parts: str) -> str:
@@ -165,17 +172,30 @@ def _queue(waiting: int, oldest: datetime | None, dead_letters: int, now: dateti
     return _joined(_waiting_words(waiting, oldest, now), _dead_words(dead_letters))
 
 
-_WORDS = {
-    "new": "not dialled yet",
-    "dialling": "away{since}, being dialled",
-    "waiting": "away{since}",
-    "parked": "away{since}, tried again every five minutes",
-    "registering": "reached{since}, has not accepted the charger yet",
-    "replaying": "connected{since}",
-    "connected": "connected{since}",
-    "closed": "not connected{since}, the charger is away",
-    "lost": "not connected: the process that served it has ended",
+_WORDS: Mapping[str, tuple[str, str]] = {
+    "new": (gettext_noop("not dialled yet"), gettext_noop("not dialled yet")),
+    "dialling": (gettext_noop("away, being dialled"), gettext_noop("away since %(since)s, being dialled")),
+    "waiting": (gettext_noop("away"), gettext_noop("away since %(since)s")),
+    "parked": (
+        gettext_noop("away, tried again every five minutes"),
+        gettext_noop("away since %(since)s, tried again every five minutes"),
+    ),
+    "registering": (
+        gettext_noop("reached, has not accepted the charger yet"),
+        gettext_noop("reached since %(since)s, has not accepted the charger yet"),
+    ),
+    "replaying": (gettext_noop("connected"), gettext_noop("connected since %(since)s")),
+    "connected": (gettext_noop("connected"), gettext_noop("connected since %(since)s")),
+    "closed": (
+        gettext_noop("not connected, the charger is away"),
+        gettext_noop("not connected since %(since)s, the charger is away"),
+    ),
+    "lost": (
+        gettext_noop("not connected: the process that served it has ended"),
+        gettext_noop("not connected: the process that served it has ended"),
+    ),
 }
+"""How a route is, by the state of its link: without a time, and with it."""
 
 _ARRIVES = ("dialling", "waiting", "parked", "lost", "new")
 """States in which a person asks what becomes of the messages that wait."""
@@ -183,31 +203,43 @@ _ARRIVES = ("dialling", "waiting", "parked", "lost", "new")
 
 def _state_words(route: Route, state: str, since: datetime | None, error: str, now: datetime) -> str:
     if state == "off":
-        who = (
-            ""
-            if not route.enabled
-            else " at its charger"
+        if not route.enabled:
+            return _("switched off")
+        return (
+            _("switched off at its charger")
             if route.backoffice.enabled
-            else " at its backoffice"
+            else _("switched off at its backoffice")
         )
-        return f"switched off{who}"
-    words = _WORDS.get(state, state + "{since}").format(since=f" since {at(since, now)}" if since else "")
+    known = _WORDS.get(state)
+    words = state if known is None else _(known[1]) % {"since": at(since, now)} if since else _(known[0])
     if not error or state == "closed":
         return words
-    return f"{words} (but: {error})" if state == UP else f"{words}: {error}"
+    return (
+        _("%(state)s (but: %(error)s)") % {"state": words, "error": error}
+        if state == UP
+        else f"{words}: {error}"
+    )
 
 
 def _waiting_words(waiting: int, oldest: datetime | None, now: datetime) -> str:
     if not waiting:
-        return "nothing waits"
-    words, which = ("1 message waits", "") if waiting == 1 else (f"{waiting:,} messages wait", " the oldest")
-    return words + (f",{which} from {at(oldest, now)}" if oldest else "")
+        return _("nothing waits")
+    if oldest is None:
+        words = ngettext("%(number)s message waits", "%(number)s messages wait", waiting)
+        return words % {"number": number_format(waiting, force_grouping=True)}
+    words = ngettext(
+        "%(number)s message waits, from %(time)s",
+        "%(number)s messages wait, the oldest from %(time)s",
+        waiting,
+    )
+    return words % {"number": number_format(waiting, force_grouping=True), "time": at(oldest, now)}
 
 
 def _dead_words(dead_letters: int) -> str:
     if not dead_letters:
         return ""
-    return f"{dead_letters:,} dead letter{'' if dead_letters == 1 else 's'}"
+    words = ngettext("%(number)s dead letter", "%(number)s dead letters", dead_letters)
+    return words % {"number": number_format(dead_letters, force_grouping=True)}
 
 
 def at(when: datetime, now: datetime) -> str:
@@ -215,7 +247,7 @@ def at(when: datetime, now: datetime) -> str:
     here, today = timezone.localtime(when), timezone.localtime(now)
     if here.date() == today.date():
         return f"{here:%H:%M}"
-    return f"{here:%-d %b %H:%M}" if abs(now - when) < timedelta(days=180) else f"{here:%-d %b %Y}"
+    return date_format(here, "j M H:i" if abs(now - when) < timedelta(days=180) else "j M Y")
 
 
 def in_ms(milliseconds: float | None) -> str:
@@ -224,7 +256,7 @@ def in_ms(milliseconds: float | None) -> str:
         return ""
     if milliseconds >= 1000:
         return f"{milliseconds / 1000:.1f} s"
-    return f"{milliseconds:.0f} ms" if milliseconds >= 1 else "less than 1 ms"
+    return f"{milliseconds:.0f} ms" if milliseconds >= 1 else _("less than 1 ms")
 
 
 # -- chargers -------------------------------------------------------------------------------------------
@@ -260,8 +292,8 @@ def _alarm(alarm: Alarm) -> AlarmHealth:
         kind=alarm.kind,
         text=alarm.text,
         raised=alarm.raised,
-        meaning=known.meaning if known else "",
-        remedy=known.remedy if known else "",
+        meaning=_(known.meaning) if known else "",
+        remedy=_(known.remedy) if known else "",
     )
 
 
@@ -279,17 +311,22 @@ def _charger(charger: Any, routes: Sequence[RouteHealth], alarms: Sequence[Alarm
         waits_for=waits_for,
         routes=tuple(routes),
         alarms=tuple(alarms),
-        words=_charger_words(session, since, waits_for, online=online) if charger.enabled else "switched off",
+        words=_charger_words(session, since, waits_for, online=online)
+        if charger.enabled
+        else _("switched off"),
     )
 
 
 def _charger_words(session: Any, since: datetime | None, waits_for: str, *, online: bool) -> str:
     if session is None or (session.connected_at is None and not online):
-        return "never connected"
-    when = f" since {at(since, timezone.now())}" if since else ""
+        return _("never connected")
+    when = at(since, timezone.now()) if since else ""
     if not online:
-        return f"away{when}"
-    return f"online{when} with OCPP {session.ocpp_version}; waits for {waits_for or 'nothing'}"
+        return _("away since %(since)s") % {"since": when} if when else _("away")
+    told = {"since": when, "version": session.ocpp_version, "what": waits_for or _("nothing")}
+    if when:
+        return _("online since %(since)s with OCPP %(version)s; waits for %(what)s") % told
+    return _("online with OCPP %(version)s; waits for %(what)s") % told
 
 
 # -- backoffices ----------------------------------------------------------------------------------------
@@ -337,7 +374,11 @@ def _backoffice(
     row: Mapping[str, Any], round_trip: float | None, dead_letters: int, now: datetime
 ) -> BackofficeHealth:
     number, up, waiting, oldest = row["number"], row["up"], row["queued"], row["first"]
-    links = f"{up:,} of {number:,} links up" if number else "no charger of it is there"
+    figures = {
+        "up": number_format(up, force_grouping=True),
+        "all": number_format(number, force_grouping=True),
+    }
+    links = _("%(up)s of %(all)s links up") % figures if number else _("no charger of it is there")
     took, queue = in_ms(round_trip), _queue(waiting, oldest, dead_letters, now)
     return BackofficeHealth(
         routes=number,
@@ -348,5 +389,5 @@ def _backoffice(
         dead_letters=dead_letters,
         took=took,
         queue=queue,
-        words=_joined(links, took and f"answers in {took}", queue),
+        words=_joined(links, _answers_in(took), queue),
     )

@@ -14,6 +14,8 @@ from typing import Any
 
 from django.db.models import Max
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.deeds import did
 from accounts.models import User
@@ -147,5 +149,8 @@ def given_up(letter: Delivery, rule: str) -> Message:
 def words_of(letter: Any) -> str:
     """Why a delivery waits, or was given up, in words."""
     if letter.dead:
-        return letter.error or "given up"
-    return f"after {letter.attempts} tries: {letter.error}" if letter.attempts else "waits for its turn"
+        return letter.error or _("given up")
+    if not letter.attempts:
+        return _("waits for its turn")
+    words = ngettext("after %(number)s try: %(error)s", "after %(number)s tries: %(error)s", letter.attempts)
+    return words % {"number": letter.attempts, "error": letter.error}

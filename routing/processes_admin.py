@@ -14,6 +14,7 @@ from django.utils.formats import date_format
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
+from django.utils.translation import gettext_lazy as _
 
 from accounts.admin_base import ReadOnlyAdmin, RecordAdmin, SuperuserMixin
 from routing.loading import RUNTIME_ALIVE
@@ -75,12 +76,12 @@ class RuntimeProcessAdmin(_InstallationAdmin):
         """By the database's clock, as everything about life is."""
         return super().get_queryset(request).annotate(lives=Q(beat_at__gte=Now() - RUNTIME_ALIVE))
 
-    @admin.display(boolean=True, description="well")
+    @admin.display(boolean=True, description=_("well"))
     def is_well(self, process: Any) -> bool:
         away = _part(process, "database").get("away_since")
         return bool(process.lives and not away and not _lost(process))
 
-    @admin.display(description="state", ordering="beat_at")
+    @admin.display(description=_("state"), ordering="beat_at")
     def state(self, process: Any) -> str:
         if stopped := process.report.get("stopped_at"):
             return f"Stopped {_shown(stopped)}, listed because it has lost rows."
@@ -89,51 +90,51 @@ class RuntimeProcessAdmin(_InstallationAdmin):
         seen = date_format(localtime(process.beat_at), "DATETIME_FORMAT")
         return f"No word since {seen}: it died, or is cut off from the database."
 
-    @admin.display(description="program")
+    @admin.display(description=_("program"))
     def program(self, process: RuntimeProcess) -> str:
         report = process.report
         if not report.get("version"):
             return "unknown"
         return f"{report['version']}, {report['role']}, on {report['host']} ({report['pid']})"
 
-    @admin.display(description="started")
+    @admin.display(description=_("started"))
     def started(self, process: RuntimeProcess) -> str:
         return _shown(process.report.get("started_at"))
 
-    @admin.display(description="chargers")
+    @admin.display(description=_("chargers"))
     def chargers(self, process: RuntimeProcess) -> str:
         report = process.report
         return f"{report.get('online', 0)} connected, {report.get('sessions', 0)} in memory"
 
-    @admin.display(description="links")
+    @admin.display(description=_("links"))
     def links(self, process: RuntimeProcess) -> str:
         report = process.report
         return f"{report.get('open_links', 0)} of {report.get('links', 0)} open"
 
-    @admin.display(description="rows waiting")
+    @admin.display(description=_("rows waiting"))
     def waiting_rows(self, process: RuntimeProcess) -> str:
         rows = _part(process, "writer")
         waiting, spooled = rows.get("waiting", 0), rows.get("in_spool", 0)
         return f"{waiting}, and {spooled} on disk" if spooled else str(waiting)
 
-    @admin.display(description="rows lost")
+    @admin.display(description=_("rows lost"))
     def lost_rows(self, process: RuntimeProcess) -> str:
         return "; ".join(f"{count} {ROWS[cause]}" for cause, count in _lost(process).items()) or "none"
 
-    @admin.display(description="rows")
+    @admin.display(description=_("rows"))
     def rows(self, process: RuntimeProcess) -> SafeString:
         return _lines(_part(process, "writer"), ROWS)
 
-    @admin.display(description="messages")
+    @admin.display(description=_("messages"))
     def frames(self, process: RuntimeProcess) -> SafeString:
         return _lines(_part(process, "frames"), FRAMES)
 
-    @admin.display(description="lateness")
+    @admin.display(description=_("lateness"))
     def lateness(self, process: RuntimeProcess) -> str:
         lag = process.report.get("loop_lag_ms")
         return "" if lag is None else f"{lag} ms at most in the last two seconds"
 
-    @admin.display(description="database last away")
+    @admin.display(description=_("database last away"))
     def last_outage(self, process: RuntimeProcess) -> str:
         outage = _part(process, "database").get("last_outage")
         return " to ".join(map(_shown, outage)) if outage else "never since the start"
@@ -146,11 +147,11 @@ class UpkeepAdmin(_InstallationAdmin):
     list_display = ["step", "is_well", "trouble", "done_at", "tried_at"]
     fields = ["step", "is_well", "trouble", "done_at", "tried_at"]
 
-    @admin.display(boolean=True, description="well")
+    @admin.display(boolean=True, description=_("well"))
     def is_well(self, step: Upkeep) -> bool:
         return not trouble_of(step)
 
-    @admin.display(description="trouble")
+    @admin.display(description=_("trouble"))
     def trouble(self, step: Upkeep) -> str:
         return trouble_of(step) or "none"
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from accounts.admin_base import RecordAdmin
 
@@ -21,12 +22,12 @@ class RecordedAdmin(RecordAdmin[Any]):
         names = {"charger": "of_charger", "route": "of_route"}
         return [names.get(field.name, field.name) for field in self.model._meta.fields]
 
-    @admin.display(description="charger")
+    @admin.display(description=_("charger"))
     def of_charger(self, row: Any) -> str:
         charger = _there(row, "charger")
         return str(charger) if charger else f"removed ({row.charger_id})"
 
-    @admin.display(description="route")
+    @admin.display(description=_("route"))
     def of_route(self, row: Any) -> str:
         if row.route_id is None:
             return "charger"

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from routing import rights
 from routing.core.snapshot import OCPP_VERSIONS, RouteSnapshot, Verdict
@@ -112,7 +112,7 @@ def _shown(section: rights.Section) -> dict[str, Any]:
                 "action": line.action,
                 "choice": _options(line.choice),
                 "parts": [_options(part) for part in line.parts],
-                "what": line.what,
+                "what": gettext(line.what),
                 "takes_any": line.takes_any,
                 "is_open": any(part.chosen for part in line.parts),
                 "offers": [(verdict.value, WORDS[verdict]) for verdict in line.choice.offers],

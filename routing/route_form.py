@@ -51,7 +51,8 @@ def versions_of(route: Route) -> tuple[str, ...]:
 def explain_roles(field: Any) -> None:
     """Say with each role what it is."""
     field.choices = [
-        (role, format_html("<strong>{}</strong>: {}", name, ROLE_WORDS[role])) for role, name in ROLES
+        (role, format_html("<strong>{}</strong>: {}", gettext_lazy(name), ROLE_WORDS[role]))
+        for role, name in ROLES
     ]
 
 

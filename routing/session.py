@@ -229,6 +229,10 @@ class Session:
         for route in moved:
             self._feed(self._machine.redial, route)
 
+    def redial(self, route: int) -> None:
+        """Dial a route anew because a person asks for it; a route that is off stays off."""
+        self._feed(partial(self._machine.redial, reason="dialled anew by hand"), route)
+
     def tell_health(self) -> bool:
         """Have stored what has changed of how the charger and its routes are; whether anything has."""
         rows = [] if self._stopped else self._machine.health(now(), utcnow())

@@ -50,8 +50,8 @@ SQLITE_TIMEOUT_S = 2.0
 """The longest one try waits for a lock; the writer tries again, but must hear that it is to stop."""
 
 
-READER = "readings"
-"""Who follows the log (``routing.readings.following``)."""
+READER, EVENTS = "readings", "events"
+"""Who follows the log (``routing.readings.following``, ``routing.webhooks.making``)."""
 
 LATE_S = 1.5
 """A row that is committed so long after its exchange was over comes behind the reader's back."""
@@ -232,14 +232,14 @@ def _is_late(row: Any) -> bool:
 
 
 def _set_back(cursor: Any, rows: Sequence[Any]) -> None:
-    """Have the reader of the log read these rows, where it is past them already."""
+    """Have those who read the log read these rows, where they are past them already."""
     first = min((row.exchange for row in rows if row.route is None), default=None)
     if first is not None:
         mark = "%s" if isinstance(cursor, psycopg.Cursor) else "?"
         table = apps.get_model("routing", "LogReader")._meta.db_table
         cursor.execute(
-            f"UPDATE {table} SET exchange = {mark} WHERE name = {mark} AND exchange > {mark}",
-            [first, READER, first],
+            f"UPDATE {table} SET exchange = {mark} WHERE name IN ({mark}, {mark}) AND exchange > {mark}",
+            [first, READER, EVENTS, first],
         )
 
 

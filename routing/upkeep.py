@@ -19,9 +19,10 @@ from routing import keeping, partitions
 from routing.core.steady import SteadyClock
 from routing.files.ending import drop_files
 from routing.keeping import GoOn
-from routing.models import Message, Upkeep
+from routing.models import Event, Message, Upkeep
 from routing.models.traffic import number_at
 from routing.readings.thinning import thin
+from routing.webhooks.kinds import KEPT as EVENTS_KEPT
 
 log = logging.getLogger(__name__)
 
@@ -115,12 +116,19 @@ def _drop_attempts(now: datetime, go_on: GoOn) -> int:
     return 0
 
 
+def _drop_events(now: datetime, go_on: GoOn) -> int:
+    """Deliveries go with their events, whatever became of them."""
+    keeping.drop(Event.objects.filter(made_at__lt=now - EVENTS_KEPT), go_on)
+    return 0
+
+
 STEPS: Mapping[str, Callable[[datetime, GoOn], int]] = {
     LOG: _keep_log,
     **{name: _step_of(kind) for name, kind in keeping.KINDS.items()},
     "refused attempts": _drop_attempts,
     "fewer readings": _thin_readings,
     "files": _drop_files,
+    "events": _drop_events,
 }
 """What throws away, by name; each returns how many rows it can do nothing about."""
 

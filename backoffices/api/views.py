@@ -6,12 +6,15 @@ from typing import Any
 
 import django_filters
 from django.db.models import Exists, OuterRef
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.errors import Conflict
 from accounts.api.views import WriteViewSet
 from backoffices.api.serializers import BackofficeSerializer
+from backoffices.api.trial import TrialSerializer, TriedSerializer, tried
 from backoffices.models import Backoffice
 from routing.models import Route
 
@@ -35,6 +38,19 @@ class BackofficeViewSet(WriteViewSet):
     serializer_class = BackofficeSerializer
     filterset_class = BackofficeFilter
     scopes = {"read": "backoffices:read", "write": "backoffices:write"}
+    verbs = {"test_one": "change", "test_new": "add"}
+
+    @extend_schema(request=TrialSerializer, responses=TriedSerializer)
+    @action(detail=True, methods=["post"], url_path="test")
+    def test_one(self, request: Request, uuid: str) -> Response:
+        """Dial it once, handshake only, and say step by step how that went. Nothing is stored."""
+        return tried(request, self.get_object())
+
+    @extend_schema(operation_id="backoffices_try", request=TrialSerializer, responses=TriedSerializer)
+    @action(detail=False, methods=["post"], url_path="test")
+    def test_new(self, request: Request) -> Response:
+        """The same for one that is not stored."""
+        return tried(request, None)
 
     def get_queryset(self) -> Any:
         mine = Backoffice.objects.changeable_by(self.request.user).filter(pk=OuterRef("pk"))

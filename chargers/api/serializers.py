@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -11,6 +10,7 @@ from rest_framework import serializers
 from accounts.api.fields import OwnedRelatedField
 from accounts.models import Organisation
 from chargers.models import Charger, Connector
+from routing.boot import model_of
 
 if TYPE_CHECKING:
     _ConnectorSerializer = serializers.ModelSerializer[Connector]
@@ -43,10 +43,12 @@ class ChargerSerializer(_ChargerSerializer):
 
     organisation = OwnedRelatedField(queryset=Organisation.objects.all(), allow_null=True, required=False)
     connection_status = serializers.SerializerMethodField()
-    ocpp_version = serializers.CharField(source="session.ocpp_version", read_only=True, default="")
-    connected_at = serializers.DateTimeField(source="session.connected_at", read_only=True, default=None)
+    ocpp_version = serializers.SerializerMethodField()
+    connected_at = serializers.DateTimeField(
+        source="session.connected_at", read_only=True, default=None, allow_null=True
+    )
     disconnected_at = serializers.DateTimeField(
-        source="session.disconnected_at", read_only=True, default=None
+        source="session.disconnected_at", read_only=True, default=None, allow_null=True
     )
     model = serializers.SerializerMethodField()
     connectors = ConnectorSerializer(many=True, read_only=True)
@@ -63,10 +65,10 @@ class ChargerSerializer(_ChargerSerializer):
 
     @extend_schema_field({"type": "string", "enum": STATUSES})
     def get_connection_status(self, charger: Charger) -> str:
-        session = getattr(charger, "session", None)
-        if session is None or session.connected_at is None:
-            return "never_seen"
-        return "online" if session.online else "offline"
+        return status_of(charger)
+
+    def get_ocpp_version(self, charger: Charger) -> str:
+        return str(getattr(getattr(charger, "session", None), "ocpp_version", ""))
 
     @extend_schema_field(ModelField)
     def get_model(self, charger: Any) -> dict[str, str]:
@@ -89,22 +91,9 @@ class ChargerSerializer(_ChargerSerializer):
         return attrs
 
 
-def model_of(boot: str) -> dict[str, str]:
-    """Vendor, model, firmware and serial number of a BootNotification's payload, of either OCPP."""
-    try:
-        said = json.loads(boot) if boot else {}
-    except ValueError:
-        said = {}
-    said = said if isinstance(said, dict) else {}
-    station = said.get("chargingStation")
-    known = station if isinstance(station, dict) else said
-    names = {
-        "vendor": ("vendorName", "chargePointVendor"),
-        "name": ("model", "chargePointModel"),
-        "firmware": ("firmwareVersion",),
-        "serial": ("serialNumber", "chargePointSerialNumber", "chargeBoxSerialNumber"),
-    }
-    return {
-        key: next((str(known[name])[:100] for name in among if known.get(name)), "")
-        for key, among in names.items()
-    }
+def status_of(charger: Charger) -> str:
+    """One of STATUSES."""
+    session = getattr(charger, "session", None)
+    if session is None or session.connected_at is None:
+        return "never_seen"
+    return "online" if session.online else "offline"

@@ -8,8 +8,10 @@ import django_filters
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
 from accounts.api.views import WriteViewSet
+from chargers.api.one import OneCharger
 from chargers.api.serializers import STATUSES, ChargerSerializer
 from chargers.models import Charger
+from routing.api.cards import cards_of
 from routing.models import LatestValue
 
 
@@ -49,7 +51,13 @@ class ChargerFilter(django_filters.FilterSet):
                 return rows.filter(session__connected_at=None)
 
 
-class ChargerViewSet(WriteViewSet):
+def with_boot(chargers: QuerySet[Charger]) -> QuerySet[Charger]:
+    """Chargers with what they said in their last BootNotification as ``boot``."""
+    boot = LatestValue.objects.filter(charger=OuterRef("pk"), kind="boot").values("payload")[:1]
+    return chargers.annotate(boot=Subquery(boot))
+
+
+class ChargerViewSet(OneCharger, WriteViewSet):
     """Chargers: how they are, and what is set about them."""
 
     model = Charger
@@ -57,8 +65,15 @@ class ChargerViewSet(WriteViewSet):
     serializer_class = ChargerSerializer
     filterset_class = ChargerFilter
     scopes = {"read": "chargers:read", "write": "chargers:write"}
+    verbs = {
+        "disconnect": "change",
+        "credentials": "change",
+        "refresh_configuration": "view",  # who may command is asked by routing.commands
+    }
 
     def get_queryset(self) -> Any:
-        boot = LatestValue.objects.filter(charger=OuterRef("pk"), kind="boot").values("payload")[:1]
         rows = super().get_queryset().select_related("organisation", "session")
-        return rows.prefetch_related("connectors").annotate(boot=Subquery(boot)).order_by(F("identity"))
+        rows = with_boot(rows.prefetch_related("connectors")).order_by(F("identity"))
+        if self.action == "configuration":
+            rows = rows.annotate(sees_cards=cards_of(self.request.user, "pk"))
+        return rows

@@ -43,6 +43,11 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.prefix}/ocpp/"
 
     @property
+    def site(self) -> str:
+        """Where the charger finds our files: ``https://HOST``, below which addresses of HTTP begin."""
+        return self.base.removesuffix("/ocpp/").replace("ws", "http", 1)
+
+    @property
     def is_encrypted(self) -> bool:
         return self.scheme == "wss"
 

@@ -111,7 +111,7 @@ class ClaimForm(OfOrganisation):
 class AdoptForm(OfOrganisation):
     """Whose an unknown charger becomes."""
 
-    identity = forms.CharField(max_length=255, validators=[validate_identity])
+    identity = forms.CharField(label=_("Identity"), max_length=255, validators=[validate_identity])
 
 
 class FileForm(OfOrganisation):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chargers.tabs import access, backoffices, configuration, elsewhere, overview, setup
+from chargers.tabs import access, backoffices, commands, configuration, elsewhere, overview, setup
 from chargers.tabs.tab import Tab
 
 TABS: tuple[Tab, ...] = (
@@ -12,6 +12,7 @@ TABS: tuple[Tab, ...] = (
     elsewhere.MESSAGES,
     elsewhere.SESSIONS,
     configuration.TAB,
+    commands.TAB,
     elsewhere.SETTINGS,
     access.TAB,
     setup.TAB,

@@ -1,6 +1,6 @@
-"""What is known of the charger's own configuration, out of what it has answered so far.
+"""The charger's own configuration, out of what it has answered so far: read, changed, held against a preset.
 
-Reading it from the charger, and changing it, are commands: they become ``actions`` of this tab.
+Reading and changing are commands, whose results the tab of commands shows.
 """
 
 from __future__ import annotations
@@ -9,16 +9,23 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
-from django.http import HttpRequest
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from chargers.models import Charger
 from chargers.tabs.tab import Tab
 from routing import readings
+from routing.commands.classes import CommandClass
+from routing.commands.drift import Difference, drift, fix_all
+from routing.commands.service import CommandError, NoSuchCharger, submit
 from routing.core.secrecy import is_secret
 from routing.core.settings.learning import KIND as LEARNED
 from routing.core.settings.wishes import WISH
-from routing.models import LatestValue, Route
+from routing.models import LatestValue, Route, SettingsPreset
 
 
 class Setting(NamedTuple):
@@ -41,8 +48,40 @@ class Wish(NamedTuple):
 
 def context(request: HttpRequest, charger: Charger) -> dict[str, Any]:
     """What the charger has said of its settings, and what each backoffice has set."""
-    latest = list(LatestValue.objects.filter(charger=charger, kind__in=(LEARNED, WISH)).exclude(payload=""))
-    return {"settings": _settings(charger, latest), "wishes": list(_wishes(charger, latest))}
+    latest = _latest(charger)
+    known, presets = _settings(charger, latest), _presets(request, charger)
+    chosen = _chosen(presets, request.GET.get("preset", ""))
+    may = Charger.objects.filter(pk=charger.pk).commandable_by(request.user, CommandClass.MAINTENANCE)
+    return {
+        "settings": known,
+        "wishes": list(_wishes(charger, latest)),
+        "may_command": may.exists(),
+        "do": _page(charger) + "do/",
+        "presets": presets,
+        "preset": chosen,
+        "differences": [] if chosen is None else differences(chosen, known),
+        "new_preset": reverse("admin:routing_settingspreset_add"),
+    }
+
+
+def _latest(charger: Charger) -> list[LatestValue]:
+    return list(LatestValue.objects.filter(charger=charger, kind__in=(LEARNED, WISH)).exclude(payload=""))
+
+
+def _presets(request: HttpRequest, charger: Charger) -> list[SettingsPreset]:
+    """Those of the charger's organisation."""
+    rows = SettingsPreset.objects.visible_to(request.user)
+    return list(rows.filter(organisation=charger.organisation_id).order_by("name"))
+
+
+def _chosen(presets: list[SettingsPreset], key: str) -> SettingsPreset | None:
+    return next((preset for preset in presets if str(preset.pk) == key), None)
+
+
+def differences(preset: SettingsPreset, known: list[Setting]) -> list[Difference]:
+    """Where the charger is not set as the preset says, as far as it has told."""
+    told = [{"key": one.name, "value": one.value, "readonly": bool(one.readonly)} for one in known]
+    return drift(preset.values, "GetConfiguration", {"configurationKey": told})
 
 
 def _settings(charger: Charger, latest: list[LatestValue]) -> list[Setting]:
@@ -74,9 +113,56 @@ def _text(payload: str) -> str:
         return payload
 
 
+def read(request: HttpRequest, charger: Charger) -> HttpResponse:
+    """Ask the charger for all its settings."""
+    return _given(request, charger, "read_configuration", {})
+
+
+def write(request: HttpRequest, charger: Charger) -> HttpResponse:
+    """Change one setting: ``key`` and ``value``."""
+    wanted = {"key": request.POST.get("key", "").strip(), "value": request.POST.get("value", "")}
+    return _given(request, charger, "write_configuration", wanted)
+
+
+def _given(request: HttpRequest, charger: Charger, verb: str, arguments: Mapping[str, Any]) -> HttpResponse:
+    user: Any = request.user
+    try:
+        command = submit(user, charger, verb, arguments, via="admin")
+    except NoSuchCharger:
+        raise Http404("there is no such charger") from None
+    except CommandError as error:
+        messages.error(request, str(error))
+        return redirect(_page(charger))
+    return redirect(f"{_commands(charger)}#command-{command.uuid}")
+
+
+def fix(request: HttpRequest, charger: Charger) -> HttpResponse:
+    """Write what differs from the posted ``preset``, one setting after the other."""
+    preset = _chosen(_presets(request, charger), request.POST.get("preset", ""))
+    if preset is None:
+        raise Http404("there is no such preset")
+    user: Any = request.user
+    bulk = fix_all(user, charger, differences(preset, _settings(charger, _latest(charger))), via="admin")
+    for key, reason in bulk.skipped.items():
+        messages.warning(request, f"{key}: {reason}")
+    if not bulk.commands:
+        messages.info(request, gettext("There was nothing to change."))
+        return redirect(f"{_page(charger)}?preset={preset.pk}")
+    return redirect(_commands(charger))
+
+
+def _page(charger: Charger) -> str:
+    return reverse("admin:chargers_charger_tab", args=[charger.pk, "configuration"])
+
+
+def _commands(charger: Charger) -> str:
+    return reverse("admin:chargers_charger_tab", args=[charger.pk, "commands"])
+
+
 TAB = Tab(
     slug="configuration",
     title=_("Configuration"),
     template="admin/chargers/charger/configuration.html",
     context=context,
+    actions={"read": read, "write": write, "fix": fix},
 )

@@ -10,8 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
+from django.utils.translation import gettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext_lazy
 
 from chargers.charts import Chart, chart, in_unit
 from chargers.models import Charger, Connector
@@ -201,7 +201,7 @@ def _quirks(charger: Charger) -> Iterator[Quirk]:
     """How it departs from the standard, with what that means and what helps."""
     for row in LatestValue.objects.filter(charger=charger, kind="quirk").exclude(payload="").order_by("key"):
         known = QUIRKS.get(row.key)
-        meaning, remedy = (known.meaning, known.remedy) if known else ("", "")
+        meaning, remedy = (gettext(known.meaning), gettext(known.remedy)) if known else ("", "")
         yield Quirk(row.key.replace("_", " "), meaning, remedy, row.payload, row.at)
 
 

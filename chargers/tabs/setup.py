@@ -16,7 +16,8 @@ from chargers.credentials import newest_of, passwords_in
 from chargers.models import Charger
 from chargers.onboarding import once
 from chargers.onboarding.addresses import address_for
-from chargers.onboarding.cards import CopyCard, card_of, hashes_of, new_password
+from chargers.onboarding.cards import CopyCard, card_of
+from chargers.onboarding.renewing import renew
 from chargers.onboarding.showing import (
     backoffices_address,
     card_address,
@@ -76,13 +77,7 @@ def state(request: HttpRequest, charger: Charger) -> HttpResponse:
 
 def rotate(request: HttpRequest, charger: Charger) -> HttpResponse:
     """A new password. The old one ends at once, or works beside it until somebody ends it."""
-    password = new_password()
-    kept = newest_of(charger.password_hashes) if request.POST.get("keep") else []
-    words = f"Gave charger {charger.identity} a new password"
-    words += "; the old one still works." if kept else "."
-    charger.password_hashes = [*hashes_of(charger.identity, password), *kept]
-    with acting(words=words):
-        charger.save(update_fields=["password_hashes"])
+    password = renew(charger, keep=bool(request.POST.get("keep")))
     once.keep(request.session, secret_name(charger), password)
     return HttpResponseRedirect(card_address(charger))
 

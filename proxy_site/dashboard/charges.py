@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from proxy_site.dashboard.scope import Scope
 from routing.core.masking import masked
@@ -19,12 +21,12 @@ MOST = 8
 LATELY = timedelta(hours=24)
 
 MEANINGS: Mapping[str, str] = {
-    "Blocked": "the card is blocked",
-    "Expired": "the card is out of date",
-    "Invalid": "the card is not known",
-    "Unknown": "the card is not known",
-    "ConcurrentTx": "the card is charging elsewhere",
-    "NoCredit": "the card has no credit",
+    "Blocked": gettext_noop("the card is blocked"),
+    "Expired": gettext_noop("the card is out of date"),
+    "Invalid": gettext_noop("the card is not known"),
+    "Unknown": gettext_noop("the card is not known"),
+    "ConcurrentTx": gettext_noop("the card is charging elsewhere"),
+    "NoCredit": gettext_noop("the card has no credit"),
 }
 
 
@@ -47,8 +49,11 @@ def refused_charges(scope: Scope) -> list[Refused]:
     told = []
     for one in page.exchanges:
         status = one.head.status if one.head else ""
-        words = why_refused(one) or (f"{one.answered_by or 'nobody'} said {status}")
-        meaning = MEANINGS.get(status, "")
+        words = why_refused(one) or _("%(who)s said %(status)s") % {
+            "who": one.answered_by or _("nobody"),
+            "status": status,
+        }
+        meaning = _(MEANINGS.get(status, ""))
         address = reverse("admin:routing_message_exchange", args=[one.charger, one.number])
         told.append(
             Refused(

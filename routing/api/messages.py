@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
+from accounts.api.document import listed
 from accounts.api.permissions import HasScope, has_scope
 from routing.api.cards import Charger
 from routing.explorer.exporting import FORMATS, export
@@ -84,6 +85,12 @@ class ExchangeSerializer(serializers.Serializer[Any]):
     copies = LegSerializer(many=True)
 
 
+class SizeSerializer(serializers.Serializer[Any]):
+    """How many rows are on this page."""
+
+    page_size = serializers.IntegerField()
+
+
 Rows = list[dict[str, Any]]
 
 
@@ -96,7 +103,7 @@ class MessageViewSet(viewsets.ViewSet):
     lookup_value_converter = "str"
     model = Message
 
-    @extend_schema(parameters=_FILTERS, responses=ExchangeSerializer(many=True))
+    @extend_schema(parameters=_FILTERS, responses=listed(ExchangeSerializer, SizeSerializer()))
     def list(self, request: Request) -> Response:
         wanted = self._wanted(request)
         before = request.query_params.get("cursor", "")
@@ -111,7 +118,10 @@ class MessageViewSet(viewsets.ViewSet):
             {"data": rows, "meta": {"page_size": len(rows)}, "links": {"next": older, "prev": None}}
         )
 
-    @extend_schema(responses=ExchangeSerializer)
+    @extend_schema(
+        responses=ExchangeSerializer,
+        parameters=[OpenApiParameter("id", OpenApiTypes.STR, OpenApiParameter.PATH)],
+    )
     def retrieve(self, request: Request, pk: str) -> Response:
         key = read_key(pk)
         found = exchange_of(request.user, key[1], key[0]) if key else None
@@ -119,8 +129,19 @@ class MessageViewSet(viewsets.ViewSet):
             raise NotFound("There is no such exchange, or it is not yours to see.")
         return Response(self._told(request, [found[0]], found[1])[0])
 
+    @extend_schema(
+        operation_id="messages_export",
+        parameters=[
+            *_FILTERS[:-2],
+            OpenApiParameter("as", enum=[*FORMATS], description="jsonl unless it says otherwise."),
+        ],
+        responses={
+            (200, "application/x-ndjson"): OpenApiTypes.BINARY,
+            (200, "text/csv"): OpenApiTypes.BINARY,
+        },
+    )
     def export(self, request: Request) -> Any:
-        """``?format=jsonl|csv``: a stream of what the filter finds."""
+        """``?as=jsonl|csv``: a stream of what the filter finds."""
         form: Any = request.query_params.get("as", "jsonl")
         if form not in FORMATS:
             raise ValidationError({"as": [f"expected one of {', '.join(FORMATS)}"]})

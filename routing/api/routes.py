@@ -6,21 +6,29 @@ from typing import Any
 
 import django_filters
 from django.apps import apps
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
 
+from accounts.api.errors import Conflict
 from accounts.api.fields import OwnedRelatedField
+from accounts.api.idempotency import once
 from accounts.api.serializers import CleanSerializer
 from accounts.api.views import WriteViewSet
 from accounts.models import Organisation
+from routing import nudging
 from routing.api.health import HealthListSerializer, HealthMixin
 from routing.health import health_of
 from routing.models import PermissionPreset, Route
+from routing.switching import switch
 
 Charger: Any = apps.get_model("chargers", "Charger")
 Backoffice: Any = apps.get_model("backoffices", "Backoffice")
 
 
-class HealthSerializer(serializers.Serializer[Any]):
+class RouteHealthSerializer(serializers.Serializer[Any]):
     """How a route is; ``words`` says all of it in a sentence."""
 
     state = serializers.CharField()
@@ -39,7 +47,7 @@ class RouteSerializer(HealthMixin, CleanSerializer[Route]):
     charger = OwnedRelatedField(queryset=Charger.objects.all())
     backoffice = OwnedRelatedField(queryset=Backoffice.objects.all())
     preset = OwnedRelatedField(queryset=PermissionPreset.objects.all(), allow_null=True, required=False)
-    health = HealthSerializer(read_only=True)
+    health = RouteHealthSerializer(read_only=True)
 
     class Meta:
         model = Route
@@ -64,6 +72,14 @@ class RouteSerializer(HealthMixin, CleanSerializer[Route]):
         return health_of(rows)
 
 
+class SwitchedSerializer(serializers.Serializer[Any]):
+    """What came of it. ``warning``: what follows from it, "" for nothing."""
+
+    enabled = serializers.BooleanField()
+    words = serializers.CharField()
+    warning = serializers.CharField()
+
+
 class RouteFilter(django_filters.FilterSet):
     """``?charger=&backoffice=&role=&enabled=&state=``; charger and backoffice by uuid."""
 
@@ -84,10 +100,44 @@ class RouteViewSet(WriteViewSet):
     serializer_class = RouteSerializer
     filterset_class = RouteFilter
     scopes = {"read": "routes:read", "write": "routes:write"}
+    verbs = {"enable": "change", "disable": "change", "reconnect": "change"}
+
+    @extend_schema(request=None, responses=SwitchedSerializer)
+    @action(detail=True, methods=["post"])
+    def enable(self, request: Request, uuid: str) -> Response:
+        """Switch it on; a second billing route is refused (409). The link follows within a second."""
+        return once(request, lambda: _switched(self.get_object(), enabled=True))
+
+    @extend_schema(request=None, responses=SwitchedSerializer)
+    @action(detail=True, methods=["post"])
+    def disable(self, request: Request, uuid: str) -> Response:
+        """Switch it off: its link is closed, what waits for its backoffice stays."""
+        return once(request, lambda: _switched(self.get_object(), enabled=False))
+
+    @extend_schema(request=None, responses={202: SwitchedSerializer})
+    @action(detail=True, methods=["post"])
+    def reconnect(self, request: Request, uuid: str) -> Response:
+        """Close its link and dial anew."""
+        return once(request, lambda: _reconnected(self.get_object()))
 
     def get_queryset(self) -> Any:
         rows = super().get_queryset().select_related("charger", "backoffice", "state", "preset")
         return rows.order_by("charger__identity", "pk")
+
+
+def _switched(route: Route, *, enabled: bool) -> Response:
+    came = switch(route, enabled=enabled)
+    if not came.done:
+        raise Conflict(came.words)
+    return Response({"enabled": route.enabled, "words": came.words, "warning": came.warning})
+
+
+def _reconnected(route: Route) -> Response:
+    if not route.enabled:
+        raise Conflict("This route is switched off.")
+    nudging.reconnect(route)
+    words = f"{route.backoffice.name} is dialled anew."
+    return Response({"enabled": True, "words": words, "warning": ""}, status=202)
 
 
 class PresetSerializer(CleanSerializer[PermissionPreset]):

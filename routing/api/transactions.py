@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import django_filters
 from django.db.models import Prefetch
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from accounts.api.pagination import Cursors
 from accounts.api.permissions import has_scope
 from accounts.api.views import ReadViewSet
+from routing import readings
 from routing.api.cards import cards_of
+from routing.api.readings import ReadingSerializer
 from routing.core.masking import masked
 from routing.explorer.why import why
 from routing.models import RouteTransaction, Transaction
 
 
 def _sees_cards(request: Any, session: Any) -> bool:
-    return has_scope(request, "messages:sensitive") and bool(session.sees_cards)
+    return bool(session.sees_cards) and has_scope(request, "messages:sensitive")
 
 
 class KnownSerializer(serializers.ModelSerializer[RouteTransaction]):
@@ -108,6 +115,10 @@ class NewestSessions(Cursors):
     ordering = ("-created", "-id")
 
 
+class OldestReadings(Cursors):
+    ordering = ("at", "id")
+
+
 class TransactionViewSet(ReadViewSet):
     """Sessions, the newest first."""
 
@@ -118,7 +129,22 @@ class TransactionViewSet(ReadViewSet):
     lookup_field = "id"
     scopes = {"read": "transactions:read"}
 
+    @extend_schema(responses=ReadingSerializer(many=True), filters=False)
+    @action(
+        detail=True,
+        url_path="meter-values",
+        pagination_class=OldestReadings,
+        filterset_class=None,
+        serializer_class=ReadingSerializer,
+    )
+    def meter_values(self, request: Request, id: UUID) -> Response:
+        """What the meter said during the session, oldest first; thinned with age."""
+        page = self.paginate_queryset(readings.of_session(self.get_object().pk))
+        return self.get_paginated_response(ReadingSerializer(page, many=True).data)
+
     def get_serializer_class(self) -> Any:
+        if self.action == "meter_values":
+            return ReadingSerializer
         return TransactionDetailSerializer if self.action == "retrieve" else TransactionSerializer
 
     def get_queryset(self) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -11,7 +10,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from routing.commands.verbs import VERBS
-from routing.core import masking
 from routing.models import Command
 
 TONES: Mapping[str, str] = MappingProxyType(
@@ -62,11 +60,3 @@ def took(command: Command) -> str:
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     return f"{seconds:.1f} s" if seconds < 60 else ngettext("%d minute", "%d minutes", 2) % (seconds / 60)
-
-
-def text_of(payload: Any, *, cards: bool) -> str:
-    """A request or an answer as text; without ``cards`` their numbers are masked. "" where there is none."""
-    if payload is None:
-        return ""
-    text = json.dumps(payload, indent=2, ensure_ascii=False)
-    return text if cards else masking.frame(text)

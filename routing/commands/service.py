@@ -7,7 +7,7 @@ becomes of it is written to its row (``claims``). Who may is asked here, with ``
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -35,6 +35,9 @@ MARGIN = timedelta(seconds=5)
 """Behind the charger's own deadlines: then nobody is there any more who would tell how a command ended."""
 
 POLL_S = 0.1
+
+NEWS = ("state", "words", "error_code", "answer", "late", "sent_at", "finished_at", "exchange")
+"""The columns in which it is written what has become of a command."""
 
 
 class CommandError(Exception):
@@ -67,6 +70,7 @@ class Wish:
 
     ``dangerous``: the raw action may change how the charger connects; it is then of that class.
     ``valid_until``: so long it waits for a charger that is away; None: it ends as offline at once.
+    ``classes``: those that whoever asks may give at all, a token its scopes; None: all that the user may.
     """
 
     verb: str
@@ -76,6 +80,7 @@ class Wish:
     not_before: datetime | None = None
     group: UUID | None = None
     after: Command | None = None
+    classes: Collection[str] | None = None
 
 
 # -- giving one ----------------------------------------------------------------------------------------
@@ -95,6 +100,7 @@ def submit(
     not_before: datetime | None = None,
     group: UUID | None = None,
     after: Command | None = None,
+    classes: Collection[str] | None = None,
 ) -> Command:
     """Ask a charger something, and return at once with the command; ``wait`` returns when it has ended.
 
@@ -103,7 +109,7 @@ def submit(
     The same ``idempotency_key`` of the same user again returns the command that it was used for.
     Raises NoSuchCharger, Forbidden, Invalid or KeyReused.
     """
-    wish = Wish(verb, arguments or {}, dangerous, valid_until, not_before, group, after)
+    wish = Wish(verb, arguments or {}, dangerous, valid_until, not_before, group, after, classes)
     key = _stored_key(user, actor_name, idempotency_key)
     made = _made(user, charger, wish, key)
     if isinstance(made, tuple):
@@ -132,6 +138,8 @@ def _made(user: User | None, charger: Any, wish: Wish, key: str | None) -> tuple
         return _same(known, charger, wish)
     state = ChargerSession.objects.filter(pk=charger.pk).first()
     command, sealed, command_class = _prepared(charger, state, wish)
+    if wish.classes is not None and command_class not in wish.classes:
+        raise Forbidden(f'the token lacks the scope "commands:{command_class}" that this command needs')
     if user is not None and not _may(user, charger, command_class):
         raise Forbidden(f"your role does not give {command_class} commands to {charger}")
     _time(command, charger, state, wish)
@@ -299,6 +307,7 @@ def submit_many(
     valid_until: datetime | None = None,
     wave_size: int = 0,
     pause_s: float = 0.0,
+    classes: Collection[str] | None = None,
 ) -> Bulk:
     """Ask many chargers the same: ``wave_size`` of them at once (0: all), more ``pause_s`` seconds later.
 
@@ -321,6 +330,7 @@ def submit_many(
                 valid_until=valid_until,
                 not_before=now + timedelta(seconds=wave * pause_s) if wave else None,
                 group=group,
+                classes=classes,
             )
         except (NoSuchCharger, Forbidden):
             bulk.skipped[charger.pk] = SKIPPED_FORBIDDEN
@@ -335,10 +345,17 @@ def submit_many(
 # -- waiting -------------------------------------------------------------------------------------------
 
 
-def wait(command: Command, seconds: float) -> Command:
-    """The command when it has ended, or as it is after so many seconds. Blocks: not for the event loop."""
+def wait(
+    command: Command, seconds: float, poll_s: float = POLL_S, between: Callable[[], None] | None = None
+) -> Command:
+    """The command when it has ended, or as it is after so many seconds. Blocks: not for the event loop.
+
+    ``between`` is called each time before it waits a little more.
+    """
     until = time.monotonic() + seconds
     while not command.is_finished and (left := until - time.monotonic()) > 0:
-        time.sleep(min(POLL_S, left))
-        command.refresh_from_db()
+        if between is not None:
+            between()
+        time.sleep(min(poll_s, left))
+        command.refresh_from_db(fields=NEWS)
     return command

@@ -17,7 +17,7 @@ def as_curl(site: str, charger: Any, verb: str, arguments: Mapping[str, Any]) ->
     ``site``: such as ``https://proxy.example.org``. ``verb``: a friendly one, or an action with its payload.
     """
     body = json.dumps({"action": verb, "payload": dict(arguments)}, default=str, ensure_ascii=False)
-    address = f"{site.rstrip('/')}/api/v1/chargers/{charger.uuid}/commands"
+    address = f"{site.rstrip('/')}/api/v1/chargers/{charger.uuid}/commands/"
     parts = [
         "curl -X POST",
         shlex.quote(address),

@@ -315,12 +315,14 @@ class Machine:
         hooks.call(hooks.CONFIGURED, state, turn)
         return self._end(turn)
 
-    def redial(self, route: int, now: float, utc: datetime) -> list[Decision]:
-        """Where or as whom a route is dialled has changed: a new link in place of the old."""
+    def redial(
+        self, route: int, now: float, utc: datetime, *, reason: str = "configuration changed"
+    ) -> list[Decision]:
+        """Where or as whom a route is dialled has changed, or somebody asks: a new link for the old."""
         state, turn = self._state, Turn(now, utc)
         line = state.lines.get(route)
         if line is not None and line.wanted:
-            turn.emit(CloseLink(route, 1000, "configuration changed"))
+            turn.emit(CloseLink(route, 1000, reason))
             line.failed = False
             losses.lost(state, turn, line, "the owner is being dialled anew")
             turn.emit(OpenLink(route, state.version))

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db.models import BooleanField, Exists, OuterRef, Q, QuerySet
 from django.db.models.expressions import RawSQL
+from django.utils.translation import gettext as _
 
 from routing.core.rows import Outcome
 from routing.models import Message, Route
@@ -85,11 +86,16 @@ class Filter:
         """Why this can't be looked for, in words; "" when it can."""
         since, until = self.window(now)
         if until is not None and until < since:
-            return f"The time ends ({until:%Y-%m-%d %H:%M}) before it begins ({since:%Y-%m-%d %H:%M})."
+            return _("The time ends (%(until)s) before it begins (%(since)s).") % {
+                "until": f"{until:%Y-%m-%d %H:%M}",
+                "since": f"{since:%Y-%m-%d %H:%M}",
+            }
         if self.text and self.charger is None:
-            return "A text is looked for in the messages of one charger: say which."
+            return _("A text is looked for in the messages of one charger: say which.")
         if self.text and (until or now) - since > TEXT_WINDOW:
-            return f"A text is looked for in {TEXT_WINDOW.days} days at most: narrow the time."
+            return _("A text is looked for in %(days)s days at most: narrow the time.") % {
+                "days": TEXT_WINDOW.days
+            }
         return ""
 
     @property

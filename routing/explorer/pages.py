@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from routing.core.masking import masked
 from routing.explorer import words
@@ -34,6 +35,7 @@ class LegLine:
 
     who: str
     way: str
+    way_words: str
     at: str
     message_id: str
     outcome: Word
@@ -104,8 +106,8 @@ def line(exchange: Exchange, names: Names, *, whole: bool) -> Line:
         day=f"{exchange.at:%Y-%m-%d}",
         clock=f"{exchange.at:%H:%M:%S}.{exchange.at.microsecond // 1000:03}",
         way=_way(exchange, names),
-        way_words=words.KINDS[exchange.kind],
-        action=Word(exchange.action or "frame", words.of_action(exchange.action)),
+        way_words=words.of_kind(exchange.kind),
+        action=Word(exchange.action or _("frame"), words.of_action(exchange.action)),
         about=tuple(Word(word, words.of_word(word)) for word in about(exchange)),
         answered=_answered(exchange, names),
         status=_status(first),
@@ -153,21 +155,28 @@ def _card(exchange: Exchange, names: Names) -> str:
 
 def _way(exchange: Exchange, names: Names) -> str:
     """From whom to whom, in arrows."""
-    begins = "proxy" if exchange.head is None else names.route(exchange.head.route)
-    others = list(dict.fromkeys(names.route(leg.route) for leg in exchange.copies))
+    proxy = _("proxy")
+    begins = proxy if exchange.head is None else _name(exchange.head.route, names)
+    others = list(dict.fromkeys(_name(leg.route, names) for leg in exchange.copies))
     if not others:
-        return f"{begins} →" if exchange.kind == "stray" else f"{begins} → proxy"
-    return f"{begins} → {others[0] if len(others) == 1 else f'{len(others)} backoffices'}"
+        return f"{begins} →" if exchange.kind == "stray" else f"{begins} → {proxy}"
+    several = _("%(number)s backoffices") % {"number": len(others)}
+    return f"{begins} → {others[0] if len(others) == 1 else several}"
+
+
+def _name(route: int | None, names: Names) -> str:
+    """The backoffice of a route, or the charger, as people read it."""
+    return names.route(route) if route is not None else _("charger")
 
 
 def _answered(exchange: Exchange, names: Names) -> str:
     if exchange.answered_by == "backoffice" and exchange.kind == "proxy":
-        return f"{names.route(exchange.first.route)} answered."
+        return _("%(who)s answered.") % {"who": _name(exchange.first.route, names)}
     return words.answerer(exchange)
 
 
 def _took(milliseconds: float | None) -> str:
-    return in_ms(milliseconds).replace("less than ", "< ")
+    return "< 1 ms" if milliseconds is not None and milliseconds < 1 else in_ms(milliseconds)
 
 
 def _told_rule(rule: str) -> str:
@@ -187,16 +196,16 @@ def _marks(exchange: Exchange, names: Names) -> Iterable[Word]:
     """What deserves a look: how it went, and with whom it did not go well."""
     first = exchange.first
     if exchange.kind == "stray" and exchange.group == "well":
-        yield Word("no answer wanted", words.OUTCOMES[first.outcome])
+        yield Word(_("no answer wanted"), words.of_leg(first))
     elif exchange.group != "well":
-        yield Word(words.GROUPS[exchange.group], words.of_leg(first), exchange.group)
+        yield Word(words.of_group(exchange.group), words.of_leg(first), exchange.group)
     if error := _error(first):
         yield Word(error.text, error.meaning, exchange.group)
     if exchange.is_virtual:
-        yield Word("by the proxy", "The proxy knew the answer; the charger was not asked.", "virtual")
+        yield Word(_("by the proxy"), _("The proxy knew the answer; the charger was not asked."), "virtual")
     for leg in exchange.troubles:
         if leg.group != "well" and leg is not first:
-            text = f"{names.route(leg.route)}: {words.GROUPS[leg.group]}"
+            text = f"{_name(leg.route, names)}: {words.of_group(leg.group)}"
             yield Word(text, words.of_leg(leg), leg.group)
 
 
@@ -208,11 +217,12 @@ def _leg(exchange: Exchange, leg: Leg, names: Names, show: Callable[[str], str],
     if whole and is_other and exchange.head is not None:
         changes = tuple(compare(show(exchange.head.text), show(leg.text)))
     return LegLine(
-        who=names.route(leg.route),
+        who=_name(leg.route, names),
         way="asks" if is_head else "gets",
+        way_words=_("asks") if is_head else _("gets"),
         at=f"{leg.at:%Y-%m-%d %H:%M:%S}.{leg.at.microsecond // 1000:03}",
         message_id=leg.message_id,
-        outcome=Word(words.GROUPS[leg.group], words.of_leg(leg), leg.group),
+        outcome=Word(words.of_group(leg.group), words.of_leg(leg), leg.group),
         status=_status(leg),
         error=_error(leg),
         rule=show(_told_rule(leg.rule)),

@@ -11,6 +11,8 @@ from uuid import UUID
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.querysets import sees_all
 from routing.explorer.filters import Filter
@@ -22,21 +24,25 @@ if TYPE_CHECKING:
 
     from accounts.models import User
 
-WINDOWS: dict[str, tuple[str, timedelta | None]] = {
-    "": ("Last 24 hours", None),
-    "hour": ("Last hour", timedelta(hours=1)),
-    "week": ("Last 7 days", timedelta(days=7)),
-    "month": ("Last 31 days", timedelta(days=31)),
-    "any": ("Any time", timedelta(days=400)),
+WINDOWS: dict[str, tuple[Any, timedelta | None]] = {
+    "": (gettext_lazy("Last 24 hours"), None),
+    "hour": (gettext_lazy("Last hour"), timedelta(hours=1)),
+    "week": (gettext_lazy("Last 7 days"), timedelta(days=7)),
+    "month": (gettext_lazy("Last 31 days"), timedelta(days=31)),
+    "any": (gettext_lazy("Any time"), timedelta(days=400)),
 }
-GROUPS: dict[str, str] = {
-    "": "Any",
-    "well": "Went well",
-    "errors": "Errors",
-    "blocked": "Blocked",
-    "unanswered": "No answer",
+GROUPS: dict[str, Any] = {
+    "": gettext_lazy("Any"),
+    "well": gettext_lazy("Went well"),
+    "errors": gettext_lazy("Errors"),
+    "blocked": gettext_lazy("Blocked"),
+    "unanswered": gettext_lazy("No answer"),
 }
-DIRECTIONS: dict[str, str] = {"": "Anybody", "up": "The charger", "down": "A backoffice"}
+DIRECTIONS: dict[str, Any] = {
+    "": gettext_lazy("Anybody"),
+    "up": gettext_lazy("The charger"),
+    "down": gettext_lazy("A backoffice"),
+}
 
 LARGEST = 2**63 - 1
 """What a database takes as a number."""
@@ -69,7 +75,7 @@ def read_filter(user: User | AnonymousUser, given: Mapping[str, Any]) -> Reading
         return Reading(Filter(), charger, str(error))
     problem = wanted.problem(timezone.now())
     if not problem and wanted.text and charger is not None and not charger.sees_cards:
-        problem = "A text is looked for only by those who may see cards, which could be found with it."
+        problem = _("A text is looked for only by those who may see cards, which could be found with it.")
     return Reading(wanted, charger, problem)
 
 
@@ -98,14 +104,16 @@ def _charger(user: User | AnonymousUser, given: Mapping[str, Any]) -> tuple[Seen
     if identity:
         found = seen_charger(user, Q(identity=identity))
         if found is None:
-            raise Unreadable(f'There is no charger "{identity[:80]}" that you may see.')
+            raise Unreadable(
+                _('There is no charger "%(identity)s" that you may see.') % {"identity": identity[:80]}
+            )
         return found, found.pk
     if not key:
         return None, None
     pk = _number(key, "charger")
     found = seen_charger(user, Q(pk=pk))
     if found is None and not sees_all(user):
-        raise Unreadable(f"There is no charger {pk} that you may see.")
+        raise Unreadable(_("There is no charger %(number)s that you may see.") % {"number": pk})
     return found, pk
 
 
@@ -140,7 +148,10 @@ def _choice(given: Mapping[str, Any], name: str, choices: Mapping[str, Any]) -> 
     value = given.get(name, "")
     if value not in choices:
         known = ", ".join(filter(None, choices))
-        raise Unreadable(f'{name}: "{value[:40]}" is not one of {known}.')
+        raise Unreadable(
+            _('%(name)s: "%(value)s" is not one of %(known)s.')
+            % {"name": name, "value": value[:40], "known": known}
+        )
     return choices[value]
 
 
@@ -151,7 +162,7 @@ def _optional(given: Mapping[str, Any], name: str) -> int | None:
 
 def _number(value: str, name: str) -> int:
     if not (value.isascii() and value.isdecimal() and len(value) < 20 and int(value) <= LARGEST):
-        raise Unreadable(f'{name}: "{value[:40]}" is not a number.')
+        raise Unreadable(_('%(name)s: "%(value)s" is not a number.') % {"name": name, "value": value[:40]})
     return int(value)
 
 
@@ -161,7 +172,8 @@ def _session(given: Mapping[str, Any]) -> UUID | None:
         return UUID(value) if value else None
     except ValueError:
         raise Unreadable(
-            f'transaction: "{value[:40]}" is not the id of a session; copy it from the page of the session.'
+            _('transaction: "%(value)s" is not the id of a session; copy it from the page of the session.')
+            % {"value": value[:40]}
         ) from None
 
 
@@ -175,5 +187,8 @@ def _moment(given: Mapping[str, Any], name: str) -> datetime | None:
     except ValueError:
         found = None
     if found is None or not 1971 <= found.year <= 9000:
-        raise Unreadable(f'{name}: "{value[:40]}" is not a time; write it as 2026-05-17 10:30 (UTC).')
+        raise Unreadable(
+            _('%(name)s: "%(value)s" is not a time; write it as 2026-05-17 10:30 (UTC).')
+            % {"name": name, "value": value[:40]}
+        )
     return found.replace(tzinfo=UTC) if timezone.is_naive(found) else found

@@ -15,6 +15,8 @@ from uuid import UUID
 
 from django.db.models import Count, F, Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from routing.core import frames, spans
 from routing.core.masking import masked
@@ -79,7 +81,7 @@ class Names:
     given_up: Mapping[int, int] = field(default_factory=dict)
 
     def of(self, route: int | None) -> str:
-        return self.routes.get(route, "a backoffice that is gone") if route is not None else "the proxy"
+        return self.routes.get(route, _("a backoffice that is gone")) if route is not None else _("the proxy")
 
 
 def why(transaction: Transaction) -> list[str]:
@@ -122,9 +124,9 @@ def why_refused(exchange: Exchange) -> str:
     said = head.status or head.error_code
     word = f": {said}" if said else ""
     if exchange.group == "blocked" or exchange.answered_by == "proxy":
-        return f"refused by the proxy ({_rule(head.rule)}){word}"
-    who = "the charger" if exchange.answered_by == "charger" else exchange.answered_by
-    return f"refused by {who}{word}"
+        return _("refused by the proxy (%(rule)s)") % {"rule": _rule(head.rule)} + word
+    who = _("the charger") if exchange.answered_by == "charger" else exchange.answered_by
+    return _("refused by %(who)s") % {"who": who} + word
 
 
 # -- how it began --------------------------------------------------------------------------------------
@@ -133,12 +135,16 @@ def why_refused(exchange: Exchange) -> str:
 def _beginning(session: Session, story: Sequence[Exchange], names: Names) -> str:
     asked = _last(story, lambda one: _starts(one, session))
     where = _place(session)
+    told = {"place": where, "card": masked(session.id_tag)}
     if asked is not None:
-        how = f"{_who(asked, names)} started it from afar{where} with card {masked(session.id_tag)}"
+        how = _("%(who)s started it from afar%(place)s with card %(card)s") % {
+            "who": _who(asked, names),
+            **told,
+        }
     elif session.id_tag:
-        how = f"Card {masked(session.id_tag)} was presented at the charger{where}"
+        how = _("Card %(card)s was presented at the charger%(place)s") % told
     else:
-        how = f"It began{where} without a card"
+        how = _("It began%(place)s without a card") % told
     verdicts = [_verdict(one) for one in story if _is_about_card(one, session)]
     said = "; ".join(dict.fromkeys(filter(None, verdicts)))
     return f"{_upper(how)}; {said}." if said else f"{_upper(how)}."
@@ -152,8 +158,8 @@ def _starts(exchange: Exchange, session: Session) -> bool:
 
 def _place(session: Session) -> str:
     if session.connector_id is not None and session.evse_id is None:
-        return f" at connector {session.connector_id}"
-    return f" at EVSE {session.evse_id}" if session.evse_id is not None else ""
+        return _(" at connector %(number)s") % {"number": session.connector_id}
+    return _(" at EVSE %(number)s") % {"number": session.evse_id} if session.evse_id is not None else ""
 
 
 def _is_of_card(exchange: Exchange, session: Session) -> bool:
@@ -180,8 +186,9 @@ def _verdict(exchange: Exchange) -> str:
     if head is None or not head.status:
         return ""
     if exchange.answered_by == "proxy":
-        return f"the proxy said {head.status} ({_rule(head.rule)})"
-    return f"{exchange.answered_by} said {head.status}" if exchange.answered_by else ""
+        return _("the proxy said %(status)s (%(rule)s)") % {"status": head.status, "rule": _rule(head.rule)}
+    told = {"who": exchange.answered_by, "status": head.status}
+    return _("%(who)s said %(status)s") % told if exchange.answered_by else ""
 
 
 # -- how it ended --------------------------------------------------------------------------------------
@@ -190,27 +197,34 @@ def _verdict(exchange: Exchange) -> str:
 def _ending(session: Session, story: Sequence[Exchange], names: Names) -> str:
     if session.closed is None:
         stop = _stopped_by(session, story, names)
-        return f"It is still running, though {stop}." if stop else "It is still running."
+        return (
+            _("It is still running, though %(stop)s.") % {"stop": stop} if stop else _("It is still running.")
+        )
     end = _last(story, lambda one: one.transaction == str(session.id) and _ends(one))
     if end is None and not session.stop_reason:
-        return "The charger has not told its end, or the log holds it no more."
+        return _("The charger has not told its end, or the log holds it no more.")
     reason = session.stop_reason or _reason_in(end) or "Local"
-    at = f" at {end.at:%Y-%m-%d %H:%M} UTC" if end is not None else ""
-    return f"It ended{at} ({reason}): {_cause(reason, session, story, names)}"
+    told = {"reason": reason, "cause": _cause(reason, session, story, names)}
+    if end is None:
+        return _("It ended (%(reason)s): %(cause)s") % told
+    return _("It ended at %(time)s UTC (%(reason)s): %(cause)s") % {
+        "time": f"{end.at:%Y-%m-%d %H:%M}",
+        **told,
+    }
 
 
 def _cause(reason: str, session: Session, story: Sequence[Exchange], names: Names) -> str:
     if (stop := _stopped_by(session, story, names)) and reason in ("Remote", "DeAuthorized", "Other"):
         return f"{stop}."
     if reason == "DeAuthorized" and (refused := _refuser(session, story)):
-        return f"the charger stopped it, for {refused}."
+        return _("the charger stopped it, for %(refusal)s.") % {"refusal": refused}
     asked = _last(
         story,
         lambda one: one.action in CAUSES.get(reason, ()) and _is_done(one) and _is_within(one, session),
     )
     if asked is not None:
-        return f"after {asked.action} by {_who(asked, names)}."
-    return _lower(words.of_word(reason)) or "the charger gives no other reason."
+        return _("after %(action)s by %(who)s.") % {"action": asked.action, "who": _who(asked, names)}
+    return _lower(words.of_word(reason)) or _("the charger gives no other reason.")
 
 
 def _stopped_by(session: Session, story: Sequence[Exchange], names: Names) -> str:
@@ -219,8 +233,8 @@ def _stopped_by(session: Session, story: Sequence[Exchange], names: Names) -> st
     if asked is None:
         return ""
     if asked.kind == "proxy":
-        return f"the proxy had it stopped ({_rule(asked.rule)})"
-    return f"{_who(asked, names)} had it stopped from afar"
+        return _("the proxy had it stopped (%(rule)s)") % {"rule": _rule(asked.rule)}
+    return _("%(who)s had it stopped from afar") % {"who": _who(asked, names)}
 
 
 def _names(exchange: Exchange, session: Session) -> bool:
@@ -262,11 +276,15 @@ def _limits(session: Session, story: Sequence[Exchange], names: Names) -> str:
         if one.action in LIMITS and one.kind == "backoffice" and _is_done(one) and _is_within(one, session):
             last[_who(one, names)] = one
             count[_who(one, names)] += 1
-    parts = [
-        f"{who} {f'{count[who]} times, last ' if count[who] > 1 else ''}{_limit(one)} at {one.at:%H:%M} UTC"
-        for who, one in last.items()
-    ]
-    return f"Limits set: {', '.join(parts)}." if parts else ""
+    parts = [_limited(who, one, count[who]) for who, one in last.items()]
+    return _("Limits set: %(limits)s.") % {"limits": ", ".join(parts)} if parts else ""
+
+
+def _limited(who: str, one: Exchange, times: int) -> str:
+    told = {"who": who, "limit": _limit(one), "time": f"{one.at:%H:%M}", "times": times}
+    if times > 1:
+        return _("%(who)s %(times)s times, last %(limit)s at %(time)s UTC") % told
+    return _("%(who)s %(limit)s at %(time)s UTC") % told
 
 
 def _limit(exchange: Exchange) -> str:
@@ -276,7 +294,7 @@ def _limit(exchange: Exchange) -> str:
         amount = _value(exchange, f"{path}.chargingSchedulePeriod[].limit")
         if unit and amount is not None:
             return f"{amount:g} {unit}" if isinstance(amount, int | float) else f"{amount} {unit}"
-    return "a charging profile"
+    return _("a charging profile")
 
 
 def _refusals(session: Session, story: Sequence[Exchange], names: Names) -> list[str]:
@@ -285,11 +303,19 @@ def _refusals(session: Session, story: Sequence[Exchange], names: Names) -> list
         if one.kind == "backoffice" and one.group == "blocked" and _is_within(one, session):
             count[_who(one, names), one.action, _rule(one.rule)] += 1
     found = [
-        f"The proxy refused {action} by {who}{f' {times} times' if times > 1 else ''} ({rule})."
-        for (who, action, rule), times in count.most_common(MOST_REFUSALS)
+        _refused(who, action, rule, times) for (who, action, rule), times in count.most_common(MOST_REFUSALS)
     ]
     more = len(count) - len(found)
-    return [*found, f"{more} more kinds of commands were refused."] if more > 0 else found
+    if more > 0:
+        found.append(_("%(number)s more kinds of commands were refused.") % {"number": more})
+    return found
+
+
+def _refused(who: str, action: str, rule: str, times: int) -> str:
+    told = {"who": who, "action": action, "rule": rule, "times": times}
+    if times > 1:
+        return _("The proxy refused %(action)s by %(who)s %(times)s times (%(rule)s).") % told
+    return _("The proxy refused %(action)s by %(who)s (%(rule)s).") % told
 
 
 def _deliveries(session: Session, story: Sequence[Exchange], names: Names) -> str:
@@ -297,10 +323,16 @@ def _deliveries(session: Session, story: Sequence[Exchange], names: Names) -> st
     got = {leg.route for one in mine for leg in one.copies if leg.route is not None and leg.group == "well"}
     parts = []
     if have := sorted(names.of(route) for route in got):
-        parts.append(f"told to {_and(have)}")
-    parts += [f"{names.of(r)} still waits for {_messages(n)}" for r, n in names.waiting.items()]
-    parts += [f"{_messages(n)} for {names.of(r)} given up" for r, n in names.given_up.items()]
-    return f"Its messages: {'; '.join(parts)}." if parts else ""
+        parts.append(_("told to %(names)s") % {"names": _and(have)})
+    parts += [
+        _("%(who)s still waits for %(messages)s") % {"who": names.of(route), "messages": _messages(count)}
+        for route, count in names.waiting.items()
+    ]
+    parts += [
+        _("%(messages)s for %(who)s given up") % {"who": names.of(route), "messages": _messages(count)}
+        for route, count in names.given_up.items()
+    ]
+    return _("Its messages: %(parts)s.") % {"parts": "; ".join(parts)} if parts else ""
 
 
 # -- small words ---------------------------------------------------------------------------------------
@@ -322,7 +354,7 @@ def _is_done(exchange: Exchange) -> bool:
 
 
 def _who(exchange: Exchange, names: Names) -> str:
-    return "the proxy" if exchange.head is None else names.of(exchange.head.route)
+    return _("the proxy") if exchange.head is None else names.of(exchange.head.route)
 
 
 def _said(exchange: Exchange, path: str) -> str:
@@ -340,7 +372,7 @@ def _rule(rule: str) -> str:
 
 
 def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:] if text.startswith("the proxy") else text
+    return text[:1].upper() + text[1:] if text.startswith(_("the proxy")) else text
 
 
 def _lower(text: str) -> str:
@@ -348,11 +380,12 @@ def _lower(text: str) -> str:
 
 
 def _and(names: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    first, last = ", ".join(names[:-1]), names[-1]
+    return _("%(first)s and %(last)s") % {"first": first, "last": last} if first else last
 
 
 def _messages(count: int) -> str:
-    return "1 message" if count == 1 else f"{count} messages"
+    return ngettext("%(number)s message", "%(number)s messages", count) % {"number": count}
 
 
 # -- the rows ------------------------------------------------------------------------------------------

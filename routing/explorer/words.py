@@ -1,9 +1,11 @@
 """OCPP in plain words, for whoever hovers over an action, a status or an error code: what it means on site.
 
-Pure data. Whoever asks for a word that is not here gets "".
+Tables of English, translated where they are looked up. Whoever asks for a word that is not here gets "".
 """
 
 from __future__ import annotations
+
+from django.utils.translation import gettext
 
 from routing.explorer.folding import Exchange, Group, Kind, Leg
 
@@ -279,34 +281,45 @@ KINDS: dict[Kind, str] = {
 
 def of_action(action: str) -> str:
     """What an action means."""
-    return ACTIONS.get(action, "")
+    return gettext(ACTIONS.get(action, ""))
 
 
 def of_word(word: str) -> str:
     """What a status, a reason or an error code means."""
-    return STATUSES.get(word) or REASONS.get(word) or ERROR_CODES.get(word, "")
+    return gettext(STATUSES.get(word) or REASONS.get(word) or ERROR_CODES.get(word, ""))
 
 
 def of_leg(leg: Leg) -> str:
     """How a CALL went on one socket, with what its error code means."""
-    return " ".join(filter(None, (OUTCOMES.get(leg.outcome, ""), ERROR_CODES.get(leg.error_code, ""))))
+    found = (OUTCOMES.get(leg.outcome, ""), ERROR_CODES.get(leg.error_code, ""))
+    return " ".join(gettext(text) for text in found if text)
+
+
+def of_group(group: Group) -> str:
+    """How an exchange or a leg went, in a word or two."""
+    return gettext(GROUPS[group])
+
+
+def of_kind(kind: Kind) -> str:
+    """Who begins, as a sentence."""
+    return gettext(KINDS[kind])
 
 
 def answerer(exchange: Exchange) -> str:
     """Who gave the answer that the asker got, as a sentence."""
     if exchange.kind == "stray":
-        return KINDS["stray"]
+        return of_kind("stray")
     match exchange.answered_by:
         case "":
-            return "Nobody answered."
+            return gettext("Nobody answered.")
         case "charger":
-            return "The charger answered."
+            return gettext("The charger answered.")
         case "proxy":
             return (
-                "The proxy answered, the charger was not asked."
+                gettext("The proxy answered, the charger was not asked.")
                 if exchange.is_virtual
-                else "The proxy answered."
+                else gettext("The proxy answered.")
             )
         case "backoffice":
-            return "The backoffice answered."
-    return f"{exchange.answered_by} answered."
+            return gettext("The backoffice answered.")
+    return gettext("%(who)s answered.") % {"who": exchange.answered_by}

@@ -91,11 +91,12 @@ def _unpack(came: Path, content_type: str) -> str:
             _fields, files = MultiPartParser(meta, body, [TemporaryFileUploadHandler()]).parse()
     except (MultiPartParserError, RequestDataTooBig, TooManyFilesSent) as error:
         raise NotTaken(f"the form can't be read: {error}") from None
-    found: Any = next(iter(files.values()), None)
+    came_with: list[Any] = list(files.values())
+    found = next(iter(came_with), None)
     if found is None:
         raise NotTaken("there is no file in the form")
     name = str(found.name or "")
     shutil.copyfile(found.temporary_file_path(), came)
-    for one in files.values():
+    for one in came_with:
         one.close()
     return name

@@ -10,9 +10,11 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from accounts.admin_base import OwnedAdmin
 from routing.live.sight import Sight, look
+from routing.live.words import page_words
 from routing.watching import Kind
 
 if TYPE_CHECKING:
@@ -38,24 +40,29 @@ class LiveMixin(_Admin):
             *super().get_urls(),
         ]
 
-    @admin.display(description="live")
+    @admin.display(description=_("live"))
     def watch(self, row: Any) -> SafeString | str:
         if not row.pk:
             return ""
-        return format_html('<a href="{}">Watch messages as they pass</a>', self._address("live", row.pk))
+        return format_html(
+            '<a href="{}">{}</a>', self._address("live", row.pk), _("Watch messages as they pass")
+        )
 
     def live_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The page; without a message in it, those come over the socket."""
         sight = self._sight(request, pk)
         context = {
             **self.admin_site.each_context(request),
-            "title": f"Live messages of {sight.title}",
+            "title": _("Live messages of %(name)s") % {"name": sight.title},
             "opts": self.opts,
+            "object": sight.row,
             "watched": sight.title,
+            "words": page_words(),
             "kind": self.live_kind,
             "socket": f"/ws/v1/{self.live_kind}s/{pk}/messages",
             "rows": self._address("live_rows", pk),
             "back": self._address("change", pk),
+            **self.bar(request, sight.row, "live"),
         }
         return TemplateResponse(request, "admin/routing/live.html", context)
 

@@ -1,4 +1,8 @@
-"""The WebSocket of a viewer: ``/ws/v1/chargers/<pk>/messages`` and ``/ws/v1/backoffices/<pk>/messages``.
+"""The WebSocket of a viewer: ``/ws/v1/chargers/<uuid>/messages`` and ``/ws/v1/backoffices/<uuid>/messages``.
+
+Pages name their subject by primary key, programs by ``uuid``. Pages have the cookie of who has logged in,
+programs a token with the scope messages:read in ``Authorization: Bearer``; without messages:sensitive cards
+are masked.
 
 What it says, as JSON:
 
@@ -9,7 +13,8 @@ What it says, as JSON:
 ``{"state": "live"}``, ``{"state": "away"}``
     whether other processes of the proxy can be reached; while they can't, ask for rows instead.
 
-It hears nothing. It closes with 4401 for who is not logged in, 4404 for what the user may not see or is not
+It hears nothing. It closes with 4401 for who is not logged in or has no valid token, 4403 for a token without
+the scope, 4404 for what the user may not see or is not
 there (also later, when that changes), 1012 for a renamed backoffice, 1013 while the proxy can't serve it.
 """
 
@@ -20,9 +25,11 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlparse
+from uuid import UUID
 
 import msgspec
 from channels.auth import get_user
@@ -32,7 +39,9 @@ from channels.sessions import SessionMiddlewareStack
 from django.conf import settings
 from django.db import Error
 from django.http.request import split_domain_port, validate_host
+from rest_framework.exceptions import AuthenticationFailed
 
+from accounts.api.authentication import ApiTokenAuthentication
 from routing.core.rows import MessageRow
 from routing.live import audience
 from routing.live.audience import View
@@ -46,7 +55,10 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-LOGGED_OUT, NOT_THERE, AGAIN, LATER = 4401, 4404, 1012, 1013
+LOGGED_OUT, NO_SCOPE, NOT_THERE, AGAIN, LATER = 4401, 4403, 4404, 1012, 1013
+
+READS, SENSITIVE = "messages:read", "messages:sensitive"
+"""Scopes that a token needs."""
 
 RECHECK_S = 60.0
 """How often it is looked whether the user still may see this."""
@@ -54,7 +66,8 @@ RECHECK_S = 60.0
 MOST_VIEWERS = 500
 """Sockets of live views in one process; who comes then polls, and asks again."""
 
-_PATH: Final = re.compile(r"/ws/v1/(?:chargers|backoffices)/[0-9]{1,18}/messages")
+_UUID: Final = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
+_PATH: Final = re.compile(rf"/ws/v1/(?:chargers|backoffices)/(?:[0-9]{{1,18}}|{_UUID})/messages")
 
 
 class Ended(Exception):
@@ -65,11 +78,22 @@ class Ended(Exception):
         self.code = code
 
 
-class Viewer:
-    """One open socket. ``session_key``: the session of who has logged in, None for nobody."""
+class Looker(NamedTuple):
+    """Who looks on. ``cards``: whether they may see any, where their role allows it."""
 
-    def __init__(self, session_key: str | None, send: Send, kind: Kind, pk: int) -> None:
-        self._session_key = session_key
+    user: Any
+    cards: bool = True
+
+
+Who = Callable[[], Awaitable[Looker]]
+"""Raises Ended where nobody may look on (any more)."""
+
+
+class Viewer:
+    """One open socket. ``who``: asked again and again who looks on; ``pk``: primary key or ``uuid``."""
+
+    def __init__(self, who: Who, send: Send, kind: Kind, pk: int | UUID) -> None:
+        self._who = who
         self._send = send
         self._kind: Kind = kind
         self._pk = pk
@@ -114,9 +138,10 @@ class Viewer:
         return anew
 
     async def _look(self) -> Sight:
-        """What the user of the session sees now; both may have changed since the socket was opened."""
-        user = await user_of(self._session_key)
-        sight: Sight | None = await in_thread(look, user, self._kind, self._pk)
+        """What the user sees now; their rights may have changed since the socket was opened."""
+        looker = await self._who()
+        seen = partial(look, looker.user, self._kind, self._pk, cards=looker.cards)
+        sight: Sight | None = await in_thread(seen)
         if sight is None:
             raise Ended(NOT_THERE)
         return sight
@@ -155,10 +180,53 @@ async def in_thread(work: Callable[..., Any], *arguments: Any) -> Any:
 
 async def _messages(scope: Scope, receive: Receive, send: Send) -> None:
     """The application of one socket, behind what reads its session."""
-    _, _, _, kinds, pk, _ = scope["path"].split("/")
+    key = scope["session"].session_key
+
+    async def who() -> Looker:
+        return Looker(await user_of(key))
+
+    await _view(who, scope, receive, send)
+
+
+async def _with_token(scope: Scope, receive: Receive, send: Send) -> None:
+    """The same for a program, whose token is looked at again as a session is."""
+    given = partial(looker_of, _header(scope, b"authorization"), (scope.get("client") or ("",))[0])
+
+    async def who() -> Looker:
+        looker: Looker | int = await in_thread(given)
+        if isinstance(looker, int):
+            raise Ended(looker)
+        return looker
+
+    await _view(who, scope, receive, send)
+
+
+async def _view(who: Who, scope: Scope, receive: Receive, send: Send) -> None:
+    _, _, _, kinds, name, _ = scope["path"].split("/")
     kind: Kind = "charger" if kinds == "chargers" else "backoffice"
-    viewer = Viewer(scope["session"].session_key, send, kind, int(pk))
+    viewer = Viewer(who, send, kind, int(name) if name.isdecimal() else UUID(name))
     await serve(viewer.run, receive, send)
+
+
+def looker_of(authorization: str, address: str) -> Looker | int:
+    """Whose token this is, or the code with which to close. Uses the ORM."""
+    scheme, _, text = authorization.partition(" ")
+    try:
+        user, token = ApiTokenAuthentication().authenticate_credentials(text.strip().encode())
+    except AuthenticationFailed:
+        return LOGGED_OUT
+    if scheme.lower() != "bearer" or not token.accepts(address):
+        return LOGGED_OUT
+    if READS not in token.scopes:
+        return NO_SCOPE
+    user.only_organisation = token.organisation_id
+    return Looker(user, SENSITIVE in token.scopes)
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    """One header, "" where there is none."""
+    value: bytes = dict(scope["headers"]).get(name, b"")
+    return value.decode("latin-1")
 
 
 async def serve(run: Callable[[], Awaitable[None]], receive: Receive, send: Send) -> None:
@@ -209,7 +277,10 @@ def _is_known(host: str) -> bool:
 
 async def messages(scope: Scope, receive: Receive, send: Send) -> None:
     """The application of both addresses."""
-    if _PATH.fullmatch(scope["path"]) and is_ours(scope):
+    is_known = _PATH.fullmatch(scope["path"]) is not None
+    if is_known and _header(scope, b"authorization"):  # no browser sends that by itself
+        await _with_token(scope, receive, send)
+    elif is_known and is_ours(scope):
         await _with_session(scope, receive, send)
     else:
         await receive()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.apps import apps
 from django.db import models
@@ -40,12 +41,14 @@ def may_look(user: User, kind: Kind) -> bool:
 class Sight:
     """What ``user`` sees of a subject. All methods use the ORM; none is called on the loop.
 
-    ``title``: what the subject is called. ``pk``: its primary key.
+    ``row``: the subject. ``title``: what it is called. ``pk``: its primary key.
     """
 
-    def __init__(self, user: User, kind: Kind, row: Any) -> None:
+    def __init__(self, user: User, kind: Kind, row: Any, *, cards: bool = True) -> None:
         self.user = user
         self.kind = kind
+        self.row = row
+        self._cards = cards
         self.pk: int = row.pk
         self.title = str(row)
         self.subject = Subject(kind, str(row.pk) if kind == "charger" else row.name)
@@ -83,28 +86,31 @@ class Sight:
     def _learn(self, rows: Iterable[MessageRow]) -> None:
         chargers = {row.charger for row in rows} - self._chargers.keys()
         if chargers:
-            self._chargers |= dict.fromkeys(chargers) | seen_by(self.user, chargers)
+            self._chargers |= dict.fromkeys(chargers) | seen_by(self.user, chargers, cards=self._cards)
         routes = {row.route for row in rows if row.route is not None} - self._routes.keys()
         if routes:
             names = Route.objects.filter(pk__in=routes).values_list("pk", "backoffice__name")
             self._routes |= {key: f"removed ({key})" for key in routes} | dict(names)
 
 
-def seen_by(user: User, chargers: Iterable[int]) -> dict[int, Seen]:
-    """Those of the chargers that the user sees. Cards are shown to whom they are in the admin."""
+def seen_by(user: User, chargers: Iterable[int], *, cards: bool = True) -> dict[int, Seen]:
+    """Those of the chargers that the user sees. Cards are shown as in the admin, without ``cards`` never."""
     rows: OwnedQuerySet[Any] = model_of("charger")._default_manager.filter(pk__in=chargers)  # type: ignore[assignment] # a manager of ours
     readable = set(rows.with_cards_for(user).values_list("pk", flat=True))
     visible = rows.visible_to(user).values_list("pk", "identity", "owned_from")
     return {
-        key: Seen(identity, key in readable, 0 if user.is_superuser else since)
+        key: Seen(identity, cards and key in readable, 0 if user.is_superuser else since)
         for key, identity, since in visible
     }
 
 
-def look(user: User | AnonymousUser, kind: Kind, pk: int) -> Sight | None:
-    """What the user sees of a subject; None where they may not, which looks as if there were none."""
+def look(user: User | AnonymousUser, kind: Kind, pk: int | UUID, *, cards: bool = True) -> Sight | None:
+    """What the user sees of a subject, by its primary key or ``uuid``; None where they may not, which looks
+    as if there were none. ``cards``: whether they may be shown at all."""
     if not user.is_authenticated or not may_look(user, kind):
         return None
-    rows: OwnedQuerySet[Any] = model_of(kind)._default_manager.filter(pk=pk)  # type: ignore[assignment] # as above
+    rows: OwnedQuerySet[Any] = model_of(kind)._default_manager.filter(
+        **{"uuid" if isinstance(pk, UUID) else "pk": pk}
+    )  # type: ignore[assignment] # as above
     row = rows.visible_to(user).first()
-    return None if row is None else Sight(user, kind, row)
+    return None if row is None else Sight(user, kind, row, cards=cards)

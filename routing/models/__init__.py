@@ -27,6 +27,7 @@ from routing.models.state import (
     Upkeep,
 )
 from routing.models.traffic import Delivery, Message, RouteTransaction, Transaction
+from routing.models.webhooks import Event, EventMark, Webhook, WebhookDelivery
 
 __all__ = [
     "ROLES",
@@ -40,6 +41,8 @@ __all__ = [
     "ConfigurationKey",
     "DefaultRoute",
     "Delivery",
+    "Event",
+    "EventMark",
     "FirmwareEvent",
     "FirmwareFile",
     "FirmwareLink",
@@ -60,5 +63,7 @@ __all__ = [
     "Transaction",
     "Upkeep",
     "Upload",
+    "Webhook",
+    "WebhookDelivery",
     "rule_errors",
 ]

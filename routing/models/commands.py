@@ -96,6 +96,7 @@ class Command(PublicModel):
         indexes = [
             models.Index(fields=["charger", "-id"], name="command_by_charger"),
             models.Index(fields=["-created_at"], name="command_by_time"),
+            models.Index(fields=["finished_at"], condition=~Q(finished_at=None), name="command_by_end"),
             models.Index(
                 fields=["deadline"], condition=Q(state__in=["queued", "sent"]), name="command_unfinished"
             ),

@@ -7,6 +7,7 @@ from typing import Any, Self
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organisation
 from accounts.public import PublicModel
@@ -131,14 +132,16 @@ class Route(PublicModel, ConfigModel):
             models.UniqueConstraint(
                 fields=["charger", "backoffice"],
                 name="one_route_per_backoffice",
-                violation_error_message="This charger already has a route to this backoffice.",
+                violation_error_message=_("This charger already has a route to this backoffice."),
             ),
             models.UniqueConstraint(
                 fields=["charger"],
                 condition=Q(role=Role.BILLING.value, enabled=True),
                 name="one_enabled_billing_route",
-                violation_error_message="This charger already has an enabled billing route; "
-                "switch that one off first, or choose another role.",
+                violation_error_message=_(
+                    "This charger already has an enabled billing route; "
+                    "switch that one off first, or choose another role."
+                ),
             ),
         ]
 
@@ -239,13 +242,13 @@ class DefaultRoute(RecordedModel):
             models.UniqueConstraint(
                 fields=["backoffice"],
                 name="one_default_route_per_backoffice",
-                violation_error_message="There is already a default route to this backoffice.",
+                violation_error_message=_("There is already a default route to this backoffice."),
             ),
             models.UniqueConstraint(
                 fields=["role"],
                 condition=Q(role=Role.BILLING.value),
                 name="one_default_billing_route",
-                violation_error_message="There is already a default billing route.",
+                violation_error_message=_("There is already a default billing route."),
             ),
         ]
 

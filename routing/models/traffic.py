@@ -71,6 +71,7 @@ class Transaction(models.Model):
             models.Index(fields=["charger", "-created"], name="transaction_charger_created"),
             models.Index(fields=["charger"], condition=Q(closed=None), name="transaction_open"),
             models.Index(fields=["-created"], name="transaction_created"),
+            models.Index(fields=["closed"], condition=~Q(closed=None), name="transaction_closed"),
         ]
 
     def __str__(self) -> str:

@@ -21,6 +21,10 @@ class Resource:
     write: str | None = None
     queries = 6
     """At most so many for a list, however long."""
+    is_by_cursor = False
+    """Then a row is told once, whatever comes in between."""
+    mentions = 1
+    """How often a row has its own name in it."""
 
     def make(self, organisation: Organisation, number: int) -> Any:
         """A row of this organisation."""
@@ -99,3 +103,17 @@ class Resource:
                 break
             answer = client.get(following)
         assert sorted(found) == sorted(made)
+
+    def test_pages_stay_complete_while_rows_are_added(self, client: APIClient, ours: Organisation) -> None:
+        """Newest-first lists by cursor don't move; of those by page the rows that follow are all told."""
+        made = [self.name_of(self.make(ours, number)) for number in range(6)]
+        answer = client.get(self.path, {"page_size": "2", **self.asked()})
+        found, number = answer.content.decode(), -1
+        while (following := answer.json()["links"]["next"]) is not None and number > -10:
+            self.make(ours, number)
+            number -= 1
+            answer = client.get(following)
+            found += answer.content.decode()
+        assert [name for name in made if found.count(name) == 0] == []
+        if self.is_by_cursor:
+            assert [name for name in made if found.count(f'"{name}"') > self.mentions] == []

@@ -65,6 +65,7 @@ class TestPresets(Resource):
 
 class TestTransactions(Resource):
     path, read = f"{API}transactions/", "transactions:read"
+    is_by_cursor = True
 
     def make(self, organisation: Organisation, number: int) -> Any:
         session = Transaction.objects.create(
@@ -82,6 +83,7 @@ class TestTransactions(Resource):
 
 class TestMessages(Resource):
     path, read = f"{API}messages/", "messages:read"
+    is_by_cursor = True
 
     def make(self, organisation: Organisation, number: int) -> Any:
         at = timezone.now() - timedelta(seconds=number + organisation.pk)

@@ -160,7 +160,8 @@ def test_a_mistake_of_ours_is_not_taken_for_an_outage(runtime, monkeypatch):
 def test_the_schedule_names_tasks_that_exist_and_expire_before_they_repeat():
     ours = (tasks.maintain_links, tasks.deliver_backlog, tasks.expire_deliveries, tasks.read_log)
     counting = (tasks.note_migrations, tasks.recount_waiting, tasks.sample_backoffices, tasks.take_snapshot)
-    known = {task.name for task in (*ours, *counting, tasks.keep_up)}
+    telling = (tasks.make_events, tasks.send_webhooks)
+    known = {task.name for task in (*ours, *counting, *telling, tasks.keep_up)}
     assert {entry["task"] for entry in BEAT_SCHEDULE.values()} == known
     assert all(entry["options"]["expires"] <= entry["schedule"] for entry in BEAT_SCHEDULE.values())
 

@@ -25,11 +25,14 @@ from routing.models import (
     Alarm,
     Card,
     ChargerSession,
+    Command,
     ConfigChange,
     ConfigurationKey,
     DefaultRoute,
     Delivery,
+    Event,
     FirmwareEvent,
+    FirmwareFile,
     GuardOverride,
     Identifier,
     LatestValue,
@@ -40,8 +43,12 @@ from routing.models import (
     RouteState,
     RouteTransaction,
     RuntimeProcess,
+    SettingsPreset,
     Transaction,
     Upkeep,
+    Upload,
+    Webhook,
+    WebhookDelivery,
 )
 from routing.models.traffic import number_at
 
@@ -73,7 +80,14 @@ def world(name: str) -> SimpleNamespace:
     transaction = Transaction.objects.create(
         charger=charger, ocpp_version="1.6", id_tag=f"{name}-card", charger_transaction_id=name, owner=route
     )
+    webhook = Webhook.objects.create(
+        label=f"{name} hook", organisation=organisation, url=f"https://{name}.example/", secret=b"whsec_x"
+    )
+    event = Event.objects.create(
+        type="charger.booted", at=NOW, organisation=organisation, charger=charger, key=name, data={"n": name}
+    )
     rows: list[Any] = [
+        *(webhook, event, WebhookDelivery.objects.create(webhook=webhook, event=event, response=name)),
         *(organisation, user, charger, backoffice, preset, route, transaction),
         Group.objects.create(name=f"{name} group"),
         Location.objects.create(organisation=organisation, name=f"{name} yard", address=name),
@@ -103,6 +117,14 @@ def world(name: str) -> SimpleNamespace:
         Reading.objects.create(charger=charger, connector_id=1, at=NOW, power_w=7400),
         ConfigurationKey.objects.create(charger=charger, variable=name, value=name, seen_at=NOW),
         FirmwareEvent.objects.create(charger=charger, at=NOW, kind="firmware", status=name),
+        Command.objects.create(
+            charger=charger, verb="", action="Reset", ocpp_version="1.6", payload={"type": name},
+            command_class="maintenance", deadline=NOW, via="admin", actor_name=name, words=name,
+            exchange=number_at(NOW),
+        ),
+        Upload.objects.create(charger=charger, token_hash=name, expires=NOW, name=name, received_at=NOW),
+        FirmwareFile.objects.create(organisation=organisation, name=name, sha256=name),
+        SettingsPreset.objects.create(organisation=organisation, name=name, values={name: name}),
         RuntimeProcess.objects.create(id=name, beat_at=NOW),
         Upkeep.objects.create(step=name, tried_at=NOW),
         ConfigChange.objects.latest("id"),
@@ -210,6 +232,7 @@ KEPT = {GuardOverride}
 
 OWN = {Charger, Backoffice, Route, Connector, Transaction, RouteTransaction, Message, Delivery}
 OWN |= {Deed, ApiToken, Location, CatalogueEntry, Reading, ConfigurationKey, FirmwareEvent}
+OWN |= {Command, Upload, FirmwareFile, SettingsPreset, Event, Webhook, WebhookDelivery}
 OWN |= {Identifier, Alarm, Card, GuardOverride, LatestValue, ChargerSession, RouteState, PermissionPreset}
 
 

@@ -22,6 +22,7 @@ from routing.erasing import Erased, erase
 from routing.models import (
     Card,
     ChargerSession,
+    Command,
     ConfigurationKey,
     Delivery,
     LatestValue,
@@ -218,3 +219,16 @@ def test_the_task_keeps_within_the_organisation_of_the_card() -> None:
     assert len(held(2)) == 25
     assert erase_card(card.pk, "ann", everywhere=False) == ""
     assert [deed.actor_name for deed in Deed.objects.filter(verb="did")] == ["ann"]
+
+
+def test_what_people_have_asked_with_the_card_is_erased_once_it_has_ended() -> None:
+    payload = {"idTag": CARD, "connectorId": 1}
+    for state in ("accepted", "queued"):
+        Command.objects.create(
+            charger_id=1, action="RemoteStartTransaction", payload=payload, state=state, deadline=NOW
+        )
+    erase(CARD)
+    left = dict(Command.objects.values_list("state", "payload"))
+    assert CARD not in str(left["accepted"])
+    assert left["accepted"]["connectorId"] == 1
+    assert left["queued"] == payload

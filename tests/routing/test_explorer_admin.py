@@ -343,7 +343,7 @@ def test_a_page_costs_as_many_queries_for_many_rows_as_for_few(
             log.copy(one, ago + 0.5, action="Reset", outcome="error")
     with django_assert_num_queries(len(few)):
         page_of(client, **query)
-    assert len(few) <= 14  # one of them asks for the roles
+    assert len(few) <= 17  # some of them are the menu's and the person's
 
 
 # -- export -------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from django.utils import timezone
 from routing import keeping, partitions, upkeep
 from routing.core.steady import STEADY, SteadyClock
 from routing.keeping import DAY
-from routing.models import Message, Upkeep
+from routing.models import Event, Message, Upkeep, Webhook, WebhookDelivery
 from routing.models.traffic import number_at
 from tests.databases import Database
 from tests.routing import rows as make
@@ -58,7 +58,7 @@ def test_all_that_there_is_to_do_is_done_and_noted() -> None:
     assert Message.objects.count() == 1
     rows = {row.step: row for row in Upkeep.objects.all()}
     days = {"days"} if connection.vendor == "postgresql" else set()
-    kept = {upkeep.LOG, "transactions", "alarms", "commands", "deeds", "refused attempts"}
+    kept = {upkeep.LOG, "transactions", "alarms", "commands", "deeds", "refused attempts", "events", "files"}
     assert set(rows) == kept | {"readings", "fewer readings", "firmware"} | days
     for row in rows.values():
         assert (row.error, row.left, row.done_at) == ("", 0, row.tried_at)
@@ -141,3 +141,14 @@ def test_another_process_is_at_it(database: Database) -> None:
         assert not Upkeep.objects.filter(step="days").exists()
     assert upkeep.run(never) == {}
     assert Upkeep.objects.get(step="days").error == ""
+
+
+def test_events_go_after_a_week_with_their_deliveries() -> None:
+    hook = Webhook.objects.create(url="https://hooks.example/", secret=b"whsec_x")
+    for days in (6, 8):
+        made = timezone.now() - timedelta(days=days)
+        event = Event.objects.create(type="charger.booted", at=made, made_at=made, key=str(days))
+        WebhookDelivery.objects.create(webhook=hook, event=event)
+    upkeep.run(never)
+    assert list(Event.objects.values_list("key", flat=True)) == ["6"]
+    assert WebhookDelivery.objects.count() == 1

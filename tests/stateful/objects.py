@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import initialize, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
+from routing.core.decisions import CommandEnded
 from routing.core.options import ChargerOptions
 from routing.core.snapshot import Role, Verdict
 from tests.routing.core.harness import event, route
@@ -188,6 +190,19 @@ class Objects(Traffic):
             action, payload = data.draw(st.sampled_from(self.questions))(name, number)
             peer.ask(f"b{next(self.marks)}", action, payload)
             self.hear()
+
+    @rule(data=st.data(), number=ids)
+    def a_person_asks(self, data: st.DataObject, number: int) -> None:
+        """By way of the proxy, with the same numbers; no backoffice may see a mark of it."""
+        action, payload = data.draw(st.sampled_from(self.questions))("person", number)
+        self.world.ask(action, payload, f"p{next(self.marks)}")
+        self.hear()
+
+    @invariant()
+    def a_command_ends_once(self) -> None:
+        told = self.world.told if hasattr(self, "world") else []
+        ends = Counter(one.id for one in told if isinstance(one, CommandEnded) and not one.late)
+        assert not ends or max(ends.values()) == 1, ends
 
     @precondition(lambda self: self.free and self.model.reports)
     @rule()

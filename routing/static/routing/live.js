@@ -17,10 +17,13 @@ let paused = false;
 let waiting = 0; // rows that came while the view is paused
 let leftOut = 0;
 let feedState = ["connecting", ""];
+const words = JSON.parse(page.dataset.words);
+
+const numbered = (text, number) => text.replace("{number}", number);
 
 const blockKey = (row) => `${row.charger}/${row.exchange}`;
 const ofBackoffice = page.dataset.kind === "backoffice";
-const place = (row) => (ofBackoffice ? row.charger : (row.route ?? "charger")); // what the second filter is about
+const place = (row) => (ofBackoffice ? row.charger : (row.route ?? words.charger)); // what the second filter is about
 
 function make(tag, name, text) {
   const element = document.createElement(tag);
@@ -49,7 +52,7 @@ function howLong(latency) {
   if (latency === null) {
     return "";
   }
-  return latency < 0.05 ? " at once" : ` in ${latency.toFixed(1)} ms`;
+  return latency < 0.05 ? `, ${words.atOnce}` : `, ${latency.toFixed(1)} ms`;
 }
 
 // What fits on a line: the payload alone, or what was answered where that is the news.
@@ -58,12 +61,12 @@ function inBrief(row) {
     return row.answer;
   }
   const call = /^\s*\[\s*2\s*,\s*"[^"]*"\s*,\s*"[^"]*"\s*,\s*(.*?)\]?\s*$/s.exec(row.frame);
-  return (call ? call[1] : row.frame) || "the same payload";
+  return (call ? call[1] : row.frame) || words.samePayload;
 }
 
 function whereTo(row) {
   if (row.route === null) {
-    return row.direction === "up" ? "charger →" : "→ charger";
+    return row.direction === "up" ? `${words.charger} →` : `→ ${words.charger}`;
   }
   return row.direction === "up" ? `→ ${row.route}` : `${row.route} →`;
 }
@@ -78,7 +81,7 @@ function draw(row) {
   line.append(
     time,
     make("span", "live-where", whereTo(row)),
-    make("span", "live-action", row.action || "frame"),
+    make("span", "live-action", row.action || words.frame),
     make("span", "live-outcome", whatHappened(row)),
   );
   if (row.rule) {
@@ -93,10 +96,10 @@ function draw(row) {
 function drawFrames(element, row) {
   const frames = make("div", "live-frames", "");
   frames.append(
-    make("h3", "", "Sent"),
-    make("pre", "", row.frame || "The same payload as in the first row, under another message id."),
-    make("h3", "", "Answer"),
-    make("pre", "", row.answer || "No answer."),
+    make("h3", "", words.sent),
+    make("pre", "", row.frame || words.sameFrame),
+    make("h3", "", words.answer),
+    make("pre", "", row.answer || words.noAnswer),
   );
   element.append(frames);
 }
@@ -177,23 +180,24 @@ function take(fresh, missing) {
 }
 
 function say() {
-  const [state, words] = feedState;
+  const [state, told] = feedState;
   const shown = paused && state !== "ended" ? "paused" : state;
-  at("state").textContent = shown;
+  at("state").textContent = words[shown] ?? shown;
   at("state").dataset.state = shown;
   at("note").textContent = [
-    paused && state === "polling" ? "polling" : "",
-    waiting ? `${waiting} more since` : "",
-    words,
-    leftOut ? `${leftOut} or more rows were left out; the message log has all.` : "",
+    paused && state === "polling" ? words.polling : "",
+    waiting ? numbered(words.more, waiting) : "",
+    told,
+    leftOut ? numbered(words.leftOut, leftOut) : "",
   ].filter(Boolean).join(" · ");
   at("empty").hidden = rows.length > 0;
 }
 
 async function copy() {
   await navigator.clipboard.writeText(asText(rows.filter(isShown)));
-  at("copy").textContent = "Copied";
-  setTimeout(() => (at("copy").textContent = "Copy as JSON"), 1500);
+  const usual = at("copy").textContent;
+  at("copy").textContent = words.copied;
+  setTimeout(() => (at("copy").textContent = usual), 1500);
 }
 
 const asText = (some) => JSON.stringify(some, null, 2);
@@ -208,7 +212,7 @@ function download() {
 
 at("pause").addEventListener("click", () => {
   paused = !paused;
-  at("pause").textContent = paused ? "Resume" : "Pause";
+  at("pause").textContent = paused ? words.resume : words.pause;
   if (paused) {
     say();
   } else {
@@ -221,7 +225,7 @@ for (const name of ["action", "route", "errors", "heartbeats"]) {
 at("copy").addEventListener("click", copy);
 at("download").addEventListener("click", download);
 
-new Feed(page.dataset.socket, page.dataset.rows, {
+new Feed(page.dataset.socket, page.dataset.rows, words, {
   rows: take,
   state: (...told) => {
     feedState = told;

@@ -4,15 +4,16 @@ const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 30000;
 const POLL_MS = 5000;
 const FOR_GOOD = new Map([
-  [4401, "You are logged out. Log in again, and open this page anew."],
-  [4404, "There is nothing to see here any more."],
+  [4401, "loggedOut"],
+  [4404, "gone"],
 ]);
 
 // `told` hears: rows(rows, leftOut), state("connecting" | "live" | "polling" | "ended", words).
 export class Feed {
-  constructor(socketPath, rowsPath, told) {
+  constructor(socketPath, rowsPath, words, told) {
     this.socketUrl = new URL(socketPath, location.href.replace(/^http/, "ws"));
     this.rowsPath = rowsPath;
+    this.words = words;
     this.told = told;
     this.newest = null; // the newest exchange that has come
     this.retryMs = FIRST_RETRY_MS;
@@ -38,17 +39,17 @@ export class Feed {
       this.stopPolling();
       this.told.state("live", "");
     } else if (said.state === "away") {
-      this.poll("The proxy's processes can't reach each other at the moment.");
+      this.poll(this.words.apart);
     }
   }
 
   closed(code) {
     if (FOR_GOOD.has(code)) {
       this.stopPolling();
-      this.told.state("ended", FOR_GOOD.get(code));
+      this.told.state("ended", this.words[FOR_GOOD.get(code)]);
       return;
     }
-    this.poll("The live connection is interrupted, and is tried again.");
+    this.poll(this.words.interrupted);
     setTimeout(() => this.connect(), this.retryMs * (0.75 + Math.random() / 2));
     this.retryMs = Math.min(2 * this.retryMs, LONGEST_RETRY_MS);
   }
@@ -84,7 +85,7 @@ export class Feed {
       this.take(said.rows, said.more ? 1 : 0);
     } catch {
       if (this.pollTimer !== null) {
-        this.told.state("polling", "The proxy does not answer; it is asked again every 5 seconds.");
+        this.told.state("polling", this.words.silent);
       }
     }
   }

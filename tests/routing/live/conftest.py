@@ -95,7 +95,7 @@ class World:
 
     def user(self, role: str = "installer", **fields: Any) -> User:
         """A member of our organisation with every permission there is."""
-        user = User.objects.create_user(f"{role}-{User.objects.count()}", is_staff=True, **fields)
+        user = User.objects.create_user(f"{role}-{User.objects.count()}", **fields)
         user.user_permissions.set(Permission.objects.all())
         Membership.objects.create(user=user, organisation=self.ours, role=role)
         return user

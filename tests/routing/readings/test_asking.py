@@ -137,8 +137,8 @@ def test_without_readings_a_series_is_empty() -> None:
 
 
 def session(**values: Any) -> Transaction:
-    given = {"charger_id": 1, "ocpp_version": "1.6", "connector_id": 2, "id_tag": "04AABBCCDD"} | values
-    return Transaction.objects.create(pk=SESSION, **given)
+    given = {"charger_id": 1, "ocpp_version": "1.6", "connector_id": 2, "id_tag": "04AABBCCDD"}
+    return Transaction.objects.create(pk=SESSION, **given | {"created": since(10)} | values)
 
 
 def test_a_running_session_with_what_was_charged_and_no_whole_card() -> None:

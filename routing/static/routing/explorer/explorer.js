@@ -33,7 +33,7 @@
         throw new Error(String(response.status));
       }
       await navigator.clipboard.writeText(await response.text());
-      link.textContent = "Copied";
+      link.textContent = link.dataset.copied;
       setTimeout(() => { link.textContent = words; }, 2000);
     } catch {
       window.location.assign(link.href); // no clipboard without TLS: the JSON itself is shown
