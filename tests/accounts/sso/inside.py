@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -301,6 +301,20 @@ def test_it_enters_who_is_known_by_the_address_and_then_by_the_login(client, ann
     enter(client, issuer, email="other@example.org", email_verified=True)
     assert is_in(client)
     assert SocialAccount.objects.get().extra_data == {}
+
+
+@pytest.mark.parametrize(
+    "target", ["https://evil.example.org/", "//evil.example.org", "/\\\\evil.example.org"]
+)
+def test_it_leads_nowhere_else(client, anna, issuer, target, settings):
+    settings.ALLOWED_HOSTS = ["*"]
+    query = urlencode({"process": "login", "next": target})
+    answer = enter(client, issuer, query, email="anna@example.org", email_verified=True)
+    assert answer["Location"] == "/admin/"
+    client.logout()
+    anna.set_password(PASSWORD)
+    anna.save()
+    assert log_in(client, target=target)["Location"] == "/admin/"
 
 
 @pytest.mark.parametrize(
