@@ -4,5 +4,5 @@ from django.utils.translation import gettext_lazy as _
 
 class BackofficesConfig(AppConfig):
     name = "backoffices"
-    verbose_name = _("Backoffices")  # type: ignore[assignment]  # the stubs know no lazy text
+    verbose_name = _("Backoffices")
     default_auto_field = "django.db.models.BigAutoField"

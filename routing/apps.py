@@ -4,5 +4,5 @@ from django.utils.translation import gettext_lazy as _
 
 class RoutingConfig(AppConfig):
     name = "routing"
-    verbose_name = _("Routing")  # type: ignore[assignment]  # the stubs know no lazy text
+    verbose_name = _("Routing")
     default_auto_field = "django.db.models.BigAutoField"
