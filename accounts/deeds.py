@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
@@ -11,7 +12,7 @@ from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from accounts.acting import Via, current, new_correlation_id
 from accounts.querysets import OwnedQuerySet
@@ -57,6 +58,11 @@ class Subject:
     @property
     def sentence(self) -> str:
         return f"{self.called} {self.name}".strip()
+
+
+def in_english() -> AbstractContextManager[Any]:
+    """What is recorded is read by many: it does not depend on the language of who acts."""
+    return translation.override(settings.LANGUAGE_CODE)
 
 
 def subject_of(row: models.Model | None) -> Subject:
@@ -235,7 +241,8 @@ def did(
     has. ``words``: one sentence, for people. ``details``: more of it, stored as it is, so without secrets
     and whole numbers of cards. ``actor``: where not the one who acts now (``accounts.acting``).
     """
-    about = subject_of(subject)
+    with in_english():
+        about = subject_of(subject)
     if organisation is not None:
         about = replace(about, organisation=organisation)
     deed(verb, about, words=words, after=details, actor=actor).save()

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.acting import acting
+from accounts.deeds import in_english
 from accounts.models import INVITED_FOR_DAYS, Invitation, Membership, Organisation, User
 from accounts.rights import MANAGERS, RANKS
 
@@ -21,6 +22,12 @@ TOKEN_BYTES = 32
 
 EXTENSIONS: dict[str, int | None] = {"14": 14, "90": 90, "none": None}
 """How far an access can be extended with one click, in days from now; None: without end."""
+
+
+def _told(words: str, invitation: Invitation) -> str:
+    """What is recorded of an invitation, in English."""
+    with in_english():
+        return words.format(invitation)
 
 
 class Refused(Exception):
@@ -166,7 +173,7 @@ def renew(actor: User, invitation: Invitation) -> str:
     _may_handle(actor, invitation)
     token = secrets.token_urlsafe(TOKEN_BYTES)
     expires = timezone.now() + timedelta(days=INVITED_FOR_DAYS)
-    with acting(words=f"Sent the invitation {invitation} again."):
+    with acting(words=_told("Sent the invitation {} again.", invitation)):
         changed = Invitation.objects.filter(pk=invitation.pk, accepted_at=None, revoked_at=None).update(
             token_hash=_hash(token), expires=expires
         )
@@ -190,7 +197,7 @@ def invitation_of(token: str) -> Invitation | None:
 def accept(invitation: Invitation, user: User) -> Membership:
     """Make the user a member, once. Who already is one gets what they did not have. Raises Refused."""
     now = timezone.now()
-    with transaction.atomic(), acting(user, words=f"Accepted the invitation {invitation}."):
+    with transaction.atomic(), acting(user, words=_told("Accepted the invitation {}.", invitation)):
         taken = Invitation.objects.open().filter(pk=invitation.pk, token_hash=invitation.token_hash)
         if not taken.update(accepted_at=now, accepted_by=user):
             raise Refused(_("This invitation is not valid any more."))
@@ -235,7 +242,7 @@ def _may_handle(actor: User, invitation: Invitation) -> None:
 
 
 def _revoke(invitation: Invitation) -> None:
-    with acting(words=f"Revoked the invitation {invitation}."):
+    with acting(words=_told("Revoked the invitation {}.", invitation)):
         Invitation.objects.open().filter(pk=invitation.pk).update(revoked_at=timezone.now())
 
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, TypeVar
 from django.db import models, transaction
 
 from accounts.acting import current
-from accounts.deeds import AT_ONCE, Deed, Subject, deed, subject_of
+from accounts.deeds import AT_ONCE, Deed, Subject, deed, in_english, subject_of
 from accounts.querysets import OwnedQuerySet
 from accounts.telling import PLAIN, Manners, difference
 
@@ -143,7 +143,8 @@ def _is_untold(model: type[models.Model], names: Iterable[str]) -> bool:
 
 
 def _store(deeds: Iterator[Deed]) -> None:
-    made = list(deeds)
+    with in_english():
+        made = list(deeds)
     if made:
         Deed.objects.bulk_create(made, batch_size=AT_ONCE)
 

@@ -71,7 +71,7 @@ def routes(charger: Charger, standing: Standing) -> SafeString:
 def sign(route: RouteHealth, *, online: bool) -> SafeString:
     """A route as ``B●``."""
     level, words = link_of(route, online=online)
-    role = _ROLES.get(route.role, route.role)
+    role = _(_ROLES.get(route.role, route.role))
     return format_html(
         '<span class="c-sign{}" title="{}: {} ({})"><span aria-hidden="true">{}{}</span>'
         '<span class="p-hidden">{} ({}): {}</span></span>',

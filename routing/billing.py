@@ -14,6 +14,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts.acting import acting
+from accounts.deeds import in_english
 from routing import changes
 from routing.core.snapshot import Role
 from routing.models import Route, Transaction
@@ -83,7 +84,9 @@ def hand_over(new: Route, becomes: Becomes) -> HandOver:
         if done.problem:
             raise ValidationError(done.problem)
         if done.old is not None:  # first: at no moment are there two
-            with acting(words=f"Billing handed over to {new.backoffice}: {done.words[0]}"):
+            with in_english():
+                words = f"Billing handed over to {new.backoffice}: {foresee(new, becomes).words[0]}"
+            with acting(words=words):
                 _become(done.old, becomes)
         with acting(words=f"Billing handed over from {done.old.backoffice if done.old else 'nobody'}."):
             _bill(new)
@@ -185,4 +188,4 @@ def _running_words(old: Route, running: int, becomes: Becomes) -> str:
 
 
 def _role(role: str) -> str:
-    return dict(ROLES)[role]
+    return _(dict(ROLES)[role])

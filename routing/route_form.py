@@ -142,7 +142,7 @@ class RouteForm(_RouteModelForm):
         if name == "permissions":
             return changed_rights(self.initial.get(name) or {}, self.cleaned_data.get(name) or {})
         if name == "role":
-            names = dict(ROLES)
+            names = {role: _(name) for role, name in ROLES}
             return [f"{_('role')}: {names.get(self.initial.get(name, ''), '')} → {names[self.instance.role]}"]
         if name == "options" and (self.initial.get(name) or {}) == (self.cleaned_data.get(name) or {}):
             return []  # nothing is written in more than one way

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
-from django.utils.translation import gettext, ngettext_lazy
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from chargers.charts import Chart, chart, in_unit
@@ -32,9 +32,7 @@ from routing import readings
 from routing.core.quirks import QUIRKS
 from routing.models import ROLES, LatestValue, Reading
 
-SPANS: Mapping[int, Any] = {
-    hours: ngettext_lazy("%d hour", "%d hours", hours) % hours for hours in (2, 6, 24)
-}
+SPANS = (2, 6, 24)
 """For how many hours back charts are drawn."""
 
 SHORTEST, USUAL = min(SPANS), 6
@@ -134,7 +132,7 @@ def _arrow(route: Any, *, online: bool) -> Arrow:
     level, words = link_of(route, online=online)
     told = route.is_like if online or route.state in ("off", "lost") else words
     queue = route.queue if route.waiting or route.dead_letters else ""
-    role = dict(ROLES).get(route.role, route.role)
+    role = gettext(dict(ROLES).get(route.role, route.role))
     return Arrow(route.route, route.backoffice, role, level, told, queue, route.took)
 
 
@@ -192,9 +190,13 @@ def _charts(request: HttpRequest, charger: Charger) -> dict[str, Any]:
     return {
         "charts": [("power", _("Power"), power), ("energy", _("Energy charged"), energy)],
         "hours": hours,
-        "spans": list(SPANS.items()),
-        "span": SPANS[hours],
+        "spans": [(one, _span(one)) for one in SPANS],
+        "span": _span(hours),
     }
+
+
+def _span(hours: int) -> str:
+    return ngettext("%d hour", "%d hours", hours) % hours
 
 
 def _quirks(charger: Charger) -> Iterator[Quirk]:

@@ -45,7 +45,7 @@ function isShown(row) {
 
 function whatHappened(row) {
   const code = row.error_code ? ` ${row.error_code}` : "";
-  return `${row.outcome}${code}${howLong(row.latency_ms)}`;
+  return `${words[row.outcome] ?? row.outcome}${code}${howLong(row.latency_ms)}`;
 }
 
 function howLong(latency) {

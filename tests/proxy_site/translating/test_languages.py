@@ -10,6 +10,8 @@ import pytest
 from django.conf import settings
 from django.utils import translation
 
+from accounts.deeds import Deed
+from accounts.models import Membership, Organisation, User
 from chargers.causes import REMEDIES, Cause
 from proxy_site.translating import catalogue, extracting
 from routing.core.alarms import ALARMS
@@ -139,3 +141,14 @@ def test_texts_in_python(source, expected):
 )  # fmt: skip
 def test_texts_in_templates(source, expected):
     assert [entry.english for entry in extracting.in_template("{% load i18n %}" + source)] == expected
+
+
+def test_what_is_recorded_does_not_depend_on_the_language_of_who_acts(db):
+    organisation = Organisation.objects.create(name="Ours")
+    with translation.override("de"):
+        Membership.objects.create(
+            user=User.objects.create_user("kim"), organisation=organisation, role="owner"
+        )
+    words = Deed.objects.filter(organisation=organisation).values_list("words", flat=True)
+    assert [one for one in words if "Owner" in one]
+    assert not [one for one in words if "Eigentümer" in one or "Mitgliedschaft" in one]
