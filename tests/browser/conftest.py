@@ -23,10 +23,15 @@ QUIET = [
 ]
 
 
+def found_browser() -> str | None:
+    """The path of the system's browser."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def chromium() -> AsyncIterator[Browser]:
     """One browser for all tests; each has contexts of its own in it."""
-    found = next(filter(None, map(shutil.which, NAMES)), None)
+    found = found_browser()
     if found is None:
         pytest.skip(f"no browser to test with: none of {', '.join(NAMES)} is installed")
     async with async_playwright() as playwright:

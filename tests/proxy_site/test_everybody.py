@@ -61,7 +61,8 @@ LOOKING = ("export_chosen",)
 class Stage:
     """Two organisations, somebody of each role, and what a superuser finds at each address.
 
-    Made once, for making all pages takes longer than all tests. ``wrote``: what opening them has changed.
+    Made once, for making all pages takes longer than all tests. ``wrote``: what opening them has changed;
+    ``counted``: where messages were counted, of which there are millions.
     """
 
     def __init__(self) -> None:
@@ -70,6 +71,7 @@ class Stage:
         self.users = {role: self._someone(role) for role in ROLES}
         self.forms: list[Form] = []
         self.wrote: list[str] = []
+        self.counted: list[str] = []
         self._open_all()
 
     def _someone(self, role: str) -> User:
@@ -93,6 +95,8 @@ class Stage:
             with connection.execute_wrapper(writes := Writes()):
                 response = self.root.get(address)
             assert response.status_code < 500, address
+            if writes.counted:
+                self.counted.append(address)
             if writes.any:
                 new, touched = difference(before, everything_stored())
                 if address.startswith(LOOKS):
@@ -203,14 +207,16 @@ def text_of(response: Any) -> str:
 
 
 class Writes:
-    """Notes whether a statement has written something; sessions do not count."""
+    """Notes whether a statement has written something but sessions, and whether it has counted messages."""
 
     def __init__(self) -> None:
         self.any = False
+        self.counted = False
 
     def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         writes = sql.lstrip("( ").upper().startswith(("INSERT", "UPDATE", "DELETE", "REPLACE", "WITH"))
         self.any |= writes and "django_session" not in sql
+        self.counted |= "COUNT(" in sql.upper() and 'FROM "routing_message"' in sql
         return execute(sql, params, many, context)
 
 
@@ -292,6 +298,10 @@ def _errors(response: Any) -> str:
 
 def test_no_address_changes_anything_when_it_is_opened(stage: Stage) -> None:
     assert not stage.wrote, "\n".join(stage.wrote)
+
+
+def test_no_page_counts_messages(stage: Stage) -> None:
+    assert stage.counted == []
 
 
 def test_no_address_takes_a_post_from_another_page(stage: Stage) -> None:
