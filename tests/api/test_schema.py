@@ -39,6 +39,7 @@ from routing.models import (
 from routing.models.traffic import number_at
 from tests.api.conftest import member
 from tests.api.test_commands import stored
+from tests.api.test_webhooks import delivery_of, webhook_of
 
 pytestmark = pytest.mark.django_db
 
@@ -73,6 +74,7 @@ def world_of(organisation: Organisation) -> dict[str, dict[str, Any]]:
         charger=charger, at=now, exchange=number_at(now), direction="up", action="Authorize", message_id=name,
         text=f'[2,"{name}","Authorize",{{}}]', answer='[3,"m",{}]', outcome="answered", rule="the proxy",
     )  # fmt: skip
+    delivery = delivery_of(webhook_of(organisation))
     return {
         "organisations": {"uuid": organisation.uuid},
         "chargers": {"uuid": charger.uuid, "charger_uuid": charger.uuid, "number": 1},
@@ -81,6 +83,8 @@ def world_of(organisation: Organisation) -> dict[str, dict[str, Any]]:
         "presets": {"uuid": preset.uuid},
         "transactions": {"id": session.pk},
         "commands": {"uuid": command.uuid, "group": command.group},
+        "webhooks": {"uuid": delivery.webhook.uuid, "delivery": delivery.uuid},
+        "events": {"uuid": delivery.event.uuid},
         "messages": {"id": f"{message.exchange}-{charger.pk}"},
     }
 
