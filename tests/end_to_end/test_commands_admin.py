@@ -9,11 +9,13 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from asyncio import to_thread
+from functools import partial
 from typing import Any
 
 import pytest
 
 from simulators.charger import Habits, SimulatedCharger
+from simulators.record import Entry, Record
 from tests.end_to_end.conftest import Site
 from tests.end_to_end.proxy import ProxyProcess
 from tests.end_to_end.test_admin_switch import Browser
@@ -96,6 +98,11 @@ def _written(value: Any) -> str:
     return "\n".join(value) if isinstance(value, list) else str(value)
 
 
+def _with_charge(record: Record, since: int) -> Entry | None:
+    """A message with power and state of charge that came after so many."""
+    return next((one for one in record.entries[since:] if '"SoC"' in one.text and "Power" in one.text), None)
+
+
 def put(url: str, content: bytes) -> int:
     request = urllib.request.Request(url, content, method="PUT")
     with urllib.request.urlopen(request) as response:
@@ -151,12 +158,11 @@ async def test_a_person_does_it_all_in_the_admin(site: Site, version: str) -> No
     await person.accepted("authorise", id_tag="CARD-1", connector=1)
     for one in both:
         await one.wait_session(identity, stopped=False)
-    sent = len(charger.record.texts("sent"))
+    told = [one.record(identity) for one in both]
+    marks = [len(record) for record in told]
     await person.accepted("read_values", connector=1)
-    await charger.record.wait_until(
-        lambda: next((text for text in charger.record.texts("sent")[sent:] if '"SoC"' in text), None),
-        "a meter value with the state of charge",
-    )
+    for record, mark in zip(told, marks, strict=True):
+        await record.wait_until(partial(_with_charge, record, mark), "the state of charge")
 
     # limits, pause, profiles, settings: nobody is told
     before = [heard(one, identity) for one in both]
