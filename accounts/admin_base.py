@@ -69,6 +69,14 @@ def limit_choices(request: HttpRequest, field: Any, kwargs: dict[str, Any]) -> N
 class HistoryMixin:
     """The history of a row is what people did with it, by whichever way (``accounts.deeds``)."""
 
+    def bar(self, request: HttpRequest, row: Any, slug: str) -> dict[str, Any]:
+        """The tabs over the pages of a row, for those whose template is elsewhere.
+
+        ``bar`` names the template, the rest is what that shows; nothing where there are no tabs. ``slug``:
+        the tab that is open, ``live`` or ``history``.
+        """
+        return {}
+
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         page: Any = self
         row = page.get_object(request, unquote(object_id))
@@ -86,6 +94,7 @@ class HistoryMixin:
             "object": row,
             "page": shown,
             "told": set(told.values_list("pk", flat=True)),
+            **self.bar(request, row, "history"),
             **(extra_context or {}),
         }
         return TemplateResponse(request, "admin/accounts/history.html", context)

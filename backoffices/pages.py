@@ -100,12 +100,16 @@ class PagesMixin(_Admin):
         found: Backoffice = self.get_object(request, str(pk))  # 404 for what is not visible
         return found
 
+    def bar(self, request: HttpRequest, row: Backoffice, slug: str) -> dict[str, Any]:
+        return {"bar": "admin/backoffices/backoffice/tabs.html", "tabs": tabs_of(row, slug)}
+
     def _page(self, request: HttpRequest, backoffice: Backoffice, slug: str, **context: Any) -> HttpResponse:
         told = {
             **self.admin_site.each_context(request),
             "title": backoffice.name,
             "opts": self.opts,
             "backoffice": backoffice,
+            "object": backoffice,
             "may_change": self.has_change_permission(request, backoffice),
             "may_know_address": may_change(request, backoffice),
             "tabs": tabs_of(backoffice, slug),

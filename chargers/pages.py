@@ -89,9 +89,14 @@ class TabsMixin(_Admin):
             "title": str(charger.label or charger.identity),
             "opts": self.opts,
             "charger": charger,
+            "object": charger,
             "may_change": may_change(request, charger) and self.has_change_permission(request, charger),
             "charger_tabs": tabs_of(request, charger, slug),
         }
+
+    def bar(self, request: HttpRequest, row: Charger, slug: str) -> dict[str, Any]:
+        tabs = tabs_of(request, row, {"history": "audit"}.get(slug, slug))
+        return {"bar": "admin/chargers/charger/tabs.html", "charger_tabs": tabs}
 
     def _found(self, request: HttpRequest, pk: int, slug: str) -> tuple[Charger, Tab]:
         if not self.has_view_or_change_permission(request):

@@ -30,7 +30,7 @@ from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from twisted.internet import defer
 
 from chargers.admission import spoke_tls
-from chargers.receiving import Request
+from chargers.bodies import Request
 from routing.bus import REPLACED
 
 try:

@@ -6,6 +6,7 @@ from django.templatetags.static import static
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from accounts.api.errors import nowhere
 from accounts.joining import invitation
 from routing.files.firmware import fetch
 
@@ -17,6 +18,7 @@ urlpatterns = [
     path("api/v1/", include("proxy_site.api")),
     path("firmware/<str:token>/<str:name>", fetch, name="firmware"),
     path("api/v3/", include("chargers.api.facade")),
+    path("api/<path:rest>", nowhere),
     path("invitations/<str:token>/", invitation, name="invitation"),
 ]
 if settings.PROXY_PASSWORD_RESET:

@@ -45,6 +45,11 @@ class UploadAdmin(RecordAdmin[Upload]):
     sortable_by = ()
     readonly_fields = ["download"]
 
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Without the way to what would be refused."""
+        may = request.user.has_perm("chargers.change_charger")
+        return [name for name in self.list_display if may or name != "download"]
+
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ["charger", "name", "size", "sha256", "created_at", "received_at", "expires", "download"]
 

@@ -8,7 +8,8 @@ from django.core.exceptions import PermissionDenied
 from django.core.exceptions import ValidationError as ModelError
 from django.db import IntegrityError
 from django.db.models import ProtectedError
-from django.http import Http404
+from django.http import Http404, HttpRequest, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
@@ -46,6 +47,13 @@ def answer_for(error: Exception, context: Any) -> Response | None:
         "errors": {} if is_plain else _by_field(detail),
     }
     return response
+
+
+@csrf_exempt
+def nowhere(request: HttpRequest, rest: str = "") -> JsonResponse:
+    """The answer at an address under the API's that is none."""
+    told = {"message": "There is nothing at this address.", "code": "not_found", "errors": {}}
+    return JsonResponse(told, status=status.HTTP_404_NOT_FOUND)
 
 
 def _known(error: Exception) -> Exception:

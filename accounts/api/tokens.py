@@ -42,7 +42,9 @@ class TokenViewSet(mixins.DestroyModelMixin, ReadViewSet):
     scopes = {}
 
     def get_queryset(self) -> Any:
-        rows = ApiToken.objects.filter(user__pk=self.request.user.pk).select_related("organisation")
+        rows = ApiToken.objects.filter(user__username=self.request.user.get_username()).select_related(
+            "organisation"
+        )
         if isinstance(self.request.auth, ApiToken):
             rows = rows.filter(pk=self.request.auth.pk)
         return rows.order_by("name", "created")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.api.fields import OwnedRelatedField
@@ -28,13 +29,24 @@ class BackofficeHealthSerializer(serializers.Serializer[Any]):
     words = serializers.CharField()
 
 
+@extend_schema_field({"type": "string", "maxLength": 500, "nullable": True})
+class AddressField(serializers.CharField):
+    """An address: null where whoever reads may not change the row, never null in what is sent."""
+
+
+@extend_schema_field({"type": "boolean", "nullable": True})
+class ShownField(serializers.BooleanField):
+    """A yes or no, null for them too."""
+
+
 class BackofficeSerializer(HealthMixin, CleanSerializer[Backoffice]):
     """A backoffice. One that all organisations share shows its name, not its address and user."""
 
     organisation = OwnedRelatedField(queryset=Organisation.objects.all(), allow_null=True, required=False)
     password = serializers.CharField(write_only=True, required=False, allow_null=True, trim_whitespace=False)
     password_is_hex = serializers.BooleanField(write_only=True, required=False, default=False)
-    has_password = serializers.BooleanField(read_only=True)
+    url = AddressField(max_length=500)
+    has_password = ShownField(read_only=True)
     health = BackofficeHealthSerializer(read_only=True, allow_null=True)
 
     unasked = ("password",)

@@ -43,10 +43,12 @@ class ChargerSerializer(_ChargerSerializer):
 
     organisation = OwnedRelatedField(queryset=Organisation.objects.all(), allow_null=True, required=False)
     connection_status = serializers.SerializerMethodField()
-    ocpp_version = serializers.CharField(source="session.ocpp_version", read_only=True, default="")
-    connected_at = serializers.DateTimeField(source="session.connected_at", read_only=True, default=None)
+    ocpp_version = serializers.SerializerMethodField()
+    connected_at = serializers.DateTimeField(
+        source="session.connected_at", read_only=True, default=None, allow_null=True
+    )
     disconnected_at = serializers.DateTimeField(
-        source="session.disconnected_at", read_only=True, default=None
+        source="session.disconnected_at", read_only=True, default=None, allow_null=True
     )
     model = serializers.SerializerMethodField()
     connectors = ConnectorSerializer(many=True, read_only=True)
@@ -64,6 +66,9 @@ class ChargerSerializer(_ChargerSerializer):
     @extend_schema_field({"type": "string", "enum": STATUSES})
     def get_connection_status(self, charger: Charger) -> str:
         return status_of(charger)
+
+    def get_ocpp_version(self, charger: Charger) -> str:
+        return str(getattr(getattr(charger, "session", None), "ocpp_version", ""))
 
     @extend_schema_field(ModelField)
     def get_model(self, charger: Any) -> dict[str, str]:

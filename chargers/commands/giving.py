@@ -33,8 +33,16 @@ def give_verb(user: User, charger: Charger, verb: Verb, given: Given, site: str)
             upload.delete()
         raise
     if upload is not None:
-        Upload.objects.filter(pk=upload.pk).update(command=command)
+        _join(upload, command)
     return command
+
+
+def _join(upload: Upload, command: Command) -> None:
+    """The file belongs to this command, unless that has ended already, or the form was sent twice."""
+    if command.is_finished or command.uploads.exists():
+        upload.delete()
+    else:
+        Upload.objects.filter(pk=upload.pk).update(command=command)
 
 
 def filled(

@@ -197,7 +197,7 @@ def _attempt(row: RefusedAttempt, charger: Charger | None, scope: Scope) -> Need
     }
     if row.cause == Cause.UNKNOWN_IDENTITY and charger is None:
         what = _('A charger that nobody knows tries to connect: "%(identity)s"%(address)s, %(count)d times.')
-        add = f"{reverse('admin:chargers_charger_add')}?{urlencode({'identity': row.identity})}"
+        add = f"{reverse('admin:chargers_charger_new')}?{urlencode({'identity': row.identity})}"
         return Need("warn", what % told, _said(row.remedy), add, _("Add"))
     what = _('"%(identity)s" is refused: %(cause)s, %(count)d times, last at %(time)s.')
     address = _list("chargers_refusedattempt", q=row.identity) if charger is None else _messages(charger)

@@ -85,7 +85,7 @@ def _backoffices(scope: Scope) -> list[dict[str, Any]]:
             "tone": _tone(row, offices[row.pk]),
             "took": in_ms(offices[row.pk].median_ms),
             "oldest": at(oldest, scope.now) if (oldest := offices[row.pk].oldest) else "",
-            "address": reverse("admin:backoffices_backoffice_change", args=[row.pk]),
+            "address": reverse("admin:backoffices_backoffice_overview", args=[row.pk]),
         }
         for row in visible
     ]

@@ -209,12 +209,14 @@ class EventSerializer(serializers.ModelSerializer[Event]):
 
     id = serializers.UUIDField(source="uuid")
     timestamp = serializers.DateTimeField(source="at")
-    data = serializers.DictField()
 
     class Meta:
         model = Event
-        fields = ["id", "type", "timestamp", "data"]
+        fields = ["id", "type", "timestamp"]
         read_only_fields = fields
+
+    def get_fields(self) -> Any:
+        return super().get_fields() | {"data": serializers.DictField()}
 
 
 class EventFilter(django_filters.FilterSet):

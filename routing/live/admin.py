@@ -55,12 +55,14 @@ class LiveMixin(_Admin):
             **self.admin_site.each_context(request),
             "title": _("Live messages of %(name)s") % {"name": sight.title},
             "opts": self.opts,
+            "object": sight.row,
             "watched": sight.title,
             "words": page_words(),
             "kind": self.live_kind,
             "socket": f"/ws/v1/{self.live_kind}s/{pk}/messages",
             "rows": self._address("live_rows", pk),
             "back": self._address("change", pk),
+            **self.bar(request, sight.row, "live"),
         }
         return TemplateResponse(request, "admin/routing/live.html", context)
 

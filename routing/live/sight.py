@@ -41,12 +41,13 @@ def may_look(user: User, kind: Kind) -> bool:
 class Sight:
     """What ``user`` sees of a subject. All methods use the ORM; none is called on the loop.
 
-    ``title``: what the subject is called. ``pk``: its primary key.
+    ``row``: the subject. ``title``: what it is called. ``pk``: its primary key.
     """
 
     def __init__(self, user: User, kind: Kind, row: Any, *, cards: bool = True) -> None:
         self.user = user
         self.kind = kind
+        self.row = row
         self._cards = cards
         self.pk: int = row.pk
         self.title = str(row)

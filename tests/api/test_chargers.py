@@ -35,7 +35,7 @@ def test_a_charger_says_what_it_is(client: APIClient, ours: Organisation) -> Non
     found = client.get(f"{PATH}{charger.uuid}/").json()
     assert found["identity"] == "CP/1 é"
     assert found["model"] == {"vendor": "Acme", "name": "Wall", "firmware": "1.2", "serial": ""}
-    assert found["connection_status"] == "never_seen"
+    assert (found["connection_status"], found["ocpp_version"]) == ("never_seen", "")
     assert found["has_password"] is True
     assert "abc" not in str(found)
 

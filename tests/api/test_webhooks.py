@@ -17,6 +17,7 @@ from routing.models import Event, Webhook, WebhookDelivery
 from routing.webhooks import service
 from tests.api.conftest import member, program
 from tests.api.resource import Resource
+from tests.routing.webhooks.conftest import secret_of
 
 pytestmark = pytest.mark.django_db
 PATH, EVENTS = "/api/v1/webhooks/", "/api/v1/events/"
@@ -65,7 +66,7 @@ def test_the_secret_is_told_once(client: APIClient, ours: Organisation, installe
     secret = answer.json()["secret"]
     assert answer.headers["Cache-Control"] == "no-store"
     row = Webhook.objects.get()
-    assert (row.secret.decode(), row.created_by) == (secret, installer)
+    assert (secret_of(row), row.created_by) == (secret, installer)
     Verifier(secret)
     again = client.post(PATH, said, format="json", HTTP_IDEMPOTENCY_KEY="k")
     shown = client.get(f"{PATH}{row.uuid}/")
@@ -78,7 +79,7 @@ def test_the_secret_is_told_once(client: APIClient, ours: Organisation, installe
 
 def test_a_new_secret_is_told_once_and_the_old_one_holds(client: APIClient, ours: Organisation) -> None:
     row = webhook_of(ours)
-    old = row.secret.decode()
+    old = secret_of(row)
     answer = client.post(f"{PATH}{row.uuid}/rotate-secret/")
     assert answer.status_code == 200
     row = Webhook.objects.get()
@@ -142,7 +143,7 @@ def test_who_only_reads_does_not_see_the_path(ours: Organisation) -> None:
 
 def test_switching_it_on_again_begins_anew(client: APIClient, ours: Organisation) -> None:
     since = timezone.now() - timedelta(days=6)
-    values = {"enabled": False, "disabled_reason": "Nothing has arrived.", "failing_since": since}
+    values: dict[str, Any] = {"enabled": False, "disabled_reason": "Late.", "failing_since": since}
     row = webhook_of(ours, failures=9, **values)
     answer = client.patch(f"{PATH}{row.uuid}/", {"enabled": True}, format="json")
     assert answer.status_code == 200

@@ -51,7 +51,7 @@ class Pages:
         await page.fill("#id_username", "admin")
         await page.fill("#id_password", "a password for tests")
         await page.click("[type=submit]")
-        await page.wait_for_selector("#user-tools")
+        await page.wait_for_url(lambda url: "login" not in url)
         await page.close()
 
     async def open(self, path: str, state: str = "live") -> Page:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from django.utils import timezone
 
 from accounts.deeds import Deed
 from accounts.models import Organisation
-from chargers import receiving
+from chargers import bodies, receiving
 from chargers.limits import Buckets
 from chargers.models import Charger
 from routing.files import uploads
@@ -164,13 +165,20 @@ def test_a_large_body_of_another_page_is_read_piece_by_piece(edge: Edge) -> None
     assert connection.getresponse().status == 200
     connection.close()
     assert sum(pieces) == len(BODY)
-    assert max(pieces) == receiving.PIECE
+    assert max(pieces) == bodies.PIECE
     assert client.edge is edge
 
 
-def test_a_download_waits_for_who_fetches_it(edge: Edge) -> None:
+def test_a_download_waits_for_who_fetches_it(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is written no faster than it is read."""
     sent: list[int] = []
+    paused, pause = threading.Event(), bodies.Request.pauseProducing
+
+    def noted(request: Any) -> None:
+        pause(request)
+        paused.set()
+
+    monkeypatch.setattr(bodies.Request, "pauseProducing", noted)
     piece = b"x" * 262_144
 
     async def much(scope: Any, receive: Any, answer: Any) -> None:
@@ -185,6 +193,7 @@ def test_a_download_waits_for_who_fetches_it(edge: Edge) -> None:
     connection.request("GET", "/firmware/x/y")
     response = connection.getresponse()
     assert len(response.read(1000)) == 1000
+    assert paused.wait(PATIENCE_S)
     assert len(sent) < 200
     assert len(response.read()) == 200 * len(piece) - 1000
     connection.close()

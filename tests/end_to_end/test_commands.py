@@ -24,7 +24,21 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 QUICK = Habits(time_scale=30)
 
 
-class Commands:
+class Asking:
+    """A way to give commands."""
+
+    async def __call__(self, verb: str, **arguments: Any) -> dict[str, Any]:
+        """The command once it has ended."""
+        raise NotImplementedError
+
+    async def accepted(self, verb: str, **arguments: Any) -> Any:
+        """The charger's answer to what it does."""
+        command = await self(verb, **arguments)
+        assert command.get("state") == "accepted", command
+        return command["answer"]
+
+
+class Commands(Asking):
     """``manage.py command -``: a process of its own, as another program would be."""
 
     def __init__(self, process: asyncio.subprocess.Process, identity: str) -> None:
@@ -42,12 +56,6 @@ class Commands:
                     found: dict[str, Any] = json.loads(line)
                     return found
         raise AssertionError("manage.py command has ended")
-
-    async def accepted(self, verb: str, **arguments: Any) -> Any:
-        """The charger's answer to what it does."""
-        command = await self(verb, **arguments)
-        assert command.get("state") == "accepted", command
-        return command["answer"]
 
 
 @asynccontextmanager
@@ -70,7 +78,7 @@ def heard(backoffice: SimulatedBackoffice, identity: str) -> Counter[str]:
 SETTING = {"1.6": "ResetRetries", "2.0.1": "OCPPCommCtrlr.OfflineThreshold"}
 
 
-async def limits_and_settings(ask: Commands, charger: SimulatedCharger, version: str) -> None:
+async def limits_and_settings(ask: Asking, charger: SimulatedCharger, version: str) -> None:
     """Limits, pause, profiles, settings, the list, the cache."""
     await ask.accepted("limit", limit=10, connector=1, minutes=60)
     assert charger.limit_w(1) == pytest.approx(3 * 230 * 10, abs=1)
@@ -92,6 +100,60 @@ async def limits_and_settings(ask: Commands, charger: SimulatedCharger, version:
     await ask.accepted("clear_cache")
 
 
+async def everything(
+    ask: Asking, charger: SimulatedCharger, both: tuple[SimulatedBackoffice, ...], identity: str, version: str
+) -> None:
+    """All that is promised, beside two connected backoffices (issue 7, acceptance)."""
+    # authorised by card, it starts: billing's session, as if the card had been shown
+    await ask.accepted("authorise", id_tag="CARD-1", connector=1)
+    sessions = [await one.wait_session(identity, stopped=False) for one in both]
+    if version == "1.6":
+        assert [session.transaction_id for session in sessions] == [100, 900]
+
+    # its present power and the car's state of charge
+    measured = [len(one.record(identity).texts("received")) for one in both]
+    await ask.accepted("read_values", connector=1)
+    for one in both:
+        where = lambda payload: "Power.Active.Import" in str(payload) and "SoC" in str(payload)  # noqa: E731
+        actions = ("MeterValues", "TransactionEvent")
+        assert await asyncio.wait_for(_any(one, identity, actions, where), 10)
+    assert all(len(o.record(identity).texts("received")) > n for o, n in zip(both, measured, strict=True))
+
+    # settings, limits, pause, profiles, the list: nobody is told
+    before = [heard(one, identity) for one in both]
+    await limits_and_settings(ask, charger, version)
+    assert [heard(one, identity) for one in both] == before
+
+    # what the charger does then everybody notices
+    await ask.accepted("stop")
+    for one in both:
+        await one.wait_session(identity)
+    await ask.accepted("availability", operative=False, connector=1)
+    where_out = lambda payload: "Unavailable" in payload.values()  # noqa: E731
+    for one in both:
+        await one.wait_for(identity, "StatusNotification", where=where_out)
+    await ask.accepted("availability", operative=True, connector=1)
+    await ask.accepted("unlock", connector=1)
+
+    # diagnostics are whoever's that asked for them, firmware is everybody's to know
+    before = [heard(one, identity) for one in both]
+    await ask.accepted("diagnostics", location="http://files.example/up/")
+    log = "DiagnosticsStatusNotification" if version == "1.6" else "LogStatusNotification"
+    await charger.wait_for(log, count=2)
+    assert [heard(one, identity)[log] for one in both] == [0, 0]
+    await ask.accepted("firmware", location="http://files.example/fw.bin")
+    await charger.wait_for("FirmwareStatusNotification", count=4)
+
+    # raw actions, and a reset that everybody sees
+    await ask.accepted("GetLocalListVersion")
+    boots = [heard(one, identity)["BootNotification"] for one in both]
+    await ask.accepted("reset", how="hard")
+    for one, count in zip(both, boots, strict=True):
+        await one.wait_for(identity, "BootNotification", count=count + 1)
+    for one in both:
+        assert one.problems(identity) == []
+
+
 @pytest.mark.parametrize("version", ["1.6", "2.0.1"])
 async def test_everything_a_backoffice_can_do(site: Site, version: str) -> None:
     billing, energy = await site.backoffice("billing", 100), await site.backoffice("energy", 900)
@@ -99,54 +161,7 @@ async def test_everything_a_backoffice_can_do(site: Site, version: str) -> None:
     await site.configure(identity)
     charger = await site.booted(identity, version, habits=QUICK)
     async with commands(site.proxy, identity) as ask:
-        # authorised by card, it starts: billing's session, as if the card had been shown
-        await ask.accepted("authorise", id_tag="CARD-1", connector=1)
-        sessions = [await one.wait_session(identity, stopped=False) for one in both]
-        if version == "1.6":
-            assert [session.transaction_id for session in sessions] == [100, 900]
-
-        # its present power and the car's state of charge
-        measured = [len(one.record(identity).texts("received")) for one in both]
-        await ask.accepted("read_values", connector=1)
-        for one in both:
-            where = lambda payload: "Power.Active.Import" in str(payload) and "SoC" in str(payload)  # noqa: E731
-            actions = ("MeterValues", "TransactionEvent")
-            assert await asyncio.wait_for(_any(one, identity, actions, where), 10)
-        assert all(len(o.record(identity).texts("received")) > n for o, n in zip(both, measured, strict=True))
-
-        # settings, limits, pause, profiles, the list: nobody is told
-        before = [heard(one, identity) for one in both]
-        await limits_and_settings(ask, charger, version)
-        assert [heard(one, identity) for one in both] == before
-
-        # what the charger does then everybody notices
-        await ask.accepted("stop")
-        for one in both:
-            await one.wait_session(identity)
-        await ask.accepted("availability", operative=False, connector=1)
-        where_out = lambda payload: "Unavailable" in payload.values()  # noqa: E731
-        for one in both:
-            await one.wait_for(identity, "StatusNotification", where=where_out)
-        await ask.accepted("availability", operative=True, connector=1)
-        await ask.accepted("unlock", connector=1)
-
-        # diagnostics are whoever's that asked for them, firmware is everybody's to know
-        before = [heard(one, identity) for one in both]
-        await ask.accepted("diagnostics", location="http://files.example/up/")
-        log = "DiagnosticsStatusNotification" if version == "1.6" else "LogStatusNotification"
-        await charger.wait_for(log, count=2)
-        assert [heard(one, identity)[log] for one in both] == [0, 0]
-        await ask.accepted("firmware", location="http://files.example/fw.bin")
-        await charger.wait_for("FirmwareStatusNotification", count=4)
-
-        # raw actions, and a reset that everybody sees
-        await ask.accepted("GetLocalListVersion")
-        boots = [heard(one, identity)["BootNotification"] for one in both]
-        await ask.accepted("reset", how="hard")
-        for one, count in zip(both, boots, strict=True):
-            await one.wait_for(identity, "BootNotification", count=count + 1)
-    for one in both:
-        assert one.problems(identity) == []
+        await everything(ask, charger, both, identity, version)
 
 
 async def _any(backoffice: SimulatedBackoffice, identity: str, actions: tuple[str, ...], where: Any) -> str:

@@ -20,6 +20,7 @@ from django.urls.resolvers import RegexPattern
 from accounts import people_admin
 from chargers.models import Charger
 from chargers.tabs.all import TABS
+from routing.models import Command, WebhookDelivery
 from routing.models.traffic import number_at
 from tests.proxy_site.test_admin_access import NOW
 
@@ -83,6 +84,8 @@ def _values(name: str, route: str, world: Any) -> list[Any]:
         "tab:slug": lambda: [tab.slug for tab in OWN_TABS],
         "charger": lambda: [world.charger.pk],
         "exchange": lambda: [number_at(NOW)],
+        "group": lambda: [world.by_model[Command].group],
+        "delivery": lambda: [world.by_model[WebhookDelivery].pk],
         "content_type_id": lambda: [ContentType.objects.get_for_model(Charger).pk],
         "app_label": lambda: ["accounts", "chargers", "backoffices", "routing"],
         "url": lambda: ["nothing/"],
@@ -198,13 +201,13 @@ def everything_stored() -> Rows:
 
 
 def _rows(model: type[models.Model]) -> dict[Any, dict[str, Any]]:
-    names = [field.column for field in model._meta.concrete_fields if field.name != "last_login"]
+    fields = [field for field in model._meta.concrete_fields if field.name != "last_login"]
+    names = [field.column or "" for field in fields]
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {', '.join(map(connection.ops.quote_name, names))} FROM {model._meta.db_table}"
-        )
+        columns = ", ".join(connection.ops.quote_name(name) for name in names)
+        cursor.execute(f"SELECT {columns} FROM {connection.ops.quote_name(model._meta.db_table)}")
         rows = [dict(zip(names, row, strict=True)) for row in cursor]
-    return {row[model._meta.pk.column]: row for row in rows}
+    return {row[model._meta.pk.column or ""]: row for row in rows}
 
 
 class Difference(NamedTuple):
@@ -230,6 +233,6 @@ def difference(before: Rows, after: Rows) -> Difference:
 def points_at(model: type[models.Model], row: Mapping[str, Any], rows: Rows) -> bool:
     """Whether a row refers to one of these."""
     return any(
-        isinstance(field, models.ForeignKey) and row.get(field.column) in rows.get(field.related_model, {})  # type: ignore[call-overload] # resolved
+        isinstance(field, models.ForeignKey) and row.get(field.column) in rows.get(field.related_model, {})
         for field in model._meta.concrete_fields
     )

@@ -5,9 +5,15 @@ Prints what happens, a line each. Arguments: the port (0: any) and what ``stop``
 """
 
 import asyncio
+import os
 import sys
 
-from proxy_site import server
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proxy_site.settings")
+django.setup()
+
+from proxy_site import server  # noqa: E402  # the edge knows models
 
 
 def say(*words: object) -> None:

@@ -213,7 +213,7 @@ def test_unknown_chargers_can_be_added_by_superusers_alone(look: Any, admin_user
     RefusedAttempt.objects.create(
         identity="new one", cause="unknown_identity", count=3, first_at=now, last_at=now
     )
-    assert "/admin/chargers/charger/add/?identity=new+one" in look(admin_user)
+    assert "/admin/chargers/charger/new/?identity=new+one" in look(admin_user)
     assert "new one" not in look(member("Ours", role="operator"))
 
 

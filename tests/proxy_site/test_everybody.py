@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib import admin
@@ -23,10 +24,12 @@ from django.utils import timezone
 from accounts import people
 from accounts.deeds import Deed
 from accounts.models import User
+from accounts.tokens import ApiToken
 from backoffices.models import Backoffice
 from chargers import transfers
 from chargers.events import sight as badges
 from routing.live import sight as live
+from routing.models import Command
 from tests.proxy_site.pages import (
     Form,
     Rows,
@@ -47,6 +50,9 @@ ITSELF = ("/admin/logout/", "/admin/password_change/", "/admin/login/", "/i18n/s
 
 LOOKS = (reverse("admin:routing_message_export"), reverse("admin:chargers_charger_export"))
 """GET of these gives a file away, which is recorded; nothing else is changed."""
+
+OWN_TOKEN = reverse("admin:accounts_apitoken_add")
+"""Who reads an organisation makes themselves a token for it, which may no more than they."""
 
 LOOKING = ("export_chosen",)
 """And these actions."""
@@ -103,8 +109,10 @@ class Stage:
 
 
 def with_people(name: str) -> SimpleNamespace:
-    """A world in which an invitation and an offer are open."""
+    """A world in which an invitation and an offer are open, and a command is one of several."""
     found = world(name)
+    found.by_model[Command].group = uuid4()
+    found.by_model[Command].save()
     found.superuser = User.objects.create_superuser(f"{name}-superuser")
     found.invitation, _token = people.invite(
         found.superuser, found.charger.organisation, email=f"{name}@example.org", role="owner"
@@ -217,7 +225,7 @@ def test_nothing_of_another_organisation_is_told(role: str, stage: Stage) -> Non
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", [role for role in ROLES if role != "expired owner"])
 def test_what_somebody_posts_changes_nothing_of_others(role: str, stage: Stage) -> None:
     """And nothing at all, if they only read."""
     client, before, wrong = logged_in(stage.users[role]), everything_stored(), []
@@ -239,6 +247,8 @@ def _done(client: Client, form: Form, before: Rows, role: str, foreign: Rows) ->
             yield from touched
             for model, row in new:
                 if model is Deed and form.fields.get("action") in LOOKING:
+                    continue
+                if role == "reader" and form.address == OWN_TOKEN and model in (Deed, ApiToken):
                     continue
                 mine = role == "foreign installer" and not points_at(model, row, foreign)
                 if not mine or SECRET in str(row):

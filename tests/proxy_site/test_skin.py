@@ -17,6 +17,7 @@ pytestmark = pytest.mark.django_db
 
 PAGES = (
     *("/admin/", "/admin/chargers/charger/", "/admin/chargers/charger/add/", "/admin/routing/message/"),
+    *("/admin/routing/command/", "/admin/routing/firmwarefile/add/", "/admin/routing/settingspreset/add/"),
     *("/admin/chargers/charger/new/", "/admin/chargers/refusedattempt/"),
 )
 STOCK = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -200,6 +200,22 @@ def test_a_superuser_helps_who_has_lost_it(client, admin_client, anna):
     assert log_in(client)["Location"] == "/admin/"
 
 
+@pytest.mark.parametrize("role", ["operator", "installer", "read_only"])
+def test_nobody_else_takes_it_away(client, anna, role):
+    log_in(client)
+    set_up(client)
+    other, energy = User.objects.create_user("bert"), Organisation.objects.create(name="Energy")
+    for user in (anna, other):
+        Membership.objects.create(user=user, organisation=energy, role=role)
+    stranger = Client()
+    stranger.force_login(other)
+    form = {"action": "forget_factor", "_selected_action": anna.pk}
+    assert stranger.post("/admin/accounts/user/", form).status_code in (403, 404)
+    assert stranger.post("/accounts/factors/totp/deactivate/").status_code == 404
+    assert stranger.get("/accounts/factors/recovery-codes/").status_code == 404
+    assert Authenticator.objects.filter(user=anna).count() == 2
+
+
 @pytest.mark.parametrize("path", ["/admin/", "/admin/chargers/charger/", "/accounts/again/"])
 def test_required_it_comes_first(client, anna, required, path):
     log_in(client)
@@ -285,6 +301,20 @@ def test_it_enters_who_is_known_by_the_address_and_then_by_the_login(client, ann
     enter(client, issuer, email="other@example.org", email_verified=True)
     assert is_in(client)
     assert SocialAccount.objects.get().extra_data == {}
+
+
+@pytest.mark.parametrize(
+    "target", ["https://evil.example.org/", "//evil.example.org", "/\\\\evil.example.org"]
+)
+def test_it_leads_nowhere_else(client, anna, issuer, target, settings):
+    settings.ALLOWED_HOSTS = ["*"]
+    query = urlencode({"process": "login", "next": target})
+    answer = enter(client, issuer, query, email="anna@example.org", email_verified=True)
+    assert answer["Location"] == "/admin/"
+    client.logout()
+    anna.set_password(PASSWORD)
+    anna.save()
+    assert log_in(client, target=target)["Location"] == "/admin/"
 
 
 @pytest.mark.parametrize(

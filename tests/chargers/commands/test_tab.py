@@ -243,6 +243,17 @@ def test_diagnostics_are_sent_here_under_an_address_that_nobody_sees(world: Worl
     assert hash_of(location.rpartition("/")[2]) == upload.token_hash
 
 
+def test_no_address_is_left_that_nothing_comes_to(world: World, member: Any) -> None:
+    client = member()
+    for _ in range(2):
+        give(client, world.charger, verb="diagnostics", f__where="here", once="abc")
+    assert Upload.objects.count() == 1
+    ChargerSession.objects.update(online=False)
+    give(client, world.charger, verb="diagnostics", f__where="here")
+    assert Command.objects.latest("pk").state == "offline"
+    assert Upload.objects.count() == 1
+
+
 def test_diagnostics_go_where_the_person_says(world: World, member: Any) -> None:
     give(member(), world.charger, verb="diagnostics", f__where="own", a__location="ftp://files.example/in/")
     assert only().payload["location"] == "ftp://files.example/in/"

@@ -53,6 +53,10 @@ def member(client: Client, ours: Organisation) -> Any:
     return member
 
 
+def content_of(answer: Any) -> bytes:
+    return b"".join(answer.streaming_content)
+
+
 # -- tokens -------------------------------------------------------------------------------------------
 
 
@@ -101,7 +105,7 @@ def test_who_may_change_the_charger_downloads_its_file(charger: Charger, member:
     page = f"/admin/routing/upload/{upload.pk}/download/"
     client = member()
     answer = client.get(page)
-    assert b"".join(answer.streaming_content) == CONTENT
+    assert content_of(answer) == CONTENT
     assert "CP-1-log.txt" in answer["Content-Disposition"]
     deed = Deed.objects.latest("id")
     assert (deed.words, deed.charger_id) == ("Downloaded log.txt, which it had sent.", charger.pk)
@@ -153,10 +157,10 @@ def test_an_owner_stores_a_firmware_and_a_charger_fetches_it(ours: Organisation,
     assert stored.sha256 in client.get(f"/admin/routing/firmwarefile/{stored.pk}/change/").content.decode()
     address = firmware.link(stored, "http://proxy").removeprefix("http://proxy")
     stranger = Client()
-    assert b"".join(stranger.get(address).streaming_content) == CONTENT
+    assert content_of(stranger.get(address)) == CONTENT
     assert stranger.head(address)["Content-Length"] == str(len(CONTENT))
     rest = stranger.get(address, headers={"Range": "bytes=100-"})
-    assert (rest.status_code, b"".join(rest.streaming_content)) == (206, CONTENT[100:])
+    assert (rest.status_code, content_of(rest)) == (206, CONTENT[100:])
     assert stranger.get(address, headers={"Range": "bytes=999999999-"}).status_code == 416
     assert stranger.post(address).status_code == 405
     assert FirmwareLink.objects.get().fetched == 4

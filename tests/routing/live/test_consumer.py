@@ -10,6 +10,7 @@ from django.db import Error
 from django.utils import timezone
 
 from accounts.models import Membership
+from accounts.tokens import issue
 from routing.live import audience, consumer
 from routing.live.consumer import messages
 from routing.watching import Subject
@@ -298,7 +299,7 @@ async def test_there_is_an_end_to_how_many_look_on(view, monkeypatch):
 
 
 async def test_a_database_that_does_not_answer_ends_the_view_not_the_process(view, monkeypatch, caplog):
-    def fail(*about):
+    def fail(*about, **more):
         raise Error("gone")
 
     monkeypatch.setattr(consumer, "look", fail)
@@ -318,3 +319,75 @@ async def test_five_viewers_cost_one_lease_and_see_the_same(world, process, view
         await viewer.close()
     process.store(world.row(2))
     assert ids(await viewers[0].next()) == ["m2"]
+
+
+# -- programs ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def tail(database, world, view):
+    """A program's socket, by uuid, with a token of these scopes; the charger is ours unless said."""
+
+    async def tail(*scopes, charger=None, networks=(), address="192.0.2.7"):
+        def made():
+            user = world.user("installer")
+            return user, issue(user, "tail", list(scopes), allowed_networks=list(networks))
+
+        user, (token, text) = await database.orm(made)
+        path = f"/ws/v1/chargers/{(charger or world.charger).uuid}/messages"
+        viewer = await view(path, user=user, origin="")
+        viewer.scope["headers"].append((b"authorization", f"Bearer {text}".encode()))
+        viewer.scope["client"] = (address, 4711)
+        viewer.token = token
+        return viewer
+
+    return tail
+
+
+async def test_a_program_is_shown_messages_with_its_token(database, world, process, tail):
+    await database.orm(world.keep, world.row(0))
+    viewer = await tail("messages:read", "messages:sensitive")
+    [stored] = await viewer.opened()
+    process.store(world.row(1))
+    assert [row["card"] for row in stored["rows"] + (await viewer.next())["rows"]] == [CARD, CARD]
+
+
+async def test_a_program_without_the_scope_sees_no_card(database, world, process, tail):
+    await database.orm(world.keep, world.row(0))
+    viewer = await tail("messages:read")
+    [stored] = await viewer.opened()
+    process.store(world.row(1))
+    assert CARD not in json.dumps([stored, await viewer.next()])
+
+
+@pytest.mark.parametrize(
+    ("scopes", "how", "code"),
+    [
+        (["chargers:read"], {}, 4403),
+        (["messages:read"], {"networks": ["198.51.100.0/24"]}, 4401),
+        (["messages:read"], {"foreign": True}, 4404),
+    ],
+    ids=["no scope", "from elsewhere", "a foreign charger"],
+)
+async def test_a_program_that_may_not_look_is_told_why(world, tail, scopes, how, code):
+    charger = world.foreign if how.pop("foreign", False) else None
+    viewer = await tail(*scopes, charger=charger, **how)
+    assert await viewer.open()
+    assert await viewer.next() == code
+
+
+@pytest.mark.parametrize("header", ["Bearer nonsense", "Basic YTpi", "Bearer"])
+async def test_a_token_that_is_none_is_told_so(view, header):
+    viewer = await view(origin="")
+    viewer.scope["headers"].append((b"authorization", header.encode()))
+    assert await viewer.open()
+    assert await viewer.next() == 4401
+
+
+async def test_a_revoked_token_ends_the_view(database, world, process, tail, monkeypatch):
+    monkeypatch.setattr(consumer, "RECHECK_S", 0.05)
+    viewer = await tail("messages:read")
+    assert await viewer.open()
+    assert await viewer.next() == {"state": "live"}
+    await database.orm(viewer.token.delete)
+    assert await viewer.next() == 4401

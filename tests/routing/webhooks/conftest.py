@@ -40,6 +40,11 @@ def event(type_: str = "charger.connected", **values: Any) -> Event:
     return Event.objects.create(type=type_, **given)
 
 
+def secret_of(row: Webhook) -> str:
+    """What signs, the newest."""
+    return service.secrets_of(row)[0]
+
+
 def sent_to(row: Webhook, **values: Any) -> WebhookDelivery:
     """An event on its way to this webhook."""
     service.deliver([event(organisation=row.organisation, **values)])

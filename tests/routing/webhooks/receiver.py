@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,11 +27,11 @@ class Receiver:
         self.status = 200
         self.headers: dict[str, str] = {}
         self.said = b"thanks"
-        self.before: Callable[[Any], None] = lambda handler: None
+        self.before: Callable[[Any], object] = lambda handler: None
 
 
 @contextmanager
-def receiver() -> Iterator[Receiver]:
+def receiver(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
     """A server of its own, on this machine."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -57,6 +58,8 @@ def receiver() -> Iterator[Receiver]:
             """A client that has gone is what some tests are about."""
 
     server = Server(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     here = Receiver(f"http://127.0.0.1:{server.server_address[1]}/hook?a=b")
     thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.01), daemon=True)
     thread.start()

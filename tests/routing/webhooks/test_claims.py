@@ -14,7 +14,7 @@ from routing.webhooks import service
 from routing.webhooks.posting import Outcome
 from routing.webhooks.sending import Sender
 from tests.databases import Database
-from tests.routing.webhooks.conftest import sent_to, webhook
+from tests.routing.webhooks.conftest import secret_of, sent_to, webhook
 from tests.routing.webhooks.receiver import Receiver
 from tests.routing.webhooks.sent import State, always, at_once, due, send
 
@@ -29,7 +29,7 @@ def test_what_arrives_is_signed_and_noted(there: Receiver) -> None:
     delivery = sent_to(row, data={"identity": "CP/1 é"})
     assert send() == 1
     (got,) = there.got
-    said = Verifier(row.secret.decode()).verify(got.body, got.headers)
+    said = Verifier(secret_of(row)).verify(got.body, got.headers)
     assert said == {
         "id": str(delivery.event.uuid),
         "type": "charger.connected",

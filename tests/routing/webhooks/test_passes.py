@@ -21,7 +21,7 @@ from routing.models import (
     Transaction,
     WebhookDelivery,
 )
-from routing.webhooks import states
+from routing.webhooks import making, states
 from routing.webhooks.kinds import KINDS, TEST
 from routing.webhooks.making import Maker
 from tests.databases import Database
@@ -100,6 +100,26 @@ def test_who_loses_the_turn_in_the_middle_stores_nothing() -> None:
     assert look() == 1
 
 
+def test_many_are_made_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(making, "AT_ONCE", 2)
+    happen()
+    assert look() == 13
+    assert look() == 0
+    assert len(told()) == 13
+
+
+def test_what_a_process_ended_with_is_told_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(making, "AT_ONCE", 5)
+    happen()
+    turns = iter([True, False, False, False])
+    ready()
+    Maker().run(lambda: next(turns))
+    assert len(told()) == 5
+    look()
+    assert len(told()) == 13
+    assert max(Counter(told()).values()) == 1
+
+
 def test_an_event_is_put_on_its_way_to_those_who_want_it() -> None:
     ours = Organisation.objects.get()
     theirs = Organisation.objects.create(name="Theirs")
@@ -135,7 +155,7 @@ def test_what_is_too_large_is_told_without() -> None:
     ready()
     reader = made.turns.take(now)
     assert reader is not None
-    made._store(reader, [draft], {}, reader.exchange)
+    assert made._tell(reader, [draft], reader.exchange, always) == 1
     assert Event.objects.get().data == {
         "charger": {"uuid": str(chargers().get(pk=1).uuid), "identity": "CP-1"},
         "shortened": True,

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from routing.webhooks import posting
 from routing.webhooks.posting import Outcome
-from tests.routing.webhooks.receiver import Receiver
+from tests.routing.webhooks.receiver import Receiver, receiver
 
 
 def post(url: str, **values: Any) -> Outcome:
@@ -162,3 +168,53 @@ def test_a_name_that_is_not_known_is_told(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     assert post("http://nowhere.example/").error == "the name is not known: Name or service not known"
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """Of hooks.example, signed by itself."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("hooks.example")]), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    plain = serialization.NoEncryption()
+    form = serialization.PrivateFormat.PKCS8
+    path = tmp_path / "certificate.pem"
+    pem = serialization.Encoding.PEM
+    path.write_bytes(key.private_bytes(pem, form, plain) + made.public_bytes(pem))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("host", "is_trusted", "error"),
+    [
+        ("hooks.example", True, ""),
+        ("other.example", True, "the certificate is not valid: Hostname mismatch"),
+        ("hooks.example", False, "the certificate is not valid: self-signed certificate"),
+    ],
+)
+def test_the_certificate_is_that_of_the_host(
+    host: str, is_trusted: bool, error: str, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(certificate)
+    trusting = ssl.create_default_context(cafile=str(certificate) if is_trusted else None)
+    monkeypatch.setattr(posting, "_tls", lambda: trusting)
+    known = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *args, **more: known("127.0.0.1", *args, **more))
+    with receiver(serving) as there:
+        outcome = post(there.url.replace("http://127.0.0.1", f"https://{host}"))
+    assert outcome.error.startswith(error)
+    assert outcome.is_delivered is (error == "")
+    assert len(there.got) == (error == "")
+    if there.got:
+        assert there.got[0].headers["Host"].startswith("hooks.example:")

@@ -18,7 +18,7 @@ from routing.models import Webhook
 from routing.webhooks import sending, service
 from routing.webhooks.kinds import RETRIES
 from routing.webhooks.sending import Sender
-from tests.routing.webhooks.conftest import event, sent_to, webhook
+from tests.routing.webhooks.conftest import event, secret_of, sent_to, webhook
 from tests.routing.webhooks.receiver import Receiver
 from tests.routing.webhooks.sent import State, always, answering, at_once, due, send
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 def test_while_a_secret_is_renewed_both_verify(there: Receiver) -> None:
     row = webhook(there.url)
-    old = row.secret.decode()
+    old = secret_of(row)
     new = service.rotate_secret(row)
     sent_to(row)
     send()
