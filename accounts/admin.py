@@ -95,11 +95,11 @@ class OrganisationAdmin(PeopleMixin, SuperuserMixin, OwnedAdmin[Organisation]):
         }
         return super().get_queryset(request).annotate(**counts)
 
-    @admin.display(ordering="member_count")
+    @admin.display(description=_("members"), ordering="member_count")
     def members(self, organisation: Any) -> int:
         return int(organisation.member_count)
 
-    @admin.display(ordering="charger_count")
+    @admin.display(description=_("chargers"), ordering="charger_count")
     def chargers(self, organisation: Any) -> int:
         return int(organisation.charger_count)
 
@@ -124,7 +124,7 @@ class LocationAdmin(OwnedAdmin[Location]):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).annotate(charger_count=Count("chargers"))
 
-    @admin.display(ordering="charger_count")
+    @admin.display(description=_("chargers"), ordering="charger_count")
     def chargers(self, location: Any) -> int:
         return int(location.charger_count)
 

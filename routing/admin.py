@@ -146,7 +146,7 @@ class RouteAdmin(EditorMixin, BillingMixin, ReplayMixin, HealthMixin, OwnedAdmin
     def health_of(self, request: HttpRequest, rows: list[Route]) -> Any:
         return health_of(rows)
 
-    @admin.display(boolean=True, ordering="state__state")
+    @admin.display(boolean=True, description=_("up"), ordering="state__state")
     def up(self, route: Route) -> bool | None:
         known = known_of(route)
         return None if known is None or known.state == "off" else bool(known.state == UP)
