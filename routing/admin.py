@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -223,20 +224,20 @@ class DefaultRouteAdmin(SuperuserMixin, OwnedAdmin[DefaultRoute]):
     autocomplete_fields = ["backoffice"]
 
 
+def _minute(moment: str) -> str:
+    """A moment as a charger has written it, for a list: in UTC, to the minute; as it stands if it is none."""
+    try:
+        at = datetime.fromisoformat(moment)
+    except ValueError:
+        return moment
+    return f"{at.astimezone(UTC) if at.tzinfo else at:%Y-%m-%d %H:%M}"
+
+
 @admin.register(Transaction)
 class TransactionAdmin(RecordAdmin[Transaction]):
     list_display = [
-        *(
-            "created",
-            "charger",
-            "connector",
-            "card",
-            "charger_transaction_id",
-            "owned_by",
-            "known_by",
-            "energy",
-        ),
-        *("started_at", "stopped_at", "stop_reason"),
+        *("started", "charger", "connector", "card", "energy", "stopped", "stop_reason"),
+        *("owned_by", "known_by"),
     ]
     list_filter = [("closed", admin.EmptyFieldListFilter)]
     search_fields = ["charger__identity", "charger_transaction_id"]
@@ -262,6 +263,14 @@ class TransactionAdmin(RecordAdmin[Transaction]):
     @admin.display(description=_("card"))
     def card(self, transaction: Transaction) -> str:
         return masked(transaction.id_tag)
+
+    @admin.display(description=_("started"), ordering="created")
+    def started(self, transaction: Transaction) -> str:
+        return _minute(transaction.started_at) or f"{transaction.created:%Y-%m-%d %H:%M}"
+
+    @admin.display(description=_("stopped"))
+    def stopped(self, transaction: Transaction) -> str:
+        return _minute(transaction.stopped_at)
 
     @admin.display(description=_("billed by"))
     def owned_by(self, transaction: Transaction) -> str:

@@ -11,7 +11,7 @@ from playwright.async_api import Browser
 
 from simulators.backoffice import SimulatedBackoffice
 from simulators.charger import SimulatedCharger, simulated_charger
-from simulators.charger.uplink import NotAdmitted
+from simulators.charger.errors import NotAdmitted
 from tests.browser.people import DESKTOP, PASSWORD, PHONE, Person, somebody
 from tests.end_to_end.conftest import Site
 from tests.end_to_end.proxy import ProxyProcess, free_port

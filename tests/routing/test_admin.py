@@ -97,3 +97,21 @@ def test_cards_are_masked_in_lists(admin_client, charger):
     page = admin_client.get(list_of(Transaction)).content.decode()
     assert "****CCDD" in page
     assert "04AABBCCDD" not in page
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("2030-01-02T03:04:05.678Z", "2030-01-02 03:04"),
+        ("2030-01-02T03:04:05+02:00", "2030-01-02 01:04"),
+        ("yesterday", "yesterday"),
+    ],
+    ids=["UTC", "with its own zone", "no moment"],
+)
+def test_a_session_tells_when_in_utc(admin_client, written, shown):
+    charger = Charger.objects.create(identity="CP-1")
+    Transaction.objects.create(
+        charger=charger, ocpp_version="1.6", charger_transaction_id="1", stopped_at=written
+    )
+    page = admin_client.get(list_of(Transaction)).content.decode()
+    assert shown in page
