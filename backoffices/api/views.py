@@ -8,6 +8,7 @@ import django_filters
 from django.db.models import Exists, OuterRef
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -49,7 +50,10 @@ class BackofficeViewSet(WriteViewSet):
     @extend_schema(operation_id="backoffices_try", request=TrialSerializer, responses=TriedSerializer)
     @action(detail=False, methods=["post"], url_path="test")
     def test_new(self, request: Request) -> Response:
-        """The same for one that is not stored."""
+        """The same for one that is not stored; for those who may store one."""
+        user: Any = request.user
+        if not (user.is_superuser or user.organisations(changing=True).exists()):
+            raise PermissionDenied("Your role does not allow this.")
         return tried(request, None)
 
     def get_queryset(self) -> Any:

@@ -91,6 +91,11 @@ class ReadSerializer(serializers.Serializer[Any]):
 class OneCharger(OwnedViewSet):
     """Actions of one charger, for ``ChargerViewSet``."""
 
+    def get_throttles(self) -> Any:
+        asks = self.action == "refresh_configuration" or "refresh" in self.request.GET
+        self.throttle_scope = "commands" if asks else "read"
+        return super().get_throttles()
+
     @extend_schema(
         operation_id="chargers_connectors_list",
         responses=listed(MeteredConnectorSerializer, NothingSerializer()),

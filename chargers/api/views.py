@@ -64,7 +64,11 @@ class ChargerViewSet(OneCharger, WriteViewSet):
     queryset = Charger.objects.none()
     serializer_class = ChargerSerializer
     filterset_class = ChargerFilter
-    scopes = {"read": "chargers:read", "write": "chargers:write"}
+    scopes = {
+        "read": "chargers:read",
+        "write": "chargers:write",
+        "refresh_configuration": "chargers:read",  # and that of its command
+    }
     verbs = {
         "disconnect": "change",
         "credentials": "change",

@@ -225,6 +225,8 @@ def waited(command: Command, seconds: float) -> Command:
         return command
     try:
         return service.wait(command, seconds, POLL_S, between=let_go)
+    except Command.DoesNotExist:  # its charger was removed meanwhile
+        return command
     finally:
         _waiting.release()
 
@@ -363,7 +365,7 @@ def ended(request: Request, answer: Response, seconds: float) -> Response:
         if not waited(rows.get(), seconds).is_finished:
             return answer
         answer.data = CommandSerializer(rows.get(), context={"request": request}).data
-    except Command.DoesNotExist:  # its charger was removed meanwhile
+    except Command.DoesNotExist:  # as above
         return answer
     answer.status_code = 200
     return answer

@@ -160,6 +160,9 @@ def test_settings_are_read_anew_by_a_command(charger: Charger, client: APIClient
     assert client.get(answer.headers["Location"]).json()["action"] == "GetConfiguration"
     reads = program(installer, "chargers:read")
     assert reads.get(at(charger, "configuration"), {"refresh": "1"}).status_code == 403
+    assert reads.post(at(charger, "configuration")).status_code == 403
+    both = program(installer, "chargers:read", "commands:maintenance")
+    assert both.post(at(charger, "configuration")).status_code == 202
 
 
 def test_a_page_of_others_reads_no_settings_with_a_cookie(charger: Charger, installer: User) -> None:
