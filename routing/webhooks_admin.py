@@ -128,7 +128,8 @@ class WebhookAdmin(OwnedAdmin[Webhook]):
         if found is None:
             raise Http404("there is no such delivery of this webhook")
         service.redeliver(found)
-        self.message_user(request, _("It is sent once more."), messages.SUCCESS)
+        when = _("It is sent once more.") if webhook.enabled else _("It is sent when this is switched on.")
+        self.message_user(request, when, messages.SUCCESS)
         return self._back(webhook)
 
     def _changeable(self, request: HttpRequest, pk: int) -> Webhook:

@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("uuid", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ("type", models.CharField(max_length=32)),
+                ("type", models.CharField(choices=routing.models.webhooks.event_types, max_length=32)),
                 ("at", models.DateTimeField(db_index=True)),
                 ("key", models.CharField(max_length=160, unique=True)),
                 (

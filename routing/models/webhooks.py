@@ -23,6 +23,11 @@ from routing.fields import EncryptedField
 from routing.webhooks.kinds import KINDS, TEST
 
 
+def event_types() -> list[tuple[str, str]]:
+    """Choices of Event.type; a function, so that a new type needs no migration."""
+    return [(name, name) for name in KINDS]
+
+
 class EventQuerySet(OwnedQuerySet["Event"]):
     """Events stay with the organisation that had the charger when it happened."""
 
@@ -34,7 +39,7 @@ class Event(PublicModel):
     secrets, cards masked. It outlives its charger. ``organisation``: None for chargers of nobody.
     """
 
-    type = models.CharField(max_length=32)
+    type = models.CharField(max_length=32, choices=event_types)
     at = models.DateTimeField(db_index=True)
     organisation = models.ForeignKey(
         Organisation, on_delete=models.CASCADE, related_name="events", null=True, blank=True, db_index=False
