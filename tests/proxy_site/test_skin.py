@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 PAGES = (
     *("/admin/", "/admin/chargers/charger/", "/admin/chargers/charger/add/", "/admin/routing/message/"),
     *("/admin/routing/command/", "/admin/routing/firmwarefile/add/", "/admin/routing/settingspreset/add/"),
-    *("/admin/chargers/charger/new/", "/admin/chargers/refusedattempt/"),
+    *("/admin/chargers/charger/new/", "/admin/chargers/refusedattempt/", "/admin/routing/webhook/add/"),
 )
 STOCK = """
 import django; django.setup()
