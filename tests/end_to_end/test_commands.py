@@ -204,6 +204,8 @@ async def test_a_charger_that_never_answers_and_answers_late(site: Site) -> None
             command["uuid"].replace("-", ""),
         )
         assert row == ("timed_out", "answered late: Accepted", '{"status": "Accepted"}')
+        # the log is written behind
+        await site.proxy.wait_rows("SELECT 1 FROM routing_message WHERE outcome = 'unsolicited'")
         rows = site.proxy.rows(
             "SELECT outcome FROM routing_message JOIN chargers_charger AS c ON c.id = charger_id "
             "WHERE identity = ? AND direction = 'down' AND action IN ('ClearCache', '') ORDER BY exchange",
