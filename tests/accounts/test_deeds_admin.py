@@ -157,7 +157,7 @@ def test_the_history_of_a_charger_has_its_routes_too(installer, ours):
         "Deleted route Ours-1 to Ours energy.",
     ):
         assert words in text
-    assert "<td>Ours gate</td>" in text
+    assert '→</span> <span class="p-hidden">After</span> Ours gate</li>' in text
 
 
 def test_the_history_of_an_organisation_has_what_it_owns(admin_client, ours):

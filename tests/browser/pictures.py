@@ -33,15 +33,16 @@ class Picture(NamedTuple):
 
 
 CHARGER, BACKOFFICE = "/admin/chargers/charger/1", "/admin/backoffices/backoffice/2"
+WIDE = {"width": 1280, "height": 720}
 PICTURES = [
-    Picture("dashboard", "/admin/", DESKTOP),
-    Picture("charger", f"{CHARGER}/overview/", DESKTOP),
+    Picture("dashboard", "/admin/", WIDE),
+    Picture("charger", f"{CHARGER}/overview/", WIDE),
     Picture("charger-phone", f"{CHARGER}/overview/", PHONE),
     Picture("backoffices-phone", f"{CHARGER}/backoffices/", PHONE),
     Picture("set-up-phone", f"{CHARGER}/setup/", PHONE),
-    Picture("messages", "/admin/routing/message/", DESKTOP),
-    Picture("rights", "/admin/routing/route/2/change/", DESKTOP),
-    Picture("backoffice", f"{BACKOFFICE}/overview/", DESKTOP),
+    Picture("messages", "/admin/routing/message/", WIDE),
+    Picture("rights", "/admin/routing/route/2/change/", WIDE),
+    Picture("backoffice", f"{BACKOFFICE}/overview/", WIDE),
 ]
 EVERY = [
     *("/admin/", "/admin/help/", "/admin/chargers/charger/"),
@@ -131,7 +132,7 @@ async def show(page: Page, address: str) -> None:
 
 
 async def of_documentation(browser: Browser, base: str) -> None:
-    pages = {size["width"]: await visitor(browser, base, size, "light") for size in (DESKTOP, PHONE)}
+    pages = {size["width"]: await visitor(browser, base, size, "light") for size in (WIDE, PHONE)}
     for picture in PICTURES:
         page = pages[picture.size["width"]]
         await show(page, base + picture.path)
