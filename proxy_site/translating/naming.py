@@ -62,5 +62,6 @@ _DJANGOS = ("password", "last_login", "is_superuser", "groups", "user_permission
 
 def _texts(field: Field[Any, Any]) -> Iterator[str]:
     yield from (str(field.verbose_name), str(field.help_text or ""))
-    for _value, label in field.flatchoices or []:
-        yield str(label)
+    for value, label in field.flatchoices or []:
+        if str(label) != str(value):  # otherwise it is a word of programs
+            yield str(label)
