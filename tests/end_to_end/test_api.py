@@ -116,5 +116,5 @@ async def test_a_program_reads_messages_as_they_pass(site: Site) -> None:
         stored = json.loads(await socket.recv())
         assert "BootNotification" in {row["action"] for row in stored["rows"]}
         await charger.status(1, "Preparing")
-        while '"Preparing"' not in await socket.recv(decode=True):
+        while "Preparing" not in await socket.recv(decode=True):
             pass

@@ -385,12 +385,13 @@ async def redirecting(secrets: Secrets) -> AsyncIterator[str]:
         yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/ocpp"
 
 
-def pages(proxy: ProxyProcess, secrets: Secrets) -> dict[str, str]:
+def pages(proxy: ProxyProcess, secrets: Secrets, *, walked: bool) -> dict[str, str]:
     """All that the admin shows to whoever may see everything, what is exported there, and the figures."""
     browser = Browser(proxy.http)
     browser.log_in("admin", secrets.text("a wrong password of admin"))
     browser.log_in("admin", proxy.settings["PROXY_ADMIN_PASSWORD"])
-    browser.walk()
+    if walked:
+        browser.walk()
     for form in ("jsonl", "csv"):
         browser.get(f"/admin/routing/message/export/?window=any&format={form}")
     for token in (secrets.text("a wrong metrics token"), proxy.settings["PROXY_METRICS_TOKEN"]):
@@ -444,7 +445,8 @@ async def test_no_secret_is_kept_or_printed(tmp_path: Path, kind: str) -> None:
                 await session(proxy, secrets, version, passwords[f"CP-{version}"], names)
             code, exported = await proxy.manage("export")
             assert code == 0
-            seen = await asyncio.to_thread(pages, proxy, secrets)
+            # Pages are made of the same rows on both: they are walked once.
+            seen = await asyncio.to_thread(pages, proxy, secrets, walked=kind == "sqlite")
         assert await proxy.stop() == 0
         kept = database(proxy)
     headers(secrets)
@@ -453,8 +455,9 @@ async def test_no_secret_is_kept_or_printed(tmp_path: Path, kind: str) -> None:
     assert secrets.found_in(exported.encode()) == []
     assert " INFO " in proxy.log
     assert secrets.found_in(proxy.log.encode()) == []
-    assert len(seen) > 100, sorted(seen)
-    assert [path for path in seen if re.search(r"/message/\d+/\d+/$", path)]
+    if kind == "sqlite":
+        assert len(seen) > 100, sorted(seen)
+        assert [path for path in seen if re.search(r"/message/\d+/\d+/$", path)]
     assert "seen" in seen["/admin/routing/message/export/?window=any&format=jsonl"]
     assert {path: found for path, page in seen.items() if (found := secrets.found_in(page.encode()))} == {}
     for backoffice in names:

@@ -4,4 +4,4 @@ from tests.stateful.objects import Objects16
 from tests.stateful.traffic import profile
 
 TestObjects16 = Objects16.TestCase
-TestObjects16.settings = profile(600)
+TestObjects16.settings = profile(120)

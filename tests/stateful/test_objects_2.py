@@ -4,6 +4,6 @@ from tests.stateful.objects import Objects21, Objects201
 from tests.stateful.traffic import profile
 
 TestObjects201 = Objects201.TestCase
-TestObjects201.settings = profile(500)
+TestObjects201.settings = profile(100)
 TestObjects21 = Objects21.TestCase
-TestObjects21.settings = profile(500)
+TestObjects21.settings = profile(100)

@@ -370,8 +370,9 @@ async def test_a_program_without_the_scope_sees_no_card(database, world, process
     ids=["no scope", "from elsewhere", "a foreign charger"],
 )
 async def test_a_program_that_may_not_look_is_told_why(world, tail, scopes, how, code):
-    charger = world.foreign if how.pop("foreign", False) else None
-    viewer = await tail(*scopes, charger=charger, **how)
+    charger = world.foreign if how.get("foreign") else None
+    more = {name: value for name, value in how.items() if name != "foreign"}
+    viewer = await tail(*scopes, charger=charger, **more)
     assert await viewer.open()
     assert await viewer.next() == code
 
