@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts import deeds_admin, skin, tokens_admin  # noqa: F401  # two register their pages
+from accounts import deeds_admin, skin, tokens_admin  # noqa: F401  # deeds_admin and tokens_admin register their pages
 from accounts.admin_base import HistoryMixin, OwnedAdmin, OwnedInline, SuperuserMixin, VisibleFilter
 from accounts.deeds import did
 from accounts.kept import LEAST_DAYS

@@ -31,6 +31,8 @@ from twisted.internet import defer
 
 from chargers.admission import spoke_tls
 from chargers.bodies import Request
+from chargers.handshakes import path_of, with_connection
+from chargers.inbox import Inbox
 from routing.bus import REPLACED
 
 try:
@@ -64,28 +66,6 @@ assert daphne.server.reactor is not None
 
 _daphne_http = HTTPFactory.buildProtocol
 _notes: set[asyncio.Future[None]] = set()
-
-
-class Inbox:
-    """Messages for an application that reads them one at a time; a tenth of an ``asyncio.Queue``."""
-
-    __slots__ = ("_messages", "_reader")
-
-    def __init__(self) -> None:
-        self._messages: list[dict[str, Any]] = []
-        self._reader: asyncio.Future[None] | None = None
-
-    def put(self, message: dict[str, Any]) -> None:
-        self._messages.append(message)
-        if self._reader is not None and not self._reader.done():
-            self._reader.set_result(None)
-
-    async def get(self) -> dict[str, Any]:
-        """The oldest message; waits for it."""
-        while not self._messages:
-            self._reader = asyncio.get_running_loop().create_future()
-            await self._reader
-        return self._messages.pop(0)
 
 
 class EdgeProtocol(WebSocketProtocol):
@@ -149,7 +129,7 @@ class EdgeProtocol(WebSocketProtocol):
         for name, value in headers:
             if name == b"daphne-root-path":
                 root_path = unquote(value.decode("latin-1"))
-        self.path = _path_of(self.http_request_uri)
+        self.path = path_of(self.http_request_uri)
         self.client_addr, scheme = self._client(headers)
         return {
             "type": "websocket",
@@ -220,7 +200,7 @@ class EdgeProtocol(WebSocketProtocol):
             if not data:
                 return
         elif self.state == self.STATE_CONNECTING and not self.data:
-            data = _with_connection(data)
+            data = with_connection(data)
         self._dataReceived(data)
 
     def _take_plain_frames(self, data: bytes) -> bytes:
@@ -495,21 +475,6 @@ async def _refuse_tls(http: Any, address: Any) -> None:
     peer = _address(address)
     await spoke_tls(str(peer[0]) if peer else "")
     http._channel.transport.abortConnection()  # the channel behind what chooses between HTTP 1 and 2
-
-
-def _with_connection(handshake: bytes) -> bytes:
-    """A handshake with the header ``Connection``, which some chargers leave out (ocpp-semantics 1.1)."""
-    if b"\r\nconnection:" in handshake.lower():
-        return handshake
-    return handshake.replace(b"\r\n", b"\r\nConnection: Upgrade\r\n", 1)
-
-
-def _path_of(uri: str) -> bytes:
-    """The path of a request target, which may be absolute (RFC 9112 section 3.2.2), still encoded."""
-    target = uri.partition("?")[0]
-    if not target.startswith("/"):
-        target = "/" + target.partition("://")[2].partition("/")[2]
-    return target.encode("latin-1")
 
 
 def _address(address: Any) -> list[Any] | None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from chargers import protocol
-from chargers.protocol import Inbox
+from chargers.inbox import Inbox
 from tests.chargers.edge import PATIENCE_S, Edge
 from tests.chargers.rawsocket import RawClient, handshake, masked
 from tests.chargers.wire import Server, Wire

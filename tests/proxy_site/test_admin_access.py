@@ -59,6 +59,23 @@ SECRET = "Zebra"
 """Stands in every name, address and text of the other organisation."""
 
 
+def equipment(name: str, organisation: Organisation, charger: Charger) -> list[Any]:
+    """What a charger has told of itself and was told, and the files and presets for it."""
+    return [
+        Reading.objects.create(charger=charger, connector_id=1, at=NOW, power_w=7400),
+        ConfigurationKey.objects.create(charger=charger, variable=name, value=name, seen_at=NOW),
+        FirmwareEvent.objects.create(charger=charger, at=NOW, kind="firmware", status=name),
+        Command.objects.create(
+            charger=charger, verb="", action="Reset", ocpp_version="1.6", payload={"type": name},
+            command_class="maintenance", deadline=NOW, via="admin", actor_name=name, words=name,
+            exchange=number_at(NOW),
+        ),
+        Upload.objects.create(charger=charger, token_hash=name, expires=NOW, name=name, received_at=NOW),
+        FirmwareFile.objects.create(organisation=organisation, name=name, sha256=name),
+        SettingsPreset.objects.create(organisation=organisation, name=name, values={name: name}),
+    ]  # fmt: skip
+
+
 def world(name: str) -> SimpleNamespace:
     """An organisation with one row of every model; ``name`` is in all of their texts."""
     organisation = Organisation.objects.create(name=f"{name} GmbH")
@@ -114,17 +131,7 @@ def world(name: str) -> SimpleNamespace:
         charger.identifiers.create(
             route=route, kind="request", charger_identifier=name, route_identifier=name, created=NOW
         ),
-        Reading.objects.create(charger=charger, connector_id=1, at=NOW, power_w=7400),
-        ConfigurationKey.objects.create(charger=charger, variable=name, value=name, seen_at=NOW),
-        FirmwareEvent.objects.create(charger=charger, at=NOW, kind="firmware", status=name),
-        Command.objects.create(
-            charger=charger, verb="", action="Reset", ocpp_version="1.6", payload={"type": name},
-            command_class="maintenance", deadline=NOW, via="admin", actor_name=name, words=name,
-            exchange=number_at(NOW),
-        ),
-        Upload.objects.create(charger=charger, token_hash=name, expires=NOW, name=name, received_at=NOW),
-        FirmwareFile.objects.create(organisation=organisation, name=name, sha256=name),
-        SettingsPreset.objects.create(organisation=organisation, name=name, values={name: name}),
+        *equipment(name, organisation, charger),
         RuntimeProcess.objects.create(id=name, beat_at=NOW),
         Upkeep.objects.create(step=name, tried_at=NOW),
         ConfigChange.objects.latest("id"),
