@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -40,6 +41,7 @@ class ProxyProcess:
         self.settings = dict(settings or {})
         self.log = ""
         self._process: asyncio.subprocess.Process | None = None
+        self._applier: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self._printed = asyncio.Event()
 
@@ -84,14 +86,13 @@ class ProxyProcess:
 
     async def _spawn(self, *arguments: str, **how: Any) -> asyncio.subprocess.Process:
         """A program of ours, its output in one pipe; ``how`` as for ``create_subprocess_exec``."""
+        piped = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.STDOUT}
         return await asyncio.create_subprocess_exec(
             sys.executable,
             *arguments,
             cwd=ROOT,
             env=self.environment,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            **how,
+            **piped | how,
         )
 
     async def _read(self, process: asyncio.subprocess.Process) -> None:
@@ -110,6 +111,7 @@ class ProxyProcess:
 
     async def end(self, how: signal.Signals) -> int:
         """Send a signal and wait for the end; the exit code, 0 if it had ended before."""
+        await self._end_applier()
         process, self._process = self._process, None
         if process is None or self._reader is None:
             return 0
@@ -128,9 +130,25 @@ class ProxyProcess:
 
     async def apply(self, configuration: Mapping[str, Any]) -> None:
         """Apply a configuration, as ``manage.py apply`` takes it. Raises RuntimeError with its errors."""
-        code, printed = await self.manage("apply", "-", given=yaml.safe_dump(dict(configuration)))
+        if self._applier is None:
+            piped, limit = asyncio.subprocess.PIPE, 1 << 24
+            self._applier = await self._spawn(
+                "-m", "tests.end_to_end.applier", stdin=piped, stderr=None, limit=limit
+            )
+        talk = self._applier
+        assert talk.stdin is not None  # both are pipes
+        assert talk.stdout is not None
+        talk.stdin.write(json.dumps(yaml.safe_dump(dict(configuration))).encode() + b"\n")
+        line = await talk.stdout.readline()
+        code, printed = json.loads(line) if line else (1, "the process ended, see what it printed")
         if code:
             raise RuntimeError(f"apply refused the configuration:\n{printed}")
+
+    async def _end_applier(self) -> None:
+        applier, self._applier = self._applier, None
+        if applier is not None and applier.stdin is not None:
+            applier.stdin.close()
+            await applier.wait()
 
     def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """What the database says; the embedded proxy keeps it in one file."""

@@ -4,6 +4,7 @@ New models are covered without anyone remembering: a registered model that the w
 row of fails the test.
 """
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import ValidationError
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
@@ -140,18 +141,26 @@ def world(name: str) -> SimpleNamespace:
     return SimpleNamespace(user=user, charger=charger, by_model={type(row): row for row in rows})
 
 
-@pytest.fixture
-def theirs():
-    return world(SECRET)
+@pytest.fixture(scope="module")
+def worlds(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[str, SimpleNamespace]]:
+    """Made once: making them takes longer than most tests. What a test changes in them is undone."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        made = {name: world(name) for name in (SECRET, "Ours")}
+        made["Ours"].user.is_staff = True
+        made["Ours"].user.save()
+        made["Ours"].user.user_permissions.set(Permission.objects.all())
+        yield made
+        transaction.set_rollback(True)
 
 
 @pytest.fixture
-def ours():
-    ours = world("Ours")
-    ours.user.is_staff = True
-    ours.user.save()
-    ours.user.user_permissions.set(Permission.objects.all())
-    return ours
+def theirs(worlds):
+    return worlds[SECRET]
+
+
+@pytest.fixture
+def ours(worlds):
+    return worlds["Ours"]
 
 
 @pytest.fixture
