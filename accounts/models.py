@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 
 from django.contrib.auth.models import AbstractUser, UserManager
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q, QuerySet
@@ -79,13 +80,17 @@ class User(AbstractUser, RecordedModel):
         with acting(words="The hash of the password was renewed.") if renewed else nullcontext():
             super().save(*args, **kwargs)
 
-    def organisations(self, *, changing: bool = False, cards: bool = False) -> QuerySet[Membership, int]:
+    def organisations(
+        self, *, changing: bool = False, cards: bool = False, managing: bool = False
+    ) -> QuerySet[Membership, int]:
         """Primary keys of the user's organisations, as a subquery. What has ended counts for nothing.
 
         ``changing``: without those where the user may only read. ``cards``: of these, those where the user
-        sees whole numbers of cards, too.
+        sees whole numbers of cards, too. ``managing``: those whose people the user looks after.
         """
         memberships = Membership.objects.live().filter(user=self)
+        if managing:
+            memberships = memberships.filter(role__in=MANAGERS)
         if cards:
             memberships = memberships.filter(Q(role__in=MANAGERS) | Q(sees_cards=True))
         if changing or cards:
@@ -138,10 +143,19 @@ class Organisation(PublicModel, RecordedModel):
 class MembershipQuerySet(RecordedQuerySet["Membership"]):
     def live(self) -> Self:
         """Memberships that count now: without an end, or before it."""
-        return self.filter(Q(ends_at=None) | Q(ends_at__gt=timezone.now()))
+        return self.filter(_counts_now())
+
+    def owned_by(self, user: User, *, changing: bool) -> Q:
+        """Whoever belongs to an organisation sees who else does now; its managers see all, and change it."""
+        managed = Q(organisation__in=user.organisations(managing=True))
+        return managed if changing else managed | super().owned_by(user, changing=False) & _counts_now()
 
 
-class Membership(RecordedModel):
+def _counts_now() -> Q:
+    return Q(ends_at=None) | Q(ends_at__gt=timezone.now())
+
+
+class Membership(PublicModel, RecordedModel):
     """What a user is to an organisation. ``ends_at``: when that ends by itself; None: it does not."""
 
     class Role(models.TextChoices):
@@ -182,6 +196,16 @@ class Membership(RecordedModel):
         """Whether it counts now."""
         return self.ends_at is None or self.ends_at > timezone.now()
 
+    @property
+    def cards_are_granted(self) -> bool:
+        """Whether ``sees_cards`` says anything: of the other roles it is clear."""
+        return self.role not in (*MANAGERS, READ_ONLY)
+
+    @property
+    def shows_cards(self) -> bool:
+        """Whether whole numbers of cards are seen with it."""
+        return self.role in MANAGERS or (self.sees_cards and self.cards_are_granted)
+
     def subject(self) -> Subject:
         return Subject.of(self, name=f"{self.user} in {self.organisation}", organisation=self.organisation)
 
@@ -190,7 +214,7 @@ class LocationQuerySet(RecordedQuerySet["Location"]):
     """Places of organisations."""
 
 
-class Location(RecordedModel):
+class Location(PublicModel, RecordedModel):
     """A place where an organisation has chargers."""
 
     organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="locations")
@@ -206,6 +230,12 @@ class Location(RecordedModel):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Raises ValidationError where it would leave its chargers to another organisation."""
+        if self.pk and self.chargers.exclude(organisation=self.organisation_id).exists():
+            words = _("Chargers of another organisation are here; give them another place first.")
+            raise ValidationError({"organisation": words})
 
 
 def _in_a_week() -> datetime:

@@ -34,6 +34,10 @@ class Refused(Exception):
     """Somebody may not do this; the text says why, for them to read."""
 
 
+class LastManager(Refused):
+    """Nobody may do this: the organisation would have nobody who looks after it."""
+
+
 @dataclass(frozen=True)
 class Standing:
     """What a manager of an organisation can give at most: a role's rank, until when."""
@@ -66,8 +70,7 @@ def managed_by(user: User) -> list[Organisation]:
     """The organisations whose people the user looks after; of a superuser all."""
     if user.is_superuser:
         return list(Organisation.objects.all())
-    live = Membership.objects.live().filter(user=user, role__in=MANAGERS)
-    return list(Organisation.objects.filter(pk__in=live.values("organisation")))
+    return list(Organisation.objects.filter(pk__in=user.organisations(managing=True)))
 
 
 def extended(how: str, now: datetime | None = None) -> datetime | None:
@@ -130,7 +133,7 @@ def _keep_a_manager(membership: Membership, may: Standing) -> None:
         organisation=membership.organisation_id, role__in=MANAGERS, ends_at=None, user__is_active=True
     )
     if not managers.exclude(pk=membership.pk).exists():
-        raise Refused(_("This is the last one who looks after the organisation; name another one first."))
+        raise LastManager(_("This is the last one who looks after the organisation; name another one first."))
 
 
 # -- invitations --------------------------------------------------------------------------------------

@@ -24,7 +24,6 @@ from accounts.admin_base import OwnedAdmin
 from accounts.mail import send
 from accounts.models import Invitation, Membership, Organisation
 from accounts.people import Refused, Standing
-from accounts.rights import MANAGERS, READ_ONLY
 
 if TYPE_CHECKING:
     _Admin = OwnedAdmin[Organisation]
@@ -183,8 +182,8 @@ def members(user: Any, organisation: Organisation, may: Standing | None) -> list
             "is_you": row.user_id == user.pk,
             "may_touch": may is not None and may.covers(row.role, may.until),
             "roles": [(role, name) for role, name in given if role != row.role],
-            "sees_cards": row.role in MANAGERS or (row.sees_cards and row.role != READ_ONLY),
-            "cards_are_granted": row.role not in (*MANAGERS, READ_ONLY),
+            "sees_cards": row.shows_cards,
+            "cards_are_granted": row.cards_are_granted,
         }
         for row in rows
     ]

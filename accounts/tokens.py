@@ -35,6 +35,8 @@ SCOPES: dict[str, Any] = {
     "commands:energy": _("Start, stop, pause, limit, read the meter"),
     "commands:maintenance": _("Reset, unlock, configuration, diagnostics, firmware"),
     "commands:dangerous": _("What can take a charger out of service"),
+    "members:read": _("See who belongs to an organisation, and as what"),
+    "members:write": _("Change what members are, and until when"),
     "webhooks:read": _("See webhooks and their deliveries"),
     "webhooks:write": _("Add, change, test and remove webhooks"),
 }

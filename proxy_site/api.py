@@ -6,7 +6,9 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.routers import SimpleRouter
 
+from accounts.api.locations import LocationViewSet
 from accounts.api.me import MeView, OrganisationViewSet
+from accounts.api.members import MemberViewSet
 from accounts.api.tokens import TokenViewSet
 from backoffices.api.views import BackofficeViewSet
 from chargers.api.views import ChargerViewSet
@@ -18,6 +20,8 @@ from routing.api.webhooks import EventViewSet, WebhookViewSet
 
 router = SimpleRouter(use_regex_path=False)
 router.register("organisations", OrganisationViewSet, basename="organisation")
+router.register("members", MemberViewSet, basename="member")
+router.register("locations", LocationViewSet, basename="location")
 router.register("chargers", ChargerViewSet, basename="charger")
 router.register("backoffices", BackofficeViewSet, basename="backoffice")
 router.register("routes", RouteViewSet, basename="route")

@@ -21,7 +21,8 @@ import pytest
 from asgiref.sync import SyncToAsync
 from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
-from django.db import connections
+from django.db import connection, connections
+from django.db.migrations.executor import MigrationExecutor
 
 T = TypeVar("T")
 
@@ -54,6 +55,31 @@ def default_database(url: str) -> Iterator[dict[str, Any]]:
         connections.settings["default"] = saved
         _forget_in_async()
         ContentType.objects.clear_cache()
+
+
+@contextmanager
+def empty_database(vendor: str, directory: Path) -> Iterator[str]:
+    """The address of a new database without tables; skips without a PostgreSQL to make it on."""
+    if vendor == "sqlite":
+        yield f"sqlite:///{directory / 'db.sqlite3'}"
+        return
+    server = os.environ.get("TEST_POSTGRES_URL")
+    if not server:
+        pytest.skip("TEST_POSTGRES_URL is not set: no PostgreSQL to test with")
+    name = f"ocpp_test_migrations_{os.getpid()}"
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}".encode())
+        try:
+            yield f"{server.rpartition('/')[0]}/{name}"
+        finally:
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+def migrated(*targets: tuple[str, str]) -> Any:
+    """Models as they are to migrations when the default database has come to these."""
+    executor = MigrationExecutor(connection)
+    executor.migrate(list(targets))
+    return MigrationExecutor(connection).loader.project_state(list(targets)).apps
 
 
 def _forget_in_async() -> None:

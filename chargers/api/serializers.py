@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.api.fields import OwnedRelatedField
-from accounts.models import Organisation
+from accounts.models import Location, Organisation
 from chargers.models import Charger, Connector
 from routing.boot import model_of
 
@@ -42,6 +42,7 @@ class ChargerSerializer(_ChargerSerializer):
     """A charger. ``identity`` is the end of its URL; ``uuid`` is what addresses here are made of."""
 
     organisation = OwnedRelatedField(queryset=Organisation.objects.all(), allow_null=True, required=False)
+    location = OwnedRelatedField(queryset=Location.objects.all(), allow_null=True, required=False)
     connection_status = serializers.SerializerMethodField()
     ocpp_version = serializers.SerializerMethodField()
     connected_at = serializers.DateTimeField(
@@ -57,8 +58,17 @@ class ChargerSerializer(_ChargerSerializer):
     class Meta:
         model = Charger
         fields = [
-            *("uuid", "identity", "label", "organisation", "enabled", "connection_status", "ocpp_version"),
-            *("connected_at", "disconnected_at", "model", "connectors", "has_password", "options"),
+            *("uuid", "identity", "label", "organisation", "location", "enabled"),
+            *(
+                "connection_status",
+                "ocpp_version",
+                "connected_at",
+                "disconnected_at",
+                "model",
+                "connectors",
+                "has_password",
+                "options",
+            ),
             *("adopted", "created_at"),
         ]
         read_only_fields = ["uuid", "adopted", "created_at"]
@@ -79,6 +89,8 @@ class ChargerSerializer(_ChargerSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         charger = self.instance or Charger()
+        if charger.location_id and "organisation" in attrs and attrs["organisation"] != charger.organisation:
+            attrs.setdefault("location", None)  # the place stays behind, with the organisation that has it
         for name, value in attrs.items():
             setattr(charger, name, value)
         if not self.context["request"].user.is_superuser and charger.organisation is None:

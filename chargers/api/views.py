@@ -16,11 +16,12 @@ from routing.models import LatestValue
 
 
 class ChargerFilter(django_filters.FilterSet):
-    """``?identity=&search=&organisation=&connection_status=&status=&backoffice=&enabled=``."""
+    """``?identity=&search=&organisation=&location=&connection_status=&status=&backoffice=&enabled=``."""
 
     identity = django_filters.CharFilter()
     search = django_filters.CharFilter(method="searched", label="part of identity or label")
     organisation = django_filters.UUIDFilter(field_name="organisation__uuid")
+    location = django_filters.UUIDFilter(field_name="location__uuid")
     connection_status = django_filters.ChoiceFilter(
         choices=[(status, status) for status in STATUSES], method="connected"
     )
@@ -76,7 +77,7 @@ class ChargerViewSet(OneCharger, WriteViewSet):
     }
 
     def get_queryset(self) -> Any:
-        rows = super().get_queryset().select_related("organisation", "session")
+        rows = super().get_queryset().select_related("organisation", "location", "session")
         rows = with_boot(rows.prefetch_related("connectors")).order_by(F("identity"))
         if self.action == "configuration":
             rows = rows.annotate(sees_cards=cards_of(self.request.user, "pk"))

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.core.cache import cache
 from rest_framework.test import APIClient
 
@@ -32,7 +31,6 @@ def theirs(db: None) -> Organisation:
 
 def member(organisation: Organisation, role: str = "installer", name: str = "") -> User:
     user = User.objects.create_user(name or f"{role} of {organisation}", is_staff=True)
-    user.user_permissions.set(Permission.objects.all())
     Membership.objects.create(user=user, organisation=organisation, role=role)
     return user
 

@@ -58,7 +58,8 @@ CHECKS = [
 def world_of(organisation: Organisation) -> dict[str, dict[str, Any]]:
     """Something of everything, and its names in addresses by the first word of the path."""
     now, name = timezone.now(), organisation.name
-    charger = Charger.objects.create(identity=f"{name}-1", organisation=organisation)
+    place = organisation.locations.create(name=name, address=name, notes=name)
+    charger = Charger.objects.create(identity=f"{name}-1", organisation=organisation, location=place)
     ChargerSession.objects.create(charger=charger, online=True, ocpp_version="1.6", connected_at=now)
     charger.connectors.create(connector_id=1, status="Charging", updated_at=now)
     office = Backoffice.objects.create(name=name, organisation=organisation, url=f"wss://{name}.example.org/")
@@ -75,8 +76,12 @@ def world_of(organisation: Organisation) -> dict[str, dict[str, Any]]:
         text=f'[2,"{name}","Authorize",{{}}]', answer='[3,"m",{}]', outcome="answered", rule="the proxy",
     )  # fmt: skip
     delivery = delivery_of(webhook_of(organisation))
+    person = User.objects.create_user(f"{name}-person", email=f"person@{name}.example.org")
+    other = organisation.memberships.create(user=person, role="installer")
     return {
         "organisations": {"uuid": organisation.uuid},
+        "members": {"uuid": other.uuid},
+        "locations": {"uuid": place.uuid},
         "chargers": {"uuid": charger.uuid, "charger_uuid": charger.uuid, "number": 1},
         "backoffices": {"uuid": office.uuid},
         "routes": {"uuid": route.uuid},

@@ -2,62 +2,35 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 
 from routing import partitions
 from routing.keeping import DAY
 from routing.models import Message
 from routing.models.traffic import number_at
-from tests.databases import default_database
+from tests.databases import default_database, empty_database, migrated
 from tests.routing.days import rows_of
 
 NOW = datetime.now(UTC)
 TODAY = number_at(NOW) // DAY
 
 
-@contextmanager
-def _database(vendor: str, directory: Path) -> Iterator[str]:
-    if vendor == "sqlite":
-        yield f"sqlite:///{directory / 'db.sqlite3'}"
-        return
-    server = os.environ.get("TEST_POSTGRES_URL")
-    if not server:
-        pytest.skip("TEST_POSTGRES_URL is not set: no PostgreSQL to test with")
-    name = f"ocpp_test_migrations_{os.getpid()}"
-    with psycopg.connect(server, autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name}".encode())
-        try:
-            yield f"{server.rpartition('/')[0]}/{name}"
-        finally:
-            admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
-
-
 @pytest.fixture(params=["sqlite", "postgres"])
 def before(request: Any, tmp_path: Path, django_db_blocker: Any) -> Iterator[Any]:
     """The model of the log as it was in one table, in a database of that time."""
     with (
-        _database(request.param, tmp_path) as url,
+        empty_database(request.param, tmp_path) as url,
         django_db_blocker.unblock(),
         default_database(url),
     ):
-        yield _migrated(("routing", "0004_what_the_log_is_searched_by")).get_model("routing", "Message")
-
-
-def _migrated(*targets: tuple[str, str]) -> Any:
-    executor = MigrationExecutor(connection)
-    executor.migrate(list(targets))
-    return MigrationExecutor(connection).loader.project_state(list(targets)).apps
+        yield migrated(("routing", "0004_what_the_log_is_searched_by")).get_model("routing", "Message")
 
 
 def _log(model: Any, days: float, **values: Any) -> Any:
