@@ -335,6 +335,7 @@ if REDIS_URL:
             "BACKEND": "django.core.cache.backends.redis.RedisCache",
             "LOCATION": REDIS_URL,
             "KEY_PREFIX": "proxy-cache",
+            "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},  # a request waits for it
         }
     }
 else:
@@ -401,6 +402,7 @@ LOGGING = {
         "celery": {"level": "WARNING"},
         "kombu": {"level": "WARNING"},
         "psycopg.pool": {"level": "WARNING", "filters": ["said_once"]},
+        "accounts.api.throttling": {"filters": ["said_once"]},
         "channels_redis": {"level": "CRITICAL"},  # a traceback each second; backoffices.mailbox says it once
     },
 }
