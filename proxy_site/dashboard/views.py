@@ -46,7 +46,6 @@ def _piece_address(request: HttpRequest) -> str:
 
 def _context(request: HttpRequest) -> dict[str, Any]:
     scope = Scope.of(request)
-    may_add = _may_add(request, scope)
     if not scope.is_member:
         return {"scope": scope, "search": ""}
     search = request.GET.get("q", "").strip()[:LONGEST_SEARCH]
@@ -55,7 +54,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
     return {
         "scope": scope,
         "search": search,
-        "may_add": may_add,
+        "may_add": _may_add(request, scope),
         "standing": standing,
         "is_stale": scope.now - standing.at > FRESH / 2,
         "minute": hour[-1],

@@ -274,7 +274,7 @@ def test_an_installer_sees_chargers_as_cards(look: Any) -> None:
     for said in (
         "A-1",
         "Online",
-        "1 Available",
+        "1 free",
         "Charging since",
         "<b>D</b> Ours billing",
         "refused with 401",
