@@ -332,7 +332,7 @@ SPECTACULAR_SETTINGS = {
 if REDIS_URL:
     CACHES = {
         "default": {
-            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "BACKEND": "proxy_site.caching.ForgivingCache",
             "LOCATION": REDIS_URL,
             "KEY_PREFIX": "proxy-cache",
             "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},  # a request waits for it
@@ -402,7 +402,7 @@ LOGGING = {
         "celery": {"level": "WARNING"},
         "kombu": {"level": "WARNING"},
         "psycopg.pool": {"level": "WARNING", "filters": ["said_once"]},
-        "accounts.api.throttling": {"filters": ["said_once"]},
+        "proxy_site.caching": {"filters": ["said_once"]},
         "channels_redis": {"level": "CRITICAL"},  # a traceback each second; backoffices.mailbox says it once
     },
 }

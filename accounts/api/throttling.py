@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
-from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import ScopedRateThrottle
 
 from accounts.tokens import ApiToken
 
-logger = logging.getLogger(__name__)
-
 
 class TokenThrottle(ScopedRateThrottle):
     """By token, or else by person; ``view.throttle_scope`` names a rate of the settings.
 
-    Leaves on the request what the headers tell (``views.RateLimitHeaders``). While Redis is away nobody is
-    counted, and everybody is answered.
+    Leaves on the request what the headers tell (``views.RateLimitHeaders``).
     """
 
     def allow_request(self, request: Request, view: Any) -> bool:
-        try:
-            is_allowed = bool(super().allow_request(request, view))
-        except RedisError as error:
-            logger.warning("requests to the API are not counted while Redis is away; start it: %s", error)
-            return True
+        is_allowed = bool(super().allow_request(request, view))
         known: Any = self
         if hasattr(self, "history") and self.rate is not None:
             left = max(0, known.num_requests - len(known.history))
