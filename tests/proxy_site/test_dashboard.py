@@ -264,6 +264,11 @@ def test_a_new_installation_shows_the_way(look: Any, admin_user: Any) -> None:
     assert "Messages per minute" not in text
 
 
+def test_the_way_to_the_first_charger_is_for_who_may_add_one(look: Any) -> None:
+    assert "Three steps to the first charger" in look(member("Ours"))
+    assert "Three steps to the first charger" not in look(member("Theirs", role="read_only"))
+
+
 # -- cards ------------------------------------------------------------------------------------------------
 
 
