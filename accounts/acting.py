@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from django.db import models
+from django.http import HttpRequest
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -117,6 +118,14 @@ def sane_correlation_id(given: str) -> str:
 def printable(text: str, length: int) -> str:
     """Text of a stranger, as a column and a line of the log take it."""
     return _UNPRINTABLE.sub("?", text)[:length]
+
+
+def address_of(request: HttpRequest) -> str:
+    """From where somebody asks, "" where the server does not say.
+
+    Daphne has looked at X-Forwarded-For where the installation says that it can be trusted.
+    """
+    return request.META.get("REMOTE_ADDR") or ""
 
 
 def system_user() -> str:

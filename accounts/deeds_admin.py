@@ -17,7 +17,7 @@ from accounts.admin_base import RecordAdmin, may_change
 from accounts.deeds import Deed
 
 _TABLE = (
-    '<table><thead><tr><th scope="col">Field</th><th scope="col">Before</th><th scope="col">After</th></tr>'
+    '<table><thead><tr><th scope="col">{}</th><th scope="col">{}</th><th scope="col">{}</th></tr>'
     "</thead><tbody>{}</tbody></table>"
 )
 
@@ -32,9 +32,9 @@ class SinceFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [
             ("hour", _("Last hour")),
-            ("day", "Last 24 hours"),
-            ("week", "Last 7 days"),
-            ("month", "Last 30 days"),
+            ("day", _("Last 24 hours")),
+            ("week", _("Last 7 days")),
+            ("month", _("Last 30 days")),
         ]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
@@ -99,4 +99,4 @@ class DeedAdmin(RecordAdmin[Deed]):
         if not rows:
             return ""
         lines = format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td></tr>", rows)
-        return format_html(_TABLE, lines)
+        return format_html(_TABLE, _("Field"), _("Before"), _("After"), lines)

@@ -25,11 +25,6 @@ def hashed(username: str) -> str:
     return salted_hmac("accounts.lockout", username, algorithm="sha256").hexdigest()[:40]
 
 
-def address_of(request: HttpRequest) -> str:
-    """Daphne has looked at X-Forwarded-For where the installation says that it can be trusted."""
-    return request.META.get("REMOTE_ADDR") or ""
-
-
 def locked_page(request: HttpRequest, response: Any = None, credentials: Any = None) -> HttpResponse:
     """What somebody sees who is locked out."""
     minutes = int(settings.AXES_COOLOFF_TIME.total_seconds() // 60)

@@ -17,9 +17,10 @@ def send(to: str, subject: str, text: str) -> bool:
     if not settings.PROXY_MAIL:
         return False
     try:
-        return send_mail(subject, text, None, [to]) == 1
+        return send_mail(" ".join(subject.split()), text, None, [to]) == 1  # a name may have several lines
     except (SMTPException, OSError) as error:
-        logger.warning("a mail could not be sent: %s", error.__class__.__name__)
+        name = type(error).__name__  # its text may hold addresses
+        logger.warning("a mail could not be sent (%s); check EMAIL_URL and the server that it names", name)
         return False
 
 

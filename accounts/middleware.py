@@ -10,7 +10,7 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from accounts.acting import Acting, Via, acting, printable, sane_correlation_id
+from accounts.acting import Acting, Via, acting, address_of, printable, sane_correlation_id
 
 HEADER = "X-Request-ID"
 
@@ -46,8 +46,7 @@ def _acting(request: HttpRequest) -> AbstractContextManager[Acting]:
         lambda: getattr(request, "user", None),
         actor_name="",
         via=Via.API if request.path_info.startswith("/api/") else Via.ADMIN,
-        # Daphne has looked at X-Forwarded-For where the installation says that it can be trusted.
-        address=printable(request.META.get("REMOTE_ADDR") or "", 64),
+        address=printable(address_of(request), 64),
         correlation_id=sane_correlation_id(request.headers.get(HEADER, "")),
     )
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -117,8 +118,11 @@ def set_cards(actor: User, membership: Membership, *, sees: bool) -> None:
 def _touching(actor: User, membership: Membership) -> Iterator[Standing]:
     """Within: nobody else changes members of the organisation, and the row is as it is stored."""
     with transaction.atomic():
-        Organisation.objects.select_for_update().get(pk=membership.organisation_id)
-        membership.refresh_from_db()
+        try:
+            Organisation.objects.select_for_update().get(pk=membership.organisation_id)
+            membership.refresh_from_db()
+        except ObjectDoesNotExist:
+            raise Refused(_("Who that was is no member any more.")) from None
         may = standing(actor, membership.organisation)
         if may is None or RANKS[membership.role] > may.rank:
             raise Refused(_("Only somebody with this role or one above may do that."))

@@ -7,7 +7,7 @@ from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -117,6 +117,7 @@ class ApiToken(PublicModel, _Token):
             here = ip_address(address)
         except ValueError:
             return False
+        here = getattr(here, "ipv4_mapped", None) or here  # how a server on :: sees IPv4
         return any(here in ip_network(network) for network in self.allowed_networks)
 
 
@@ -133,16 +134,18 @@ def issue(
     validate_scopes(scopes)
     validate_networks(allowed_networks or [])
     digest, text = get_digest_token()
-    token = ApiToken.objects.create(
-        digest=digest, token_key=text[: CONSTANTS.TOKEN_KEY_LENGTH], user=user, name=name, scopes=scopes,
-        organisation=organisation, allowed_networks=allowed_networks or [],
-        expiry=timezone.now() + expiry if expiry else None,
-    )  # fmt: skip
-    did(user, f'Made the API token "{name}" with {", ".join(scopes) or "no scope"}.', actor=user)
+    with transaction.atomic():
+        token = ApiToken.objects.create(
+            digest=digest, token_key=text[: CONSTANTS.TOKEN_KEY_LENGTH], user=user, name=name, scopes=scopes,
+            organisation=organisation, allowed_networks=allowed_networks or [],
+            expiry=timezone.now() + expiry if expiry else None,
+        )  # fmt: skip
+        did(user, f'Made the API token "{name}" with {", ".join(scopes) or "no scope"}.', actor=user)
     return token, text
 
 
 def revoke(token: ApiToken, *, by: User) -> None:
     """It is refused from now on."""
-    did(token.user, f'Revoked the API token "{token.name}".', actor=by)
-    token.delete()
+    with transaction.atomic():
+        did(token.user, f'Revoked the API token "{token.name}".', actor=by)
+        token.delete()

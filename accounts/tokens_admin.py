@@ -116,7 +116,7 @@ class ApiTokenAdmin(OwnedAdmin[ApiToken]):
             "title": _("Your new token"),
             "opts": self.opts,
             "token": obj,
-            "text": request.token_made,
+            "secret": request.token_made,
         }
         response = TemplateResponse(request, "admin/accounts/token_made.html", context)
         response.headers["Cache-Control"] = "no-store"

@@ -6,7 +6,6 @@ import sys
 from channels.routing import ProtocolTypeRouter
 from django.core.asgi import get_asgi_application
 
-from proxy_site import health
 from proxy_site.plain import Receive, Scope, Send
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proxy_site.settings")
@@ -17,6 +16,7 @@ from chargers.consumers import ChargerConsumer  # noqa: E402  # as above
 from chargers.events.consumer import PATH as EVENTS  # noqa: E402  # as above
 from chargers.events.consumer import events  # noqa: E402  # as above
 from chargers.identity import is_chargers  # noqa: E402  # as above
+from proxy_site import health  # noqa: E402  # as above
 from routing.live.consumer import messages  # noqa: E402  # as above
 
 charger_application = ChargerConsumer.as_asgi()

@@ -28,16 +28,8 @@ TOKEN_LENGTH = 16
 @register()
 def unknown_chargers(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """PROXY_UNKNOWN_CHARGERS has one of its two values."""
-    value = settings.PROXY_UNKNOWN_CHARGERS
-    if value in UNKNOWN_CHARGERS:
-        return []
-    return [
-        Error(
-            f'PROXY_UNKNOWN_CHARGERS is "{value[:40]}", expected one of {", ".join(UNKNOWN_CHARGERS)}.',
-            hint="refuse: unknown chargers get 404 and are recorded. adopt: they are created.",
-            id="proxy.E001",
-        )
-    ]
+    hint = "refuse: unknown chargers get 404 and are recorded. adopt: they are created."
+    return _chosen("PROXY_UNKNOWN_CHARGERS", UNKNOWN_CHARGERS, hint=hint, id="proxy.E001")
 
 
 @register()
@@ -65,16 +57,16 @@ def public_url(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
 @register()
 def admin_skin(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """PROXY_ADMIN_SKIN is a look there is."""
-    value = settings.PROXY_ADMIN_SKIN
-    if value in SKINS:
+    hint = "unfold: made for phones too. stock: Django's own admin."
+    return _chosen("PROXY_ADMIN_SKIN", SKINS, hint=hint, id="proxy.E005")
+
+
+def _chosen(name: str, known: Sequence[str], **more: str) -> Sequence[CheckMessage]:
+    """An error where a setting has none of the values there are."""
+    value = getattr(settings, name)
+    if value in known:
         return []
-    return [
-        Error(
-            f'PROXY_ADMIN_SKIN is "{value[:40]}", expected one of {", ".join(SKINS)}.',
-            hint="unfold: made for phones too. stock: Django's own admin.",
-            id="proxy.E005",
-        )
-    ]
+    return [Error(f'{name} is "{value[:40]}", expected one of {", ".join(known)}.', **more)]
 
 
 @register()

@@ -198,7 +198,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_USERNAME_CALLABLE = "accounts.lockout.name_of"
-AXES_CLIENT_IP_CALLABLE = "accounts.lockout.address_of"
+AXES_CLIENT_IP_CALLABLE = "accounts.acting.address_of"
 AXES_LOCKOUT_CALLABLE = "accounts.lockout.locked_page"
 AXES_ENABLE_ADMIN = False
 AXES_DISABLE_ACCESS_LOG = True  # who has logged in is among what people did
@@ -336,9 +336,10 @@ SPECTACULAR_SETTINGS = {
 if REDIS_URL:
     CACHES = {
         "default": {
-            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "BACKEND": "proxy_site.caching.ForgivingCache",
             "LOCATION": REDIS_URL,
             "KEY_PREFIX": "proxy-cache",
+            "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},  # a request waits for it
         }
     }
 else:
@@ -405,6 +406,7 @@ LOGGING = {
         "celery": {"level": "WARNING"},
         "kombu": {"level": "WARNING"},
         "psycopg.pool": {"level": "WARNING", "filters": ["said_once"]},
+        "proxy_site.caching": {"filters": ["said_once"]},
         "channels_redis": {"level": "CRITICAL"},  # a traceback each second; backoffices.mailbox says it once
     },
 }

@@ -69,9 +69,16 @@ def _check(number: int, entry: Any) -> None:
         raise Wrong(f'entry {number}: "trust_email" is neither true nor false')
     if not _ID.fullmatch(entry["id"]):
         raise Wrong(f'entry {number}: "id" is not made of small letters, digits and hyphens')
-    issuer = urlsplit(entry["issuer"])
-    if issuer.scheme != "https" and (issuer.scheme, issuer.hostname) not in LOOPBACK:
-        raise Wrong(f'entry {number}: "issuer" does not begin with https://')
+    if not _is_trustworthy(entry["issuer"]):
+        raise Wrong(f'entry {number}: "issuer" does not begin with https:// and the name of a host')
+
+
+def _is_trustworthy(issuer: str) -> bool:
+    try:
+        parts = urlsplit(issuer)
+    except ValueError:  # a bracket too few
+        return False
+    return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme, parts.hostname) in LOOPBACK)
 
 
 def settings_for(providers: list[dict[str, Any]]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from knox.settings import CONSTANTS
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from accounts.acting import address_of
 from accounts.tokens import ApiToken
 
 REFUSED = "This token is not valid: it is unknown, has ended, or does not hold for this address."
@@ -32,7 +33,7 @@ class ApiTokenAuthentication(_Authentication):
         if found is None:
             return None
         user, token = found
-        if not token.accepts(request.META.get("REMOTE_ADDR") or ""):
+        if not token.accepts(address_of(request._request)):
             raise AuthenticationFailed(REFUSED)
         user.only_organisation = token.organisation_id
         _note_use(token)

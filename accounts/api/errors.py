@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions, status
 from rest_framework.response import Response
-from rest_framework.views import exception_handler, set_rollback
+from rest_framework.views import exception_handler
 
 INVALID = "Some values are not valid."
 
@@ -38,7 +38,6 @@ def answer_for(error: Exception, context: Any) -> Response | None:
     response = exception_handler(error, context)
     if response is None:
         return None
-    set_rollback()
     detail = getattr(error, "detail", str(error))
     is_plain = isinstance(detail, str)
     response.data = {

@@ -44,9 +44,11 @@ def once(request: Request, do: Callable[[], Response]) -> Response:
         row.delete()  # it was not done
         raise
     hides = getattr(response, "holds_secret", False)
-    row.status, row.body = response.status_code, None if hides else _plain(response.data)
-    row.location = response.headers.get("Location", "")
-    row.save(update_fields=["status", "body", "location"])
+    IdempotentRequest.objects.filter(pk=row.pk).update(  # gone, where it took longer than LONGEST_RUN
+        status=response.status_code,
+        body=None if hides else _plain(response.data),
+        location=response.headers.get("Location", ""),
+    )
     return response
 
 
@@ -58,7 +60,9 @@ def _claim(request: Request, key: str) -> tuple[IdempotentRequest, bool]:
         with transaction.atomic():
             return IdempotentRequest.objects.create(owner=owner, key=key, digest=digest, at=now), True
     except IntegrityError:
-        row = IdempotentRequest.objects.get(owner=owner, key=key)
+        row = IdempotentRequest.objects.filter(owner=owner, key=key).first()
+    if row is None:  # the other one has just failed, and is not done
+        return _claim(request, key)
     if row.digest != digest:
         raise Conflict(f'The {HEADER} "{key[:40]}" was used for another request.')
     if row.status is None:

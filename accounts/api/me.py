@@ -9,9 +9,8 @@ from rest_framework import serializers
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from accounts.api.views import ReadViewSet
+from accounts.api.views import RateLimitHeaders, ReadViewSet
 from accounts.models import Organisation
 from accounts.tokens import SCOPES, ApiToken
 
@@ -45,7 +44,7 @@ class MeSerializer(serializers.Serializer[Any]):
     token = TokenSerializer(allow_null=True)
 
 
-class MeView(APIView):
+class MeView(RateLimitHeaders):
     """The person and the token behind the request."""
 
     permission_classes = [IsAuthenticated]

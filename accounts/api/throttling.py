@@ -13,7 +13,7 @@ from accounts.tokens import ApiToken
 class TokenThrottle(ScopedRateThrottle):
     """By token, or else by person; ``view.throttle_scope`` names a rate of the settings.
 
-    Leaves on the request what the headers tell (``RateLimitHeaders``).
+    Leaves on the request what the headers tell (``views.RateLimitHeaders``).
     """
 
     def allow_request(self, request: Request, view: Any) -> bool:

@@ -9,13 +9,27 @@ from django.db import models
 from rest_framework import mixins, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from accounts.admin_base import owned
 from accounts.api.idempotency import once
 from accounts.api.permissions import HasRole, HasScope
 
 
-class OwnedViewSet(viewsets.GenericViewSet[Any]):
+class RateLimitHeaders(APIView):
+    """A view whose answers say how often may be asked, and how much of that is left."""
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        limit = getattr(request._request, "rate_limit", None)
+        if limit is not None:
+            most, left, seconds = limit
+            answer.headers["RateLimit-Limit"] = f"{most}, {most};w={seconds}"
+            answer.headers["RateLimit-Remaining"] = str(left)
+        return answer
+
+
+class OwnedViewSet(RateLimitHeaders, viewsets.GenericViewSet[Any]):
     """Rows of ``model`` that the person may see; anything else is 404.
 
     ``scopes``: read, write and names of actions to scopes. ``verbs``: names of actions to what a role must
@@ -32,15 +46,6 @@ class OwnedViewSet(viewsets.GenericViewSet[Any]):
 
     def get_queryset(self) -> Any:
         return owned(self.model).visible_to(self.request.user)
-
-    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
-        answer = super().finalize_response(request, response, *args, **kwargs)
-        limit = getattr(request._request, "rate_limit", None)
-        if limit is not None:
-            most, left, seconds = limit
-            answer.headers["RateLimit-Limit"] = f"{most}, {most};w={seconds}"
-            answer.headers["RateLimit-Remaining"] = str(left)
-        return answer
 
 
 class ReadViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, OwnedViewSet):

@@ -18,10 +18,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
-from accounts.acting import acting
+from accounts.acting import acting, address_of
 from accounts.deeds import did
 from accounts.joining import BACKEND
-from accounts.lockout import address_of
 from accounts.models import User
 from accounts.sso.entering import person_for
 

@@ -16,6 +16,7 @@ from allauth.mfa.signals import (
     authenticator_reset,
 )
 from django.contrib.auth.signals import user_login_failed
+from django.db import transaction
 
 from accounts.deeds import did
 from accounts.models import User
@@ -33,12 +34,11 @@ def connect() -> None:
 
 def forget(user: User) -> bool:
     """Take somebody's second factor away, who has lost it; whether there was one."""
-    found = Authenticator.objects.filter(user=user)
-    if not found.exists():
-        return False
-    found.delete()
-    did(user, "Removed the second factor.")
-    return True
+    with transaction.atomic():
+        count, _ = Authenticator.objects.filter(user=user).delete()
+        if count:
+            did(user, "Removed the second factor.")
+    return bool(count)
 
 
 def _added(sender: Any, user: Any, authenticator: Any, **_: Any) -> None:

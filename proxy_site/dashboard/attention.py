@@ -16,18 +16,17 @@ from django.utils.translation import ngettext
 from backoffices.models import Backoffice
 from chargers.causes import Cause
 from chargers.models import Charger, RefusedAttempt
+from chargers.standing import GONE_LONG
 from proxy_site.dashboard import installation
 from proxy_site.dashboard.scope import Scope
 from routing.core.alarms import ALARMS
+from routing.core.rows import DEAD_LETTERS
 from routing.health import at
 from routing.models import Alarm, ChargerSession, RuntimeProcess
 from routing.snapshots import Office
 
 MOST = 10
 """Of each kind; the lists behind the links have all."""
-
-AWAY = timedelta(minutes=5)
-"""A charger that comes back sooner is no matter for a person."""
 
 LATELY = timedelta(hours=24)
 MOST_ATTEMPTS = 100
@@ -98,7 +97,7 @@ def _backoffices(scope: Scope) -> Iterator[Need]:
                 office.dead,
             ) % {"number": office.dead, "name": name}
             address = _list("routing_delivery", letters="dead", backoffice=pk)
-            yield Need("bad", what, _(ALARMS["dead letters"].remedy), address, _("Dead letters"))
+            yield Need("bad", what, _(ALARMS[DEAD_LETTERS].remedy), address, _("Dead letters"))
 
 
 def _of_routes(severity: Literal["bad", "warn"], what: str, name: str, office: Office, scope: Scope) -> Need:
@@ -130,7 +129,7 @@ def _of_routes(severity: Literal["bad", "warn"], what: str, name: str, office: O
 def _not_there(scope: Scope) -> Iterator[Need]:
     """Chargers that went last, and why they are not let in again if that is known; then who else is not."""
     gone = scope.of_rows(ChargerSession.objects.filter(online=False, charger__enabled=True))
-    gone = gone.filter(disconnected_at__lt=scope.now - AWAY).order_by("-disconnected_at")
+    gone = gone.filter(disconnected_at__lt=scope.now - GONE_LONG).order_by("-disconnected_at")
     rows = list(
         gone.select_related("charger").only("disconnected_at", "charger__identity", "charger__label")[:MOST]
     )
@@ -150,7 +149,7 @@ def _not_there(scope: Scope) -> Iterator[Need]:
                 "cause": refusal.get_cause_display(),
                 "count": refusal.count,
             }
-            yield Need("bad", f"{what}; {tries}.", _said(refusal.remedy), _messages(row.charger), _("Why"))
+            yield Need("bad", f"{what}; {tries}.", _(refusal.remedy), _messages(row.charger), _("Why"))
         else:
             remedy = _("Nothing is heard of it: check its power and its network (SIM card, cable).")
             yield Need("warn", f"{what}.", remedy, _charger(row.charger), _("Open"))
@@ -198,15 +197,15 @@ def _attempt(row: RefusedAttempt, charger: Charger | None, scope: Scope) -> Need
     if row.cause == Cause.UNKNOWN_IDENTITY and charger is None:
         what = _('A charger that nobody knows tries to connect: "%(identity)s"%(address)s, %(count)d times.')
         add = f"{reverse('admin:chargers_charger_new')}?{urlencode({'identity': row.identity})}"
-        return Need("warn", what % told, _said(row.remedy), add, _("Add"))
+        return Need("warn", what % told, _(row.remedy), add, _("Add"))
     what = _('"%(identity)s" is refused: %(cause)s, %(count)d times, last at %(time)s.')
     address = _list("chargers_refusedattempt", q=row.identity) if charger is None else _messages(charger)
-    return Need("warn", what % told, _said(row.remedy), address, _("Why"))
+    return Need("warn", what % told, _(row.remedy), address, _("Why"))
 
 
 def _alarms(scope: Scope) -> Iterator[Need]:
     """Alarms that last, the newest; dead letters are told by backoffice."""
-    lasting = scope.of_rows(Alarm.objects.filter(cleared=None)).exclude(kind="dead letters")
+    lasting = scope.of_rows(Alarm.objects.filter(cleared=None)).exclude(kind=DEAD_LETTERS)
     for alarm in lasting.select_related("charger").order_by("-raised")[:MOST]:
         known = ALARMS.get(alarm.kind)
         what = f"{_name(alarm.charger)}: {alarm.text}"
@@ -217,11 +216,6 @@ def _alarms(scope: Scope) -> Iterator[Need]:
 SOURCES: Iterable[Callable[[Scope], Iterator[Need]]] = (
     *(_processes, _backoffices, _not_there, _flapping, _alarms),
 )
-
-
-def _said(text: str) -> str:
-    """A text of a table in the person's language; "" has one, too: the head of the catalogue."""
-    return _(text) if text else ""
 
 
 def _name(charger: Any) -> str:

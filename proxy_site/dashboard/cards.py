@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,17 +11,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from chargers.models import Connector
+from chargers.standing import LETTERS, status_of
 from proxy_site.dashboard.scope import Scope
 from routing.health import ChargerHealth, at, charger_health_of
 from routing.models import Route, Transaction
 
 MOST = 24
-
-LETTERS: Mapping[str, str] = {"billing": "B", "control": "D", "energy": "E", "service": "S", "observe": "O"}
-"""Of roles, as everywhere in the admin."""
-
-CHARGING = ("Charging", "Occupied")
-FAULTY = ("Faulted", "Unavailable")
 
 
 @dataclass(frozen=True)
@@ -36,7 +31,7 @@ class Office:
 
 @dataclass(frozen=True)
 class Plug:
-    """A connector of a card."""
+    """A connector of a card; ``status`` in words."""
 
     name: str
     status: str
@@ -86,10 +81,8 @@ def cards(scope: Scope, search: str) -> tuple[list[Card], bool]:
 
 
 def _plug(row: Connector) -> Plug:
-    tone = "good" if row.status in CHARGING else "bad" if row.status in FAULTY else ""
-    return Plug(
-        f"{row.evse_id}/{row.connector_id}" if row.evse_id else str(row.connector_id), row.status, tone
-    )
+    tone, words = status_of(row)
+    return Plug(f"{row.evse_id}/{row.connector_id}" if row.evse_id else str(row.connector_id), words, tone)
 
 
 def _card(

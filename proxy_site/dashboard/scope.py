@@ -11,7 +11,8 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts.models import Membership, Organisation
+from accounts.models import Organisation
+from accounts.rights import OPERATOR
 from chargers.models import Charger
 from routing.standing import Standing, standing
 
@@ -71,7 +72,4 @@ class Scope:
 
 def is_fleet(user: Any) -> bool:
     """Whether somebody looks after the chargers of many: superusers, and operators of an organisation."""
-    if user.is_superuser:
-        return True
-    mine = Membership.objects.filter(user=user, organisation__in=user.organisations())
-    return mine.filter(role=Membership.Role.OPERATOR).exists()
+    return user.is_superuser or OPERATOR in user.roles

@@ -46,11 +46,11 @@ def _piece_address(request: HttpRequest) -> str:
 
 def _context(request: HttpRequest) -> dict[str, Any]:
     scope = Scope.of(request)
-    may_add = _may_add(request, scope)
     if not scope.is_member:
         return {"scope": scope, "search": ""}
     search = request.GET.get("q", "").strip()[:LONGEST_SEARCH]
     standing, hour = scope.standing, minutes(scope.user, scope.now, scope.key)
+    may_add = _may_add(request, scope)
     shown, is_cut = ([], False) if scope.is_fleet else cards.cards(scope, search)
     return {
         "scope": scope,
@@ -67,7 +67,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "backoffices": _backoffices(scope),
         "cards": shown,
         "is_cut": is_cut,
-        "is_new": not standing.chargers and not search,
+        "is_new": may_add and not standing.chargers and not search,
         "has_backoffice": Backoffice.objects.visible_to(scope.user).exists()
         if not standing.chargers
         else True,

@@ -193,3 +193,9 @@ def test_pages_take_as_many_queries_for_many_deeds_as_for_few(
         with django_assert_max_num_queries(12):
             assert "Looked 129." in admin_client.get(address).content.decode()
     assert "Looked 29." in admin_client.get(history(ours.charger) + "?p=2").content.decode()
+
+
+def test_a_deed_and_its_filters_are_in_the_readers_language(installer, ours):
+    found = installer.get(page(Deed.objects.get(correlation_id="Ours")), HTTP_ACCEPT_LANGUAGE="nl")
+    assert '<th scope="col">Veld</th>' in found.content.decode()
+    assert "Laatste 30 dagen" in installer.get(LIST, HTTP_ACCEPT_LANGUAGE="nl").content.decode()

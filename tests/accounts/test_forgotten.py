@@ -13,6 +13,7 @@ from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
 from accounts.forgotten import MOST_MAILS, MOST_OF_AN_ADDRESS
+from accounts.mail import send
 from accounts.models import Deed, User
 
 pytestmark = pytest.mark.django_db
@@ -128,3 +129,19 @@ def test_without_mail_there_is_no_such_page(client):
         reverse("admin_password_reset")
     assert client.get(ASK).status_code == 404
     assert "/password/" not in client.get("/admin/login/").content.decode()
+
+
+@pytest.mark.usefixtures("with_mail", "anna")
+def test_while_redis_is_away_no_mail_is_sent(client, monkeypatch):
+    def away(*args: Any) -> None:
+        raise ValueError("counts nothing")
+
+    monkeypatch.setattr(cache, "incr", away)
+    assert ask(client, "anna@example.org").status_code == 429
+    assert not mail.outbox
+
+
+@pytest.mark.usefixtures("with_mail")
+def test_a_name_of_several_lines_makes_one_line_of_a_subject():
+    assert send("anna@example.org", "Invitation to Two\nlines", "Hello")
+    assert mail.outbox[0].subject == "Invitation to Two lines"

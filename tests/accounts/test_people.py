@@ -139,6 +139,13 @@ def test_who_is_a_member_already_loses_nothing_by_joining(ours, had, ended, beco
     assert Membership.objects.get(pk=old.pk).is_live
 
 
+def test_who_was_removed_meanwhile_is_not_touched(ours):
+    actor, other = member(ours, "operator").user, member(ours, "installer")
+    Membership.objects.filter(pk=other.pk).delete()
+    with pytest.raises(people.Refused):
+        people.set_role(actor, other, "read_only")
+
+
 # -- the page of an invitation
 
 

@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 
 from accounts.deeds import Deed
 from accounts.models import Membership, Organisation, User
-from accounts.tokens import ApiToken, issue
+from accounts.tokens import ApiToken, issue, revoke
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/accounts/apitoken/"
@@ -34,7 +34,7 @@ def made(client: Any, **more: Any) -> Any:
 
 
 def text_of(answer: Any) -> str:
-    return str(answer.content.decode()).partition('id="token" class="p-mono">')[2].partition("<")[0]
+    return str(answer.content.decode()).partition('id="secret" class="p-mono">')[2].partition("<")[0]
 
 
 def test_a_token_is_shown_once_and_works(client: Any, ours: Organisation) -> None:
@@ -89,3 +89,32 @@ def test_it_narrows_to_an_organisation_that_one_sees(client: Any, ours: Organisa
     assert not ApiToken.objects.exists()
     made(client, organisation=str(ours.pk))
     assert ApiToken.objects.get().organisation == ours
+
+
+def test_neither_a_token_nor_its_end_is_without_its_deed(
+    ours: Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = person(ours)
+    token, _ = issue(user, "Home", ["chargers:read"])
+    before = Deed.objects.count()
+
+    def fails(*args: Any, **kwargs: Any) -> None:
+        raise RuntimeError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("accounts.tokens.did", fails)
+        with pytest.raises(RuntimeError):
+            issue(user, "Other", ["chargers:read"])
+    monkeypatch.setattr(ApiToken, "delete", fails)
+    with pytest.raises(RuntimeError):
+        revoke(token, by=user)
+    assert list(ApiToken.objects.values_list("name", flat=True)) == ["Home"]
+    assert Deed.objects.count() == before
+
+
+@pytest.mark.parametrize(
+    ("address", "is_accepted"),
+    [("192.0.2.7", True), ("::ffff:192.0.2.7", True), ("::ffff:198.51.100.7", False), ("", False)],
+)
+def test_a_network_is_the_same_seen_through_ipv6(address: str, is_accepted: bool) -> None:
+    assert ApiToken(allowed_networks=["192.0.2.0/24"]).accepts(address) is is_accepted

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+from django.db import IntegrityError
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts.models import Organisation, User
+from accounts.models import IdempotentRequest, Organisation, User
 from chargers.models import Charger
 from routing.models import ChargerSession, LatestValue
 from tests.api.conftest import member, program
@@ -142,8 +144,41 @@ def test_who_asks_too_often_is_told_when_to_ask_again(
     assert refused.json()["code"] == "throttled"
 
 
+def test_a_request_that_failed_meanwhile_is_done_by_the_next(
+    client: APIClient, ours: Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one with the same key is there when it is claimed, and gone when it is looked at."""
+    real, refused = IdempotentRequest.objects.create, [IntegrityError()]
+
+    def create(**values: Any) -> IdempotentRequest:
+        if refused:
+            raise refused.pop()
+        return real(**values)
+
+    monkeypatch.setattr(IdempotentRequest.objects, "create", create)
+    said = {"identity": "CP-9", "organisation": str(ours.uuid)}
+    assert client.post(PATH, said, HTTP_IDEMPOTENCY_KEY="k", format="json").status_code == 201
+
+
+def test_a_request_that_took_too_long_is_answered(
+    client: APIClient, ours: Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its claim is gone, as if it had been cut off."""
+    real = Charger.save
+
+    def save(charger: Charger, *args: Any, **kwargs: Any) -> None:
+        IdempotentRequest.objects.all().delete()
+        real(charger, *args, **kwargs)
+
+    monkeypatch.setattr(Charger, "save", save)
+    said = {"identity": "CP-9", "organisation": str(ours.uuid)}
+    assert client.post(PATH, said, HTTP_IDEMPOTENCY_KEY="k", format="json").status_code == 201
+
+
 def test_the_person_is_told_who_they_are(client: APIClient) -> None:
-    said = client.get("/api/v1/me/").json()
+    answer = client.get("/api/v1/me/")
+    assert answer.headers["RateLimit-Remaining"] == "599"
+    said = answer.json()
     assert said["organisations"][0]["name"] == "Ours"
     assert "chargers:read" in said["token"]["scopes"]
 
@@ -151,4 +186,7 @@ def test_the_person_is_told_who_they_are(client: APIClient) -> None:
 def test_the_document_describes_the_api(db: None) -> None:
     answer = APIClient().get("/api/v1/schema/", HTTP_ACCEPT="application/json")
     assert answer.status_code == 200
-    assert APIClient().get("/api/v1/docs/").status_code == 200
+    page = APIClient().get("/api/v1/docs/")
+    assert b"<script>" not in page.content  # our policy lets none run that stands in a page
+    (script,) = re.findall(r'src="(/api/v1/docs/[^"]+)"', page.content.decode())
+    assert APIClient().get(script).headers["Content-Type"].startswith("application/javascript")

@@ -264,6 +264,11 @@ def test_a_new_installation_shows_the_way(look: Any, admin_user: Any) -> None:
     assert "Messages per minute" not in text
 
 
+def test_the_way_to_the_first_charger_is_for_who_may_add_one(look: Any) -> None:
+    assert "Three steps to the first charger" in look(member("Ours"))
+    assert "Three steps to the first charger" not in look(member("Theirs", role="read_only"))
+
+
 # -- cards ------------------------------------------------------------------------------------------------
 
 
@@ -274,7 +279,7 @@ def test_an_installer_sees_chargers_as_cards(look: Any) -> None:
     for said in (
         "A-1",
         "Online",
-        "1 Available",
+        "1 free",
         "Charging since",
         "<b>D</b> Ours billing",
         "refused with 401",

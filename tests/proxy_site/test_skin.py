@@ -21,7 +21,7 @@ PAGES = (
     *("/admin/chargers/charger/new/", "/admin/chargers/refusedattempt/", "/admin/routing/webhook/add/"),
 )
 STOCK = """
-import django; django.setup()
+import proxy_site.asgi  # as daphne does: it loads the applications itself
 from django.conf import settings; from django.test import Client
 from django.test.utils import setup_test_environment; from django.core.management import call_command
 setup_test_environment(); call_command("migrate", verbosity=0)

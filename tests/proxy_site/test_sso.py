@@ -36,6 +36,8 @@ def test_one_or_several_or_none():
         (json.dumps({**GOOD, "id": "A/b"}), '"id" is not made of'),
         (json.dumps({**GOOD, "issuer": "login.example.org"}), '"issuer" does not begin with'),
         (json.dumps({**GOOD, "issuer": "http://login.example.org"}), '"issuer" does not begin with'),
+        (json.dumps({**GOOD, "issuer": "https://"}), "and the name of a host"),
+        (json.dumps({**GOOD, "issuer": "https://[::1"}), "and the name of a host"),
         (json.dumps({**GOOD, "trust_email": "yes"}), '"trust_email" is neither'),
         (json.dumps([GOOD, GOOD]), "the same"),
     ],

@@ -69,14 +69,25 @@ def _ask(user: User | None, identity: str, verb: str, arguments: str, options: d
             user,
             charger,
             verb,
-            json.loads(arguments),
+            _read(arguments),
             via="command",
             actor_name=system_user(),
             dangerous=options["dangerous"],
         )
-    except (service.CommandError, json.JSONDecodeError) as error:
+    except service.CommandError as error:
         raise CommandError(str(error)) from None
     return service.wait(command, options["wait"])
+
+
+def _read(arguments: str) -> dict[str, Any]:
+    """Arguments as a mapping. Raises CommandError, which does not show them: one may be a password."""
+    try:
+        given, wrong = json.loads(arguments), "they are something else"
+    except (json.JSONDecodeError, RecursionError) as error:
+        given, wrong = None, f"they are not JSON: {error}"
+    if not isinstance(given, dict):
+        raise CommandError(f'the arguments: expected an object, such as {{"type": "Soft"}}; {wrong}')
+    return given
 
 
 def _told(command: Row) -> str:
