@@ -6,7 +6,6 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.core.validators import validate_email
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -78,8 +77,7 @@ def _offer(request: HttpRequest, charger: Charger) -> HttpResponse:
     """The code is shown this once, or goes to the address that was given."""
     email = request.POST.get("email", "").strip()
     try:
-        if email:
-            validate_email(email)
+        email = Transfer._meta.get_field("email").clean(email, None)
         _made, code = transfers.offer(_user(request), charger, email=email)
     except ValidationError:
         messages.error(request, gettext("This is not an e-mail address."))

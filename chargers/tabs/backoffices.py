@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
+from accounts.keys import key_in
 from chargers.models import Charger
 from chargers.standing import OFF, SWITCHED_OFF, in_order, link_of, since_of
 from chargers.tabs.tab import Tab
@@ -97,9 +98,9 @@ def do_switch(request: HttpRequest, charger: Charger) -> HttpResponse:
     """Switch the posted ``route`` on or off (``enabled``: 1 or 0)."""
     if not request.user.has_perm("routing.change_route"):
         raise PermissionDenied
-    key, wanted = request.POST.get("route", ""), request.POST.get("enabled", "")
+    key, wanted = key_in(request.POST.get("route", "")), request.POST.get("enabled", "")
     mine = Route.objects.changeable_by(request.user).filter(charger=charger).select_related("backoffice")
-    route = mine.filter(pk=int(key)).first() if key.isdecimal() and len(key) < 19 else None
+    route = None if key is None else mine.filter(pk=key).first()
     if route is None or wanted not in ("0", "1"):
         raise Http404("this charger has no such route")
     switched = switch(route, enabled=wanted == "1")
