@@ -50,7 +50,7 @@ def context(request: HttpRequest, charger: Charger, sent: Sent | None = None) ->
         "more": [form for form in forms if form.name not in QUICK],
         "actions": actions_for(version, classes),
         "raw": _raw(request, version, classes, sent),
-        "do": _page(charger) + "do/",
+        "page": _page(charger),
         "is_online": ChargerSession.objects.filter(charger=charger, online=True).exists(),
     }
 
