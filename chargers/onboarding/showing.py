@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.cache import add_never_cache_headers, patch_cache_control
 
 from chargers.following import follow, is_done
@@ -21,19 +21,6 @@ def steps_of(request: HttpRequest, charger: Charger) -> dict[str, Any]:
 
 def _user(request: HttpRequest) -> Any:
     return request.user
-
-
-def backoffices_address(charger: Charger) -> str:
-    """Where the backoffices of a charger are chosen: their tab, or the form where there is none."""
-    try:
-        return reverse("admin:chargers_charger_tab", args=[charger.pk, "backoffices"])
-    except NoReverseMatch:
-        return reverse("admin:chargers_charger_change", args=[charger.pk])
-
-
-def setup_address(charger: Charger) -> str:
-    """Where the way of a charger is followed."""
-    return reverse("admin:chargers_charger_tab", args=[charger.pk, "setup"])
 
 
 def card_address(charger: Charger) -> str:

@@ -19,7 +19,7 @@ from accounts.people_admin import LENGTHS, end_or_extend, members, page_of
 from accounts.rights import INSTALLER, OPERATOR, OWNER, READ_ONLY
 from chargers import transfers
 from chargers.models import Charger, Transfer
-from chargers.tabs.tab import Tab
+from chargers.tabs.tab import Tab, tab_address
 from routing.models import Route
 
 PERSON_MAY = {
@@ -53,7 +53,7 @@ def context(request: HttpRequest, charger: Charger) -> dict[str, Any]:
         "person_may": [(names[role], words) for role, words in PERSON_MAY.items()],
         "routes": [(route, BACKOFFICE_MAY.get(route.role, "")) for route in _routes(charger)],
         "lengths": LENGTHS,
-        "do": reverse("admin:chargers_charger_tab", args=[charger.pk, "access"]) + "do/",
+        "do": tab_address(charger.pk, "access") + "do/",
         "offers": list(Transfer.objects.open().filter(charger=charger)) if may else [],
         "effects": transfers.effects(charger, None) if may else None,
     }
@@ -94,7 +94,7 @@ def _offer(request: HttpRequest, charger: Charger) -> HttpResponse:
         "charger": charger,
         "code": code,
         "email": email,
-        "back": reverse("admin:chargers_charger_tab", args=[charger.pk, "access"]),
+        "back": tab_address(charger.pk, "access"),
         "where": request.build_absolute_uri(reverse("admin:chargers_charger_take_over")),
     }
     return TemplateResponse(request, "admin/chargers/charger/offer.html", shown)
@@ -122,7 +122,7 @@ def _letter(request: HttpRequest, charger: Charger, code: str) -> str:
 
 
 def _back(charger: Charger) -> HttpResponse:
-    return HttpResponseRedirect(reverse("admin:chargers_charger_tab", args=[charger.pk, "access"]))
+    return HttpResponseRedirect(tab_address(charger.pk, "access"))
 
 
 def _user(request: HttpRequest) -> Any:

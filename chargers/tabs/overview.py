@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -16,8 +15,10 @@ from django.utils.translation import gettext_lazy as _
 from chargers.charts import Chart, chart, in_unit
 from chargers.models import Charger, Connector
 from chargers.standing import (
+    BAD,
     GOOD,
     OFF,
+    OFFLINE,
     WARN,
     Standing,
     link_of,
@@ -27,7 +28,7 @@ from chargers.standing import (
     state_of,
     status_of,
 )
-from chargers.tabs.tab import Tab
+from chargers.tabs.tab import Tab, tab_address
 from routing import readings
 from routing.core.quirks import QUIRKS
 from routing.models import ROLES, LatestValue, Reading
@@ -100,20 +101,12 @@ def now(charger: Charger) -> dict[str, Any]:
         "state": words,
         "since": since_of(standing.health.since) if charger.enabled else "",
         "session_row": session,
-        "setup": "" if standing.health.online else _setup(charger),
+        "setup": "" if standing.health.online else tab_address(charger.pk, "setup"),
         "arrow": _to_proxy(charger, standing),
         "arrows": [_arrow(route, online=standing.health.online) for route in standing.health.routes],
         "connectors": _connectors(charger, standing),
         "sessions": [_session(one) for one in readings.running(charger.pk)],
     }
-
-
-def _setup(charger: Charger) -> str:
-    """Where the address and the password for the charger are; "" while there is no such page."""
-    try:
-        return reverse("admin:chargers_charger_tab", args=[charger.pk, "setup"])
-    except NoReverseMatch:
-        return ""
 
 
 def _to_proxy(charger: Charger, standing: Standing) -> tuple[str, str]:
@@ -122,9 +115,7 @@ def _to_proxy(charger: Charger, standing: Standing) -> tuple[str, str]:
     if health.online:
         return (WARN if health.waits_for else GOOD), f"OCPP {health.ocpp_version}"
     return (
-        (OFF, str(_("not connected")))
-        if health.since is None or not charger.enabled
-        else ("bad", str(_("offline")))
+        (OFF, str(_("not connected"))) if health.since is None or not charger.enabled else (BAD, str(OFFLINE))
     )
 
 
