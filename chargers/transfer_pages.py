@@ -12,7 +12,6 @@ from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from accounts import people
@@ -48,7 +47,7 @@ class TransferMixin(_Admin):
     """Adds ``take-over/`` to the charger's admin, for owners and operators."""
 
     def get_urls(self) -> Any:
-        page = never_cache(require_http_methods(["GET", "HEAD", "POST"])(self.take_over_view))
+        page = require_http_methods(["GET", "HEAD", "POST"])(self.take_over_view)
         ours = [path("take-over/", self.admin_site.admin_view(page), name="chargers_charger_take_over")]
         return [*ours, *super().get_urls()]
 
