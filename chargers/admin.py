@@ -27,6 +27,7 @@ from chargers.models import Charger, Connector, RefusedAttempt
 from chargers.onboarding.files import FilesMixin
 from chargers.pages import TabsMixin
 from chargers.standing import Standing, standings
+from chargers.tabs.tab import tab_address
 from chargers.transfer_pages import TransferMixin
 from routing.core.options import ChargerOptions
 from routing.core.snapshot import Role
@@ -50,7 +51,7 @@ class ChargerList(HealthList):
     """The list of chargers; a line leads to the overview."""
 
     def url_for_result(self, result: Any) -> str:
-        return reverse("admin:chargers_charger_tab", args=[result.pk, "overview"])
+        return tab_address(result.pk, "overview")
 
 
 class ChargerForm(_ChargerModelForm):
@@ -304,7 +305,7 @@ class RefusedAttemptAdmin(ReadOnlyAdmin[RefusedAttempt]):
         """Where one goes from here."""
         key = getattr(attempt, "charger_key", None)
         if key is not None:
-            where, words = reverse("admin:chargers_charger_tab", args=[key, "setup"]), _("To the charger")
+            where, words = tab_address(key, "setup"), _("To the charger")
         elif attempt.cause == Cause.UNKNOWN_IDENTITY.value and getattr(attempt, "may_add", False):
             named = urlencode({"identity": attempt.identity})
             where, words = f"{reverse('admin:chargers_charger_new')}?{named}", _("Add this charger")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from difflib import SequenceMatcher
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from django.utils.translation import gettext as _
@@ -288,18 +288,19 @@ def _stopped(facts: Facts, knock: Knock) -> Iterator[Step]:
     for key, good in passed.items():
         if key == at:
             failed = True
-            yield _step(key, State.BAD, _cause(knock), REMEDIES.get(_known(knock.cause), ""))
+            yield _step(key, State.BAD, _cause(knock), _remedy(knock))
         else:
             yield _step(key, State.WAITING) if failed else good
 
 
 def _cause(knock: Knock) -> str:
-    label = LABELS.get(_known(knock.cause), knock.cause)
+    label = next((_(label) for cause, label in LABELS.items() if cause.value == knock.cause), knock.cause)
     return f"{label}: {knock.detail}." if knock.detail else f"{label}."
 
 
-def _known(cause: str) -> Any:
-    return next((known for known in Cause if known.value == cause), None)
+def _remedy(knock: Knock) -> str:
+    """What helps, "" for a cause that is no longer known."""
+    return next((_(words) for cause, words in REMEDIES.items() if cause.value == knock.cause), "")
 
 
 def _gone(facts: Facts) -> Iterator[Step]:
@@ -324,7 +325,7 @@ def _under_another_name(facts: Facts, knock: Knock) -> Iterator[Step]:
 
 def _began_tls(knock: Knock) -> Iterator[Step]:
     yield _step("reached", State.WARN, _("Somebody came from %s, perhaps this charger.") % knock.address)
-    yield _step("tls", State.BAD, _cause(knock), REMEDIES.get(_known(knock.cause), ""))
+    yield _step("tls", State.BAD, _cause(knock), _remedy(knock))
     for key in ("identity", "password", "subprotocol"):
         yield _step(key, State.WAITING)
 
@@ -387,7 +388,7 @@ def _after(facts: Facts) -> Iterator[Step]:
 def _boot(facts: Facts) -> Step:
     fault = _fault_on_the_socket(facts)
     if fault is not None:
-        return _step("boot", State.BAD, _cause(fault), REMEDIES.get(_known(fault.cause), ""))
+        return _step("boot", State.BAD, _cause(fault), _remedy(fault))
     boot = facts.boot
     if facts.boots >= MANY_BOOTS:
         words = _("It boots again and again: %d times within ten minutes.") % facts.boots
@@ -450,7 +451,7 @@ def _clock(facts: Facts) -> Step:
 def _configuration(facts: Facts) -> Step:
     if not facts.enabled:
         return _step(
-            "configuration", State.BAD, _("The charger is switched off here."), REMEDIES[Cause.DISABLED]
+            "configuration", State.BAD, _("The charger is switched off here."), _(REMEDIES[Cause.DISABLED])
         )
     if not facts.routes:
         words = _("It has no backoffice yet: the proxy answers it by itself.")

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
 
-import msgspec
 from django.conf import settings
 from django.db.models.functions import Lower
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
 from accounts.models import User
 from chargers.causes import Cause
 from chargers.following import OBVIOUS, Boot, Facts, Knock, likeness
 from chargers.models import Charger, RefusedAttempt
+from routing.boot import read_boot
+from routing.core.payloads import moment, word
 from routing.models import Alarm, ChargerSession, LatestValue, Message, Route
 from routing.models.traffic import number_at
 
@@ -121,28 +120,14 @@ def _boot(latest: Iterable[LatestValue]) -> Boot | None:
     row = next((row for row in latest if row.kind == "boot"), None)
     if row is None:
         return None
-    said = _read(row.payload)
-    station = said.get("chargingStation")
-    told = station if isinstance(station, dict) else said
+    told = read_boot(row.payload)
     return Boot(
-        vendor=_text(told.get("chargePointVendor") or told.get("vendorName")),
-        model=_text(told.get("chargePointModel") or told.get("model")),
-        firmware=_text(told.get("firmwareVersion")),
+        vendor=told.vendor,
+        model=told.model,
+        firmware=told.firmware,
         at=row.at,
         is_refused=any(other.kind == "boot_refused" for other in latest),
     )
-
-
-def _text(value: object) -> str:
-    return value[:100] if isinstance(value, str) else ""
-
-
-def _read(payload: str) -> dict[str, Any]:
-    try:
-        said = msgspec.json.decode(payload)
-    except msgspec.DecodeError:
-        return {}
-    return said if isinstance(said, dict) else {}
 
 
 def _boots(charger: Charger, now: datetime) -> int:
@@ -161,17 +146,7 @@ def _clock_off(latest: Iterable[LatestValue], connected_at: datetime | None) -> 
     found = []
     for row in latest:
         if row.kind == "status" and connected_at is not None and row.at >= connected_at:
-            told = _moment(_read(row.payload).get("timestamp"))
+            told = moment(word(row.payload, "$.timestamp"))
             if told is not None:
                 found.append((told - row.at).total_seconds())
     return min(found, key=abs, default=None)
-
-
-def _moment(text: object) -> datetime | None:
-    try:
-        found = parse_datetime(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
-    if found is None:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=timezone.get_default_timezone())

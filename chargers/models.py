@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext, gettext_lazy
 
@@ -104,19 +105,30 @@ class Charger(PublicModel, ConfigModel):
     def save(self, *args: Any, **kwargs: Any) -> None:
         """What was recorded for one organisation does not go to another one with the charger."""
         fields = kwargs.get("update_fields")
-        if self.pk and (fields is None or "organisation" in fields):
-            before = Charger.objects.filter(pk=self.pk).values_list("organisation_id", flat=True).first()
-            if before is not None and before != self.organisation_id:
-                self._leave_behind()
-                if fields is not None:
-                    kwargs["update_fields"] = {*fields, "owned_since", "owned_from", "location"}
-        super().save(*args, **kwargs)
-
-    def _leave_behind(self) -> None:
+        if not self._leaves(fields):
+            return super().save(*args, **kwargs)
         self.owned_since = timezone.now()
         self.owned_from = number_at(self.owned_since)
         if self.location and self.location.organisation_id != self.organisation_id:
             self.location = None
+        if fields is not None:
+            kwargs["update_fields"] = {*fields, "owned_since", "owned_from", "location"}
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            self._end_codes()
+        return None
+
+    def _leaves(self, fields: Collection[str] | None) -> bool:
+        """Whether saving these fields (None: all) takes it out of an organisation."""
+        if not self.pk or (fields is not None and "organisation" not in fields):
+            return False
+        before = Charger.objects.filter(pk=self.pk).values_list("organisation_id", flat=True).first()
+        return before is not None and before != self.organisation_id
+
+    def _end_codes(self) -> None:
+        """Codes that the side it leaves has given out do not take it away from the new one."""
+        Claim.objects.filter(charger=self).delete()
+        Transfer.objects.open().filter(charger=self).update(revoked_at=timezone.now())
 
     def _taken_identities(self) -> list[str]:
         routes = list(self.routes.filter(alias="").select_related("backoffice"))

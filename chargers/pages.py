@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import path, register_converter, reverse
+from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.admin_base import OwnedAdmin, may_change
+from accounts.admin_base import OwnedAdmin
 from chargers.models import Charger
 from chargers.tabs.all import TABS
-from chargers.tabs.tab import Done, Tab
+from chargers.tabs.tab import Done, Tab, tab_address
 
 if TYPE_CHECKING:
     _Admin = OwnedAdmin[Charger]
@@ -57,7 +57,7 @@ class TabsMixin(_Admin):
     ) -> HttpResponse:
         """The form, as one tab of many."""
         charger = self.get_object(request, object_id)
-        tabs = tabs_of(request, charger, "settings")
+        tabs = tabs_of(charger, "settings")
         return super().change_view(
             request, object_id, form_url, {"charger_tabs": tabs, **(extra_context or {})}
         )
@@ -90,19 +90,19 @@ class TabsMixin(_Admin):
             "opts": self.opts,
             "charger": charger,
             "object": charger,
-            "may_change": may_change(request, charger) and self.has_change_permission(request, charger),
-            "charger_tabs": tabs_of(request, charger, slug),
+            "may_change": self.has_change_permission(request, charger),
+            "charger_tabs": tabs_of(charger, slug),
         }
 
     def bar(self, request: HttpRequest, row: Charger, slug: str) -> dict[str, Any]:
-        tabs = tabs_of(request, row, {"history": "audit"}.get(slug, slug))
+        tabs = tabs_of(row, {"history": "audit"}.get(slug, slug))
         return {"bar": "admin/chargers/charger/tabs.html", "charger_tabs": tabs}
 
     def _found(self, request: HttpRequest, pk: int, slug: str) -> tuple[Charger, Tab]:
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
         charger = self.get_object(request, str(pk))  # 404 for what is not visible
-        tab = next((tab for tab in TABS if tab.slug == slug and tab.offered(request, charger)), None)
+        tab = next((tab for tab in TABS if tab.slug == slug), None)
         if tab is None:
             raise Http404(f'a charger has no page "{slug[:40]}"')
         return charger, tab
@@ -114,17 +114,14 @@ def _named(things: Mapping[str, Done], name: str) -> Done:
     return things[name]
 
 
-def tabs_of(request: HttpRequest, charger: Charger, open_slug: str) -> list[dict[str, Any]]:
-    """The tabs that this user has, as the bar draws them."""
+def tabs_of(charger: Charger, open_slug: str) -> list[dict[str, Any]]:
+    """The tabs, as the bar draws them."""
     return [
         {"title": tab.title, "address": address_of(tab, charger), "is_open": tab.slug == open_slug}
         for tab in TABS
-        if tab.offered(request, charger)
     ]
 
 
 def address_of(tab: Tab, charger: Charger) -> str:
     """Where a tab is."""
-    if tab.link is not None:
-        return tab.link(charger)
-    return reverse("admin:chargers_charger_tab", args=[charger.pk, tab.slug])
+    return tab_address(charger.pk, tab.slug) if tab.link is None else tab.link(charger)

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-import msgspec
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from chargers.models import Charger, Connector, RefusedAttempt
+from routing.boot import Boot, read_boot
 from routing.core.snapshot import Role
 from routing.health import UP, ChargerHealth, RouteHealth, at, charger_health_of
 from routing.models import LatestValue, Route
@@ -32,15 +32,6 @@ MOST_REFUSALS = 500
 
 NOT_UP = ("waiting", "parked", "dialling", "lost", "new")
 """States of a link that are wrong while the charger is there; ``registering`` and ``replaying`` pass."""
-
-
-class Boot(NamedTuple):
-    """What a charger said of itself when it booted; "" for what it did not say."""
-
-    vendor: str = ""
-    model: str = ""
-    firmware: str = ""
-    serial: str = ""
 
 
 class Problem(NamedTuple):
@@ -205,41 +196,6 @@ def _of_queues(health: ChargerHealth) -> list[Problem]:
 
 
 # -- the charger and its connectors ---------------------------------------------------------------------
-
-
-class _Station(msgspec.Struct, gc=False):
-    vendorName: Any = ""
-    model: Any = ""
-    firmwareVersion: Any = ""
-    serialNumber: Any = ""
-
-
-class _Booted(msgspec.Struct, gc=False):
-    chargePointVendor: Any = ""
-    chargePointModel: Any = ""
-    firmwareVersion: Any = ""
-    chargePointSerialNumber: Any = ""
-    chargingStation: _Station | None = None
-
-
-_BOOT = msgspec.json.Decoder(_Booted)
-
-
-def read_boot(payload: str) -> Boot:
-    """What a BootNotification says, of any OCPP version; nothing where it can't be read."""
-    try:
-        said = _BOOT.decode(payload)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return Boot()
-    station = said.chargingStation
-    if station is not None:
-        values = (station.vendorName, station.model, station.firmwareVersion, station.serialNumber)
-    else:
-        values = (
-            *(said.chargePointVendor, said.chargePointModel),
-            *(said.firmwareVersion, said.chargePointSerialNumber),
-        )
-    return Boot(*(str(value or "")[:100] for value in values))
 
 
 STATUSES: Mapping[str, tuple[str, Any]] = {

@@ -9,10 +9,9 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import path
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from accounts import people
@@ -20,6 +19,7 @@ from accounts.admin_base import OwnedAdmin
 from accounts.models import Organisation
 from chargers import transfers
 from chargers.models import Charger
+from chargers.tabs.tab import tab_address
 
 if TYPE_CHECKING:
     _Admin = OwnedAdmin[Charger]
@@ -47,7 +47,7 @@ class TransferMixin(_Admin):
     """Adds ``take-over/`` to the charger's admin, for owners and operators."""
 
     def get_urls(self) -> Any:
-        page = never_cache(require_http_methods(["GET", "HEAD", "POST"])(self.take_over_view))
+        page = require_http_methods(["GET", "HEAD", "POST"])(self.take_over_view)
         ours = [path("take-over/", self.admin_site.admin_view(page), name="chargers_charger_take_over")]
         return [*ours, *super().get_urls()]
 
@@ -79,6 +79,5 @@ class TransferMixin(_Admin):
                     form.add_error(None, str(refused))
                 else:
                     messages.success(request, gettext("Charger %s is yours now.") % charger)
-                    page = reverse("admin:chargers_charger_tab", args=[charger.pk, "access"])
-                    return HttpResponseRedirect(page)
+                    return HttpResponseRedirect(tab_address(charger.pk, "access"))
         return TemplateResponse(request, "admin/chargers/charger/take_over.html", context)

@@ -15,6 +15,7 @@ from accounts.acting import acting
 from accounts.models import Organisation, User
 from accounts.people import Refused, standing
 from chargers.models import Charger, Transfer
+from routing.changes import recorded
 from routing.models import Route
 
 _LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
@@ -93,7 +94,7 @@ def accept(actor: User, offer_: Transfer, organisation: Organisation) -> Charger
         raise Refused(_("Only an owner or operator takes a charger over."))
     if organisation.pk == offer_.from_organisation_id:
         raise Refused(_("The charger belongs to this organisation already."))
-    with transaction.atomic():
+    with recorded():
         words = f"Handed over from {offer_.from_organisation} to {organisation}."
         with acting(words=words):
             taken = (

@@ -25,6 +25,7 @@ from chargers.commands.listing import Sum, sums
 from chargers.commands.offered import CONFIRMED, offered, verbs_for
 from chargers.models import Charger
 from chargers.onboarding.addresses import address_for
+from chargers.tabs.tab import tab_address
 from routing.commands.classes import CommandClass
 from routing.commands.presenting import BADGES, TONES, name_of, took
 from routing.commands.service import SKIPPED_FORBIDDEN, submit_many
@@ -242,7 +243,7 @@ def _group(request: HttpRequest, group: UUID) -> dict[str, Any]:
 
 
 def _line(command: Command) -> Line:
-    page = reverse("admin:chargers_charger_tab", args=[command.charger_id, "commands"])
+    page = tab_address(command.charger_id, "commands")
     return Line(
         command.charger,
         f"{page}#command-{command.uuid}",

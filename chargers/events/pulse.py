@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from contextlib import suppress
 from typing import Any
 
 from django.db import Error
@@ -85,8 +84,7 @@ class Pulse:
         if not self._watchers and self._task is not None:
             task, self._task = self._task, None
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait([task])  # and not the task itself: its end is not taken for that of the viewer
 
     async def _beat(self) -> None:
         time = asyncio.get_running_loop().time

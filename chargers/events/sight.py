@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 
 from django.utils import translation
 
+from accounts.keys import key_in
 from chargers.cells import rendered
 from chargers.models import Charger
 
@@ -22,10 +23,8 @@ MOST = 200
 def asked(query: str) -> list[int] | None:
     """The chargers that ``ids=1,2,3`` names; None where that is no such list."""
     texts = parse_qs(query).get("ids", [""])[0].split(",")
-    if not 0 < len(texts) <= MOST or not all(text.isascii() and text.isdecimal() for text in texts):
-        return None
-    keys = [int(text) for text in texts if len(text) < 19]
-    return keys if len(keys) == len(texts) else None
+    keys = [key for text in texts[: MOST + 1] if (key := key_in(text)) is not None]
+    return keys if len(keys) == len(texts) <= MOST else None
 
 
 def may_look(user: User | AnonymousUser) -> bool:

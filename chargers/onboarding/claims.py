@@ -8,12 +8,12 @@ import threading
 from typing import Final
 
 from django.conf import settings
-from django.db import transaction
 
 from accounts.acting import acting
 from accounts.models import Organisation
 from chargers.limits import Buckets
 from chargers.models import Charger, Claim
+from routing.changes import recorded
 
 ALPHABET: Final = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
 LENGTH: Final = 12
@@ -74,16 +74,16 @@ def claim(identity: str, code: str, organisation: Organisation, *, keys: list[st
     tried = [("who", key) for key in keys] + [("identity", identity.casefold())]
     if not limits.take(tried, now):
         raise TooOften
-    with transaction.atomic():
+    with recorded():
         found = Claim.objects.select_for_update(of=("self",)).filter(charger__identity=identity).first()
         if not _fits(identity, code, found.code_hash if found else ""):
             raise Refused
         assert found is not None  # nothing fits an empty hash
-        charger = Charger.objects.get(pk=found.charger_id)
+        charger = Charger.objects.select_for_update(of=("self",), no_key=True).get(pk=found.charger_id)
         with acting(words=f"Claimed charger {identity} for {organisation} with its claim code."):
+            found.delete()
             charger.organisation = organisation
             charger.save()
-            found.delete()
     return charger
 
 

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.deeds import did
+from accounts.keys import key_in
 from accounts.models import Organisation
 from chargers.models import Charger
 from chargers.onboarding import importing, once
@@ -150,8 +151,9 @@ class FilesMixin(WizardMixin):
         """A sheet to print, without secrets."""
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
-        keys = [int(key) for key in request.GET.get("ids", "").split(",") if key.isascii() and key.isdigit()]
-        chosen = self.get_queryset(request).filter(pk__in=keys[:MOST_STICKERS]).order_by("identity")
+        texts = request.GET.get("ids", "").split(",")[:MOST_STICKERS]
+        keys = [key for text in texts if (key := key_in(text)) is not None]
+        chosen = self.get_queryset(request).filter(pk__in=keys).order_by("identity")
         stickers = [{"charger": charger, "card": _card(request, charger, None)} for charger in chosen]
         context = self.beside_list(request, _("Stickers"), stickers=stickers)
         return TemplateResponse(request, "admin/chargers/charger/stickers.html", context)

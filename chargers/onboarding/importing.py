@@ -76,9 +76,12 @@ def decoded(raw: bytes) -> str:
     if len(raw) > MOST_BYTES:
         raise Unusable(_("The file is larger than %d KB. Split it.") % (MOST_BYTES // 1024))
     try:
-        return raw.decode("utf-8-sig")
+        text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise Unusable(_("The file is not in UTF-8. Save it as “CSV UTF-8”.")) from None
+        text = "\x00"
+    if "\x00" in text:  # UTF-16 without a mark; PostgreSQL takes no such character
+        raise Unusable(_("The file is not in UTF-8. Save it as “CSV UTF-8”."))
+    return text
 
 
 def read(text: str, user: User, default: Organisation | None) -> list[Row]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.urls import NoReverseMatch, reverse
-from django.utils.cache import add_never_cache_headers, patch_cache_control
+from django.urls import reverse
+from django.utils.cache import add_never_cache_headers
 
 from chargers.following import follow, is_done
 from chargers.gathering import facts_of
@@ -23,19 +23,6 @@ def _user(request: HttpRequest) -> Any:
     return request.user
 
 
-def backoffices_address(charger: Charger) -> str:
-    """Where the backoffices of a charger are chosen: their tab, or the form where there is none."""
-    try:
-        return reverse("admin:chargers_charger_tab", args=[charger.pk, "backoffices"])
-    except NoReverseMatch:
-        return reverse("admin:chargers_charger_change", args=[charger.pk])
-
-
-def setup_address(charger: Charger) -> str:
-    """Where the way of a charger is followed."""
-    return reverse("admin:chargers_charger_tab", args=[charger.pk, "setup"])
-
-
 def card_address(charger: Charger) -> str:
     """Where the card with the password is shown, once."""
     return reverse("admin:chargers_charger_piece", args=[charger.pk, "setup", "card"])
@@ -49,5 +36,4 @@ def secret_name(charger: Charger) -> str:
 def kept_nowhere(response: HttpResponse) -> HttpResponse:
     """A page with a secret: no cache keeps it, not even that of the browser."""
     add_never_cache_headers(response)
-    patch_cache_control(response, no_store=True)
     return response

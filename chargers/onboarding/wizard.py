@@ -22,7 +22,8 @@ from chargers.models import Charger
 from chargers.onboarding import claims, inbox, once
 from chargers.onboarding.cards import hashes_of, new_password
 from chargers.onboarding.forms import AdoptForm, ClaimForm, NewCharger, organisations_of
-from chargers.onboarding.showing import card_address, secret_name, setup_address
+from chargers.onboarding.showing import card_address, secret_name
+from chargers.tabs.tab import tab_address
 
 if TYPE_CHECKING:
     _Admin = OwnedAdmin[Charger]
@@ -90,7 +91,7 @@ class WizardMixin(_Admin):
             charger = self._claimed(request, form, form.whose)
             if charger is not None:
                 messages.success(request, _("%s is yours.") % charger.identity)
-                return HttpResponseRedirect(setup_address(charger))
+                return HttpResponseRedirect(tab_address(charger.pk, "setup"))
         context = self.beside_list(request, _("Claim a charger"), form=form)
         return TemplateResponse(request, "admin/chargers/charger/claim.html", context)
 
@@ -133,7 +134,7 @@ class WizardMixin(_Admin):
                 charger.organisation = form.whose
                 charger.save()
         messages.success(request, _("%s may connect now; most chargers try again within minutes.") % identity)
-        return HttpResponseRedirect(setup_address(charger))
+        return HttpResponseRedirect(tab_address(charger.pk, "setup"))
 
 
 def _superusers_only(request: HttpRequest) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.core.validators import validate_email
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -20,7 +19,7 @@ from accounts.people_admin import LENGTHS, end_or_extend, members, page_of
 from accounts.rights import INSTALLER, OPERATOR, OWNER, READ_ONLY
 from chargers import transfers
 from chargers.models import Charger, Transfer
-from chargers.tabs.tab import Tab
+from chargers.tabs.tab import Tab, tab_address
 from routing.models import Route
 
 PERSON_MAY = {
@@ -54,7 +53,7 @@ def context(request: HttpRequest, charger: Charger) -> dict[str, Any]:
         "person_may": [(names[role], words) for role, words in PERSON_MAY.items()],
         "routes": [(route, BACKOFFICE_MAY.get(route.role, "")) for route in _routes(charger)],
         "lengths": LENGTHS,
-        "do": reverse("admin:chargers_charger_tab", args=[charger.pk, "access"]) + "do/",
+        "do": tab_address(charger.pk, "access") + "do/",
         "offers": list(Transfer.objects.open().filter(charger=charger)) if may else [],
         "effects": transfers.effects(charger, None) if may else None,
     }
@@ -78,8 +77,7 @@ def _offer(request: HttpRequest, charger: Charger) -> HttpResponse:
     """The code is shown this once, or goes to the address that was given."""
     email = request.POST.get("email", "").strip()
     try:
-        if email:
-            validate_email(email)
+        email = Transfer._meta.get_field("email").clean(email, None)
         _made, code = transfers.offer(_user(request), charger, email=email)
     except ValidationError:
         messages.error(request, gettext("This is not an e-mail address."))
@@ -96,7 +94,7 @@ def _offer(request: HttpRequest, charger: Charger) -> HttpResponse:
         "charger": charger,
         "code": code,
         "email": email,
-        "back": reverse("admin:chargers_charger_tab", args=[charger.pk, "access"]),
+        "back": tab_address(charger.pk, "access"),
         "where": request.build_absolute_uri(reverse("admin:chargers_charger_take_over")),
     }
     return TemplateResponse(request, "admin/chargers/charger/offer.html", shown)
@@ -124,7 +122,7 @@ def _letter(request: HttpRequest, charger: Charger, code: str) -> str:
 
 
 def _back(charger: Charger) -> HttpResponse:
-    return HttpResponseRedirect(reverse("admin:chargers_charger_tab", args=[charger.pk, "access"]))
+    return HttpResponseRedirect(tab_address(charger.pk, "access"))
 
 
 def _user(request: HttpRequest) -> Any:

@@ -9,18 +9,18 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from accounts.admin_base import may_change
+from accounts.keys import key_in
 from chargers.models import Charger
 from chargers.standing import OFF, SWITCHED_OFF, in_order, link_of, since_of
-from chargers.tabs.tab import Tab
+from chargers.tabs.tab import Tab, tab_address
 from routing.blocked import Blocked, blocked
 from routing.health import RouteHealth, health_of
 from routing.models import ChargerSession, Route
 from routing.switching import switch, warning
-
-TRIAL = "admin:backoffices_backoffice_trial"
 
 
 class Line(NamedTuple):
@@ -46,21 +46,21 @@ def context(request: HttpRequest, charger: Charger) -> dict[str, Any]:
     routes = Route.objects.filter(charger=charger).select_related("charger", "backoffice", "state")
     rows = in_order(routes.order_by("pk"))
     known, refused = health_of(rows), blocked(charger.pk)
+    may = may_switch(request, charger)
     online = ChargerSession.objects.filter(charger=charger, online=True).exists()
     return {
         "charger": charger,
         "lines": [_line(route, known[route.pk], refused, online=online) for route in rows],
         "blocked_since": refused.since,
-        "may_switch": may_switch(request, charger),
-        "may_add": request.user.has_perm("routing.add_route") and may_switch(request, charger),
+        "may_switch": may,
+        "may_add": may and request.user.has_perm("routing.add_route"),
         "add": f"{reverse('admin:routing_route_add')}?{urlencode({'charger': charger.pk})}",
     }
 
 
 def may_switch(request: HttpRequest, charger: Charger) -> bool:
     """Whether the user may change routes of this charger."""
-    mine = Charger.objects.filter(pk=charger.pk).changeable_by(request.user)
-    return request.user.has_perm("routing.change_route") and mine.exists()
+    return request.user.has_perm("routing.change_route") and may_change(request, charger)
 
 
 def _line(route: Route, health: RouteHealth, refused: Blocked, *, online: bool) -> Line:
@@ -86,20 +86,17 @@ def _line(route: Route, health: RouteHealth, refused: Blocked, *, online: bool) 
 
 
 def _trial(route: Route) -> str:
-    """Where a connection to the backoffice is tried; "" while there is no such page."""
-    try:
-        return f"{reverse(TRIAL)}?{urlencode({'route': route.pk})}"
-    except NoReverseMatch:
-        return ""
+    """Where a connection to the backoffice is tried."""
+    return f"{reverse('admin:backoffices_backoffice_trial')}?{urlencode({'route': route.pk})}"
 
 
 def do_switch(request: HttpRequest, charger: Charger) -> HttpResponse:
     """Switch the posted ``route`` on or off (``enabled``: 1 or 0)."""
     if not request.user.has_perm("routing.change_route"):
         raise PermissionDenied
-    key, wanted = request.POST.get("route", ""), request.POST.get("enabled", "")
+    key, wanted = key_in(request.POST.get("route", "")), request.POST.get("enabled", "")
     mine = Route.objects.changeable_by(request.user).filter(charger=charger).select_related("backoffice")
-    route = mine.filter(pk=int(key)).first() if key.isdecimal() and len(key) < 19 else None
+    route = None if key is None else mine.filter(pk=key).first()
     if route is None or wanted not in ("0", "1"):
         raise Http404("this charger has no such route")
     switched = switch(route, enabled=wanted == "1")
@@ -107,8 +104,7 @@ def do_switch(request: HttpRequest, charger: Charger) -> HttpResponse:
     messages.add_message(request, level, switched.words)
     if switched.warning:
         messages.warning(request, switched.warning)
-    back = reverse("admin:chargers_charger_tab", args=[charger.pk, "backoffices"])
-    return redirect(f"{back}#route-{route.pk}")
+    return redirect(f"{tab_address(charger.pk, 'backoffices')}#route-{route.pk}")
 
 
 def piece(request: HttpRequest, charger: Charger) -> HttpResponse:

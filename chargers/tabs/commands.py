@@ -10,7 +10,6 @@ from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from chargers.commands.boxes import MOST_ROWS, ROWS, BadForm, Given, boxes_for
@@ -19,7 +18,7 @@ from chargers.commands.listing import MOST, lines
 from chargers.commands.offered import QUICK, actions_for, classes_of, offered, verbs_for
 from chargers.models import Charger
 from chargers.onboarding.addresses import address_for
-from chargers.tabs.tab import Tab
+from chargers.tabs.tab import Tab, tab_address
 from routing.cards_admin import sees_cards
 from routing.commands import schemas
 from routing.commands.classes import CommandClass
@@ -50,7 +49,7 @@ def context(request: HttpRequest, charger: Charger, sent: Sent | None = None) ->
         "more": [form for form in forms if form.name not in QUICK],
         "actions": actions_for(version, classes),
         "raw": _raw(request, version, classes, sent),
-        "do": _page(charger) + "do/",
+        "page": tab_address(charger.pk, "commands"),
         "is_online": ChargerSession.objects.filter(charger=charger, online=True).exists(),
     }
 
@@ -126,7 +125,7 @@ def give(request: HttpRequest, charger: Charger) -> HttpResponse:
     except CommandError as error:
         status = 403 if isinstance(error, Forbidden) else 422
         return _again(request, charger, Sent(verb.name if verb else action, given, (str(error),)), status)
-    return redirect(f"{_page(charger)}#command-{command.uuid}")
+    return redirect(f"{tab_address(charger.pk, 'commands')}#command-{command.uuid}")
 
 
 def _check_raw(request: HttpRequest, charger: Charger, given: Given) -> None:
@@ -140,10 +139,6 @@ def _again(request: HttpRequest, charger: Charger, sent: Sent, status: int = 422
     pages: Any = admin.site._registry[Charger]
     page = {**pages.page_context(request, charger, TAB.slug), **context(request, charger, sent)}
     return TemplateResponse(request, TAB.template, {**page, "problems": sent.problems}, status=status)
-
-
-def _page(charger: Charger) -> str:
-    return reverse("admin:chargers_charger_tab", args=[charger.pk, "commands"])
 
 
 TAB = Tab(

@@ -17,7 +17,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from chargers.models import Charger
-from chargers.tabs.tab import Tab
+from chargers.tabs.tab import Tab, tab_address
 from routing import readings
 from routing.commands.classes import CommandClass
 from routing.commands.drift import Difference, drift, fix_all
@@ -56,7 +56,7 @@ def context(request: HttpRequest, charger: Charger) -> dict[str, Any]:
         "settings": known,
         "wishes": list(_wishes(charger, latest)),
         "may_command": may.exists(),
-        "do": _page(charger) + "do/",
+        "do": tab_address(charger.pk, "configuration") + "do/",
         "presets": presets,
         "preset": chosen,
         "differences": [] if chosen is None else differences(chosen, known),
@@ -132,8 +132,8 @@ def _given(request: HttpRequest, charger: Charger, verb: str, arguments: Mapping
         raise Http404("there is no such charger") from None
     except CommandError as error:
         messages.error(request, str(error))
-        return redirect(_page(charger))
-    return redirect(f"{_commands(charger)}#command-{command.uuid}")
+        return redirect(tab_address(charger.pk, "configuration"))
+    return redirect(f"{tab_address(charger.pk, 'commands')}#command-{command.uuid}")
 
 
 def fix(request: HttpRequest, charger: Charger) -> HttpResponse:
@@ -147,16 +147,8 @@ def fix(request: HttpRequest, charger: Charger) -> HttpResponse:
         messages.warning(request, f"{key}: {reason}")
     if not bulk.commands:
         messages.info(request, gettext("There was nothing to change."))
-        return redirect(f"{_page(charger)}?preset={preset.pk}")
-    return redirect(_commands(charger))
-
-
-def _page(charger: Charger) -> str:
-    return reverse("admin:chargers_charger_tab", args=[charger.pk, "configuration"])
-
-
-def _commands(charger: Charger) -> str:
-    return reverse("admin:chargers_charger_tab", args=[charger.pk, "commands"])
+        return redirect(f"{tab_address(charger.pk, 'configuration')}?preset={preset.pk}")
+    return redirect(tab_address(charger.pk, "commands"))
 
 
 TAB = Tab(

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -16,8 +15,10 @@ from django.utils.translation import gettext_lazy as _
 from chargers.charts import Chart, chart, in_unit
 from chargers.models import Charger, Connector
 from chargers.standing import (
+    BAD,
     GOOD,
     OFF,
+    OFFLINE,
     WARN,
     Standing,
     link_of,
@@ -27,10 +28,11 @@ from chargers.standing import (
     state_of,
     status_of,
 )
-from chargers.tabs.tab import Tab
+from chargers.tabs.tab import Tab, tab_address
 from routing import readings
 from routing.core.quirks import QUIRKS
-from routing.models import ROLES, LatestValue, Reading
+from routing.models import ROLES, LatestValue, Reading, Transaction
+from routing.readings import RunningSession
 
 SPANS = (2, 6, 24)
 """For how many hours back charts are drawn."""
@@ -85,10 +87,10 @@ class Quirk(NamedTuple):
 
 def context(request: HttpRequest, charger: Charger) -> dict[str, Any]:
     """Everything that the page shows."""
-    return {**now(charger), **_charts(request, charger), "quirks": list(_quirks(charger))}
+    return {**now(request, charger), **_charts(request, charger), "quirks": list(_quirks(request, charger))}
 
 
-def now(charger: Charger) -> dict[str, Any]:
+def now(request: HttpRequest, charger: Charger) -> dict[str, Any]:
     """What changes by itself."""
     standing = standings([charger])[charger.pk]
     level, words = state_of(charger, standing.health)
@@ -100,20 +102,12 @@ def now(charger: Charger) -> dict[str, Any]:
         "state": words,
         "since": since_of(standing.health.since) if charger.enabled else "",
         "session_row": session,
-        "setup": "" if standing.health.online else _setup(charger),
+        "setup": "" if standing.health.online else tab_address(charger.pk, "setup"),
         "arrow": _to_proxy(charger, standing),
         "arrows": [_arrow(route, online=standing.health.online) for route in standing.health.routes],
         "connectors": _connectors(charger, standing),
-        "sessions": [_session(one) for one in readings.running(charger.pk)],
+        "sessions": [_session(one) for one in _running(request, charger)],
     }
-
-
-def _setup(charger: Charger) -> str:
-    """Where the address and the password for the charger are; "" while there is no such page."""
-    try:
-        return reverse("admin:chargers_charger_tab", args=[charger.pk, "setup"])
-    except NoReverseMatch:
-        return ""
 
 
 def _to_proxy(charger: Charger, standing: Standing) -> tuple[str, str]:
@@ -122,9 +116,7 @@ def _to_proxy(charger: Charger, standing: Standing) -> tuple[str, str]:
     if health.online:
         return (WARN if health.waits_for else GOOD), f"OCPP {health.ocpp_version}"
     return (
-        (OFF, str(_("not connected")))
-        if health.since is None or not charger.enabled
-        else ("bad", str(_("offline")))
+        (OFF, str(_("not connected"))) if health.since is None or not charger.enabled else (BAD, str(OFFLINE))
     )
 
 
@@ -155,7 +147,14 @@ def _row(row: Connector, reading: Reading | None) -> Row:
     return Row(place_of(row), level, words, error, row.updated_at, *figures)
 
 
-def _session(one: Any) -> Session:
+def _running(request: HttpRequest, charger: Charger) -> list[RunningSession]:
+    """The sessions that run now, without those that began with another organisation."""
+    mine = Transaction.objects.visible_to(request.user).filter(charger=charger, closed=None)
+    keys = set(mine.values_list("pk", flat=True))
+    return [one for one in readings.running(charger.pk) if one.transaction_id in keys]
+
+
+def _session(one: RunningSession) -> Session:
     connector = Connector(evse_id=one.evse_id, connector_id=one.connector_id)
     energy = "" if one.energy_wh is None else in_unit(one.energy_wh, "Wh")
     return Session(
@@ -199,9 +198,10 @@ def _span(hours: int) -> str:
     return ngettext("%d hour", "%d hours", hours) % hours
 
 
-def _quirks(charger: Charger) -> Iterator[Quirk]:
+def _quirks(request: HttpRequest, charger: Charger) -> Iterator[Quirk]:
     """How it departs from the standard, with what that means and what helps."""
-    for row in LatestValue.objects.filter(charger=charger, kind="quirk").exclude(payload="").order_by("key"):
+    mine = LatestValue.objects.visible_to(request.user).filter(charger=charger, kind="quirk")
+    for row in mine.exclude(payload="").order_by("key"):
         known = QUIRKS.get(row.key)
         meaning, remedy = (gettext(known.meaning), gettext(known.remedy)) if known else ("", "")
         yield Quirk(row.key.replace("_", " "), meaning, remedy, row.payload, row.at)
@@ -209,7 +209,7 @@ def _quirks(charger: Charger) -> Iterator[Quirk]:
 
 def piece(request: HttpRequest, charger: Charger) -> HttpResponse:
     """What has changed, for the page that is open."""
-    return render(request, "admin/chargers/charger/overview_now.html", now(charger))
+    return render(request, "admin/chargers/charger/overview_now.html", now(request, charger))
 
 
 TAB = Tab(

@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.acting import acting
-from accounts.admin_base import may_change
 from chargers.credentials import newest_of, passwords_in
 from chargers.models import Charger
 from chargers.onboarding import once
@@ -19,21 +18,19 @@ from chargers.onboarding.addresses import address_for
 from chargers.onboarding.cards import CopyCard, card_of
 from chargers.onboarding.renewing import renew
 from chargers.onboarding.showing import (
-    backoffices_address,
     card_address,
     kept_nowhere,
     secret_name,
-    setup_address,
     steps_of,
 )
-from chargers.tabs.tab import Tab
+from chargers.tabs.tab import Tab, tab_address
 
 
 def context(request: HttpRequest, charger: Charger) -> dict[str, Any]:
     """The card without the secret, and the steps."""
     return {
         "card": _card(request, charger, None),
-        "backoffices": backoffices_address(charger),
+        "backoffices": tab_address(charger.pk, "backoffices"),
         "passwords": passwords_in(charger.password_hashes),
         **steps_of(request, charger),
     }
@@ -49,14 +46,13 @@ def shown_once(request: HttpRequest, charger: Charger) -> HttpResponse:
     """The card with the password that was just made, whose page can't be opened a second time."""
     password = once.take(request.session, secret_name(charger))
     if password is None and charger.password_hashes:
-        return HttpResponseRedirect(setup_address(charger))
+        return HttpResponseRedirect(tab_address(charger.pk, "setup"))
     page = {
         "title": _("What to enter in %s") % charger.identity,
         "charger": charger,
         "card": _card(request, charger, password),
-        "backoffices": backoffices_address(charger),
-        "setup": setup_address(charger),
-        "may_change": may_change(request, charger),
+        "backoffices": tab_address(charger.pk, "backoffices"),
+        "setup": tab_address(charger.pk, "setup"),
         **steps_of(request, charger),
     }
     response = TemplateResponse(
@@ -88,7 +84,7 @@ def end_old(request: HttpRequest, charger: Charger) -> HttpResponse:
     with acting(words=f"Ended the old password of charger {charger.identity}."):
         charger.save(update_fields=["password_hashes"])
     messages.success(request, _("Only the newest password works now."))
-    return HttpResponseRedirect(setup_address(charger))
+    return HttpResponseRedirect(tab_address(charger.pk, "setup"))
 
 
 TAB = Tab(

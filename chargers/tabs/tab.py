@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 
 if TYPE_CHECKING:
     from chargers.models import Charger
@@ -15,8 +16,9 @@ Shown = Callable[[HttpRequest, "Charger"], Mapping[str, Any]]
 Done = Callable[[HttpRequest, "Charger"], HttpResponse]
 
 
-def _always(request: HttpRequest, charger: Charger) -> bool:
-    return True
+def tab_address(charger_key: int, slug: str) -> str:
+    """Where a tab of a charger (its primary key) is, if it has a page of its own."""
+    return reverse("admin:chargers_charger_tab", args=[charger_key, slug])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +28,7 @@ class Tab:
     ``context`` gives what ``template`` shows (which extends ``admin/chargers/charger/tab.html``). ``pieces``
     are GET addresses ``<slug>/<name>/`` for what a page fetches. ``actions`` are POST addresses
     ``<slug>/do/<name>/``: they get a charger that the user may change, and answer with a redirect.
-    ``link``: the address of a page elsewhere, in place of ``template``. ``offered``: whether this user has
-    the tab at all; without it every address of the tab is 404.
+    ``link``: the address of a page elsewhere, in place of ``template``.
     """
 
     slug: str
@@ -37,4 +38,3 @@ class Tab:
     link: Callable[[Charger], str] | None = None
     pieces: Mapping[str, Done] = field(default_factory=dict)
     actions: Mapping[str, Done] = field(default_factory=dict)
-    offered: Callable[[HttpRequest, Charger], bool] = _always

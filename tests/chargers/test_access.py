@@ -108,3 +108,11 @@ def test_the_page_takes_as_many_queries_for_many_as_for_few(client, ours, charge
         Route.objects.create(charger=charger, backoffice=backoffice, role="observe")
     with django_assert_num_queries(len(few)):
         client.get(page(charger))
+
+
+@pytest.mark.parametrize("email", ["nobody", "@".join(("x" * 250, "example.org"))], ids=["none", "too long"])
+def test_an_offer_to_what_is_no_address_is_refused(client, ours, charger, email):
+    client.force_login(member(ours, "owner").user)
+    answer = client.post(page(charger, "do/offer/"), {"email": email}, follow=True)
+    assert "not an e-mail address" in answer.content.decode()
+    assert not Transfer.objects.exists()

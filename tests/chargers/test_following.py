@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.utils.translation import override
 
 from chargers.causes import Cause
 from chargers.following import (
@@ -190,3 +191,12 @@ def test_another_name_is_told_as_such() -> None:
     assert red.state is State.BAD
     assert "CP-1CP-1" in red.words
     assert "without identity" in red.remedy
+
+
+def test_a_cause_and_what_helps_are_in_the_language_of_who_looks() -> None:
+    given = facts(knocks=[knock(Cause.WRONG_PASSWORD)])
+    english = step(given, "password")
+    with override("nl"):
+        dutch = step(given, "password")
+    assert dutch.words.startswith("Verkeerd wachtwoord")
+    assert dutch.remedy != english.remedy

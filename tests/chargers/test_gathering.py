@@ -60,6 +60,8 @@ def test_all_that_is_known_is_told(charger: Charger, admin_user: User) -> None:
         ("status", "3/1", {"timestamp": "soon"}),
     ):
         LatestValue.objects.create(charger=charger, kind=kind, key=key, payload=json.dumps(said), at=now)
+    deep = f'{{"vendorId": {"[" * 3000}{"]" * 3000}}}'
+    LatestValue.objects.create(charger=charger, kind="status", key="4/1", payload=deep, at=now)
     charger.connectors.create(connector_id=1, status="Available", updated_at=now)
     charger.connectors.create(connector_id=0, status="Available", updated_at=now)
     backoffice = Backoffice.objects.create(name="b", url="ws://b/")

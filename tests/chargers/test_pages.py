@@ -25,9 +25,6 @@ PROBE = Tab(
     slug="overview", title="Probe", template="admin/chargers/charger/overview.html",
     context=lambda request, charger: {}, pieces={"piece": done}, actions={"act": done},
 )  # fmt: skip
-SECRET = Tab(
-    slug="overview", title="Probe", context=lambda r, c: {}, actions={"act": done}, offered=lambda r, c: False
-)
 
 
 @pytest.fixture
@@ -88,11 +85,3 @@ def test_who_only_reads_does_nothing(client: Any, charger: Charger) -> None:
     member(client, "read_only", charger.organisation)
     assert client.get(address(charger, "")).status_code == 200
     assert client.post(address(charger, "do/act/")).status_code == 403
-
-
-def test_a_tab_that_is_not_offered_is_not_there(
-    admin_client: Any, charger: Charger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pages, "TABS", (SECRET,))
-    assert admin_client.get(address(charger, "")).status_code == 404
-    assert admin_client.post(address(charger, "do/act/")).status_code == 404

@@ -18,6 +18,7 @@ from accounts.people import Refused
 from backoffices.models import Backoffice
 from chargers import transfers
 from chargers.models import Charger, Transfer
+from chargers.onboarding import claims
 from routing.explorer.filters import Filter
 from routing.explorer.search import exchange_of, find
 from routing.explorer.why import why
@@ -322,3 +323,32 @@ def test_nobody_takes_over_for_an_organisation_of_others(world, client):
     client.force_login(world.user(world.theirs, "installer"))
     assert client.get(TAKE_OVER).status_code == 403
     assert Charger.objects.get().organisation == world.ours
+
+
+def test_codes_of_the_side_that_gave_it_are_over(world, monkeypatch):
+    monkeypatch.setattr(claims, "limits", claims.Limits())
+    code = claims.offer(world.charger)
+    left, _code = transfers.offer(world.giver, world.charger)
+    world.charger.organisation = world.theirs
+    world.charger.save()
+    left.refresh_from_db()
+    assert left.revoked_at is not None
+    with pytest.raises(claims.Refused):
+        claims.claim("CP-1", code, world.ours, keys=["test"], now=0.0)
+    world.charger.refresh_from_db()
+    assert world.charger.organisation == world.theirs
+
+
+def test_the_overview_tells_the_new_side_nothing_of_before(world, client):
+    Transaction.objects.filter(pk=world.old[0].pk).update(id_tag="CARD-4711")
+    at = timezone.now() - timedelta(minutes=1)
+    LatestValue.objects.create(charger=world.charger, kind="quirk", key="odd", payload="CARD-42", at=at)
+    world.hand_over()
+    client.force_login(world.taker)
+    page = f"/admin/chargers/charger/{world.charger.pk}/overview/"
+    before = client.get(page).content.decode()
+    assert "4711" not in before
+    assert "CARD-42" not in before
+    assert str(world.old[0].pk) not in before
+    new = world.record(60)[0]
+    assert str(new.pk) in client.get(page).content.decode()

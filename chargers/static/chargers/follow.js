@@ -29,6 +29,7 @@ function draw(root, steps) {
 function follow(root) {
   const pulse = root.querySelector("[data-pulse]");
   let timer = null;
+  let asking = false;
 
   function say(what, like) {
     pulse.textContent = pulse.dataset[what];
@@ -38,6 +39,7 @@ function follow(root) {
   async function look() {
     timer = null;
     if (document.hidden) return say("still", "");
+    asking = true;
     try {
       const answer = await fetch(root.dataset.follow, { headers: { Accept: "application/json" } });
       if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
@@ -47,12 +49,14 @@ function follow(root) {
       say("live", "is-good");
     } catch {
       say("away", "is-warn");
+    } finally {
+      asking = false;
     }
     timer = setTimeout(look, EVERY_MS);
   }
 
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden && timer === null) look();
+    if (!document.hidden && timer === null && !asking) look();
   });
   look();
 }

@@ -3,7 +3,7 @@
 
 const EVERY_MS = 250;
 
-// A code holds the identity, or a URL that ends in it, or a few words of which it is the last line.
+// A code holds the identity, or a URL that ends in it, or lines of which it is the first.
 function identityOf(text) {
   const line = text.trim().split(/\s*[\r\n]+\s*/)[0];
   if (!/^[a-z]+:\/\//i.test(line)) return line;

@@ -147,6 +147,8 @@ def test_what_does_not_fit_is_said_and_kept(
     assert words in content
     for name, value in values.items():
         assert value in content, name
+    assert f'data-commands="{address(world.charger)}now/"' in content
+    assert f'method="get" action="{address(world.charger)}#raw"' in content
     assert not Command.objects.exists()
 
 

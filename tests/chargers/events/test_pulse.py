@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping
+
+import pytest
 
 from chargers.events.pulse import Pulse
 
@@ -45,3 +48,25 @@ async def test_nothing_is_looked_at_while_nobody_looks() -> None:
     await pulse.close(second)
     assert not pulse.is_beating
     assert pulse.watchers == 0
+
+
+async def test_a_viewer_that_is_ended_while_it_closes_ends() -> None:
+    ending, let_go = asyncio.Event(), asyncio.Event()
+
+    async def look(chargers: Collection[int]) -> Mapping[int, tuple[int]]:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ending.set()
+            await let_go.wait()
+        return {}
+
+    pulse = Pulse(look)
+    watcher = pulse.open([1])
+    await asyncio.sleep(0)  # the look begins
+    closing = asyncio.ensure_future(pulse.close(watcher))
+    await ending.wait()
+    closing.cancel()
+    let_go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await closing

@@ -128,6 +128,7 @@ def test_a_row_with_a_problem_stops_the_file(
         ("name\nx\n", "among them"),
         ("identity,colour\nx,red\n", "colour"),
         ("identity\n", "no row"),
+        ("identity\nC\x00P\n", "UTF-8"),
     ],
 )
 def test_a_file_that_is_none_is_refused(installer: Client, text: str, words: str) -> None:
@@ -193,7 +194,7 @@ def test_stickers_are_of_ones_own_chargers_and_without_secrets(
 ) -> None:
     mine = Charger.objects.create(identity="CP-1", organisation=ours, password_hashes=["text:abc"])
     foreign = Charger.objects.create(identity="foreign", organisation=theirs)
-    page = installer.get(f"{LIST}stickers/?ids={mine.pk},{foreign.pk},x,²").content.decode()
+    page = installer.get(f"{LIST}stickers/?ids={mine.pk},{foreign.pk},x,²,{10**30}").content.decode()
     assert "ws://testserver/ocpp/CP-1" in page
     assert page.count("<svg viewBox") == 1
     assert "foreign" not in page
