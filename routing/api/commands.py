@@ -21,6 +21,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.errors import Conflict
+from accounts.api.filters import PeriodFilter
 from accounts.api.idempotency import HEADER, once
 from accounts.api.pagination import Cursors
 from accounts.api.permissions import HasScope, has_scope
@@ -234,7 +235,7 @@ def waited(command: Command, seconds: float) -> Command:
 # -- views ----------------------------------------------------------------------------------------------
 
 
-class CommandFilter(django_filters.FilterSet):
+class CommandFilter(PeriodFilter):
     """``?charger=&state=&verb=&action=&group=&from=&to=``; times are ISO 8601."""
 
     charger = django_filters.UUIDFilter(field_name="charger__uuid")
@@ -244,13 +245,6 @@ class CommandFilter(django_filters.FilterSet):
     class Meta:
         model = Command
         fields = ["verb", "action"]
-
-    @classmethod
-    def get_filters(cls) -> Any:
-        found = super().get_filters()
-        found["from"] = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-        found["to"] = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
-        return found
 
 
 class NewestCommands(Cursors):

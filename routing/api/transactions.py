@@ -13,6 +13,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.api.filters import PeriodFilter
 from accounts.api.pagination import Cursors
 from accounts.api.permissions import has_scope
 from accounts.api.views import ReadViewSet
@@ -93,22 +94,16 @@ class TransactionDetailSerializer(TransactionSerializer):
         return list(why(session)) if may_see else []
 
 
-class TransactionFilter(django_filters.FilterSet):
-    """``?charger=&from=&to=&open=&card=``; times are ISO 8601."""
+class TransactionFilter(PeriodFilter):
+    """``?charger=&from=&to=&open=``; times are ISO 8601."""
 
+    moment = "created"
     charger = django_filters.UUIDFilter(field_name="charger__uuid")
     open = django_filters.BooleanFilter(field_name="closed", lookup_expr="isnull")
 
     class Meta:
         model = Transaction
         fields: list[str] = []
-
-    @classmethod
-    def get_filters(cls) -> Any:
-        found = super().get_filters()
-        found["from"] = django_filters.IsoDateTimeFilter(field_name="created", lookup_expr="gte")
-        found["to"] = django_filters.IsoDateTimeFilter(field_name="created", lookup_expr="lt")
-        return found
 
 
 class NewestSessions(Cursors):

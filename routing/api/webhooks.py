@@ -17,6 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.fields import OwnedRelatedField
+from accounts.api.filters import PeriodFilter
 from accounts.api.idempotency import once
 from accounts.api.pagination import Cursors
 from accounts.api.serializers import CleanSerializer
@@ -219,9 +220,10 @@ class EventSerializer(serializers.ModelSerializer[Event]):
         return super().get_fields() | {"data": serializers.DictField()}
 
 
-class EventFilter(django_filters.FilterSet):
+class EventFilter(PeriodFilter):
     """``?type=&charger=&from=&to=&after=``; types are separated by commas, times are ISO 8601."""
 
+    moment = "at"
     type = django_filters.CharFilter(method="typed", label="types, separated by commas")
     charger = django_filters.UUIDFilter(field_name="charger__uuid")
     after = django_filters.UUIDFilter(method="later", label="id of an event: those after it, oldest first")
@@ -229,13 +231,6 @@ class EventFilter(django_filters.FilterSet):
     class Meta:
         model = Event
         fields: list[str] = []
-
-    @classmethod
-    def get_filters(cls) -> Any:
-        found = super().get_filters()
-        found["from"] = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte")
-        found["to"] = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt")
-        return found
 
     def typed(self, rows: Any, name: str, value: str) -> Any:
         types = value.split(",")
