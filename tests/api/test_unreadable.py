@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from urllib.parse import quote
 
 import pytest
@@ -58,7 +59,8 @@ def test_half_a_character_is_refused_with_what_it_is(client: APIClient, path: st
 
 
 def test_a_whole_character_of_two_halves_is_stored(client: APIClient, ours: Organisation) -> None:
-    said = '{"url": "https://example.org/", "label": "\\ud83d\\ude00", "organisation": "%s"}' % ours.uuid
+    said = json.dumps({"url": "https://e.example/", "label": "\U0001f600", "organisation": str(ours.uuid)})
+    assert "\\ud83d\\ude00" in said
     answer = client.post(f"{API}webhooks/", said, content_type="application/json")
     assert (answer.status_code, answer.json().get("label")) == (201, "\U0001f600")
 
