@@ -15,12 +15,12 @@ from typing import Any
 import msgspec
 from django.apps import apps
 from django.db import connection, transaction
-from django.db.models import Count, Exists, F, Min, OuterRef, Q, QuerySet, Sum, Window
+from django.db.models import Count, F, Min, Q, QuerySet, Sum, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from routing.core.tally import Tally
-from routing.health import UP, lost_sessions
+from routing.health import UP, in_use, is_up
 from routing.models import Alarm, Delivery, RefusedCharge, Route, Snapshot
 from routing.models.traffic import number_at
 
@@ -144,18 +144,11 @@ def _count_chargers(chargers: QuerySet[Any], found: All) -> None:
         found[organisation] = Gauges(chargers=number, online=online, never=unseen)
 
 
-_IS_ON = Q(enabled=True, backoffice__enabled=True, charger__enabled=True, charger__session__online=True)
-
-
-def _is_up() -> Q:
-    return _IS_ON & Q(~Exists(lost_sessions().filter(pk=OuterRef("charger_id"))), state__state=UP)
-
-
 def _count_routes(routes: QuerySet[Route], found: All) -> None:
     rows = routes.order_by().values_list("charger__organisation_id", "backoffice_id")
     counted = rows.annotate(
-        number=Count("pk", filter=_IS_ON),
-        up=Count("pk", filter=_is_up()),
+        number=Count("pk", filter=in_use()),
+        up=Count("pk", filter=is_up()),
         queued=Sum("state__waiting", default=0),
         first=Min("state__oldest"),
     )
@@ -170,7 +163,7 @@ def _count_routes(routes: QuerySet[Route], found: All) -> None:
 
 def _find_medians(routes: QuerySet[Route], found: All) -> None:
     both = [F("charger__organisation_id"), F("backoffice_id")]
-    known = routes.filter(_IS_ON, state__state=UP, state__round_trip_ms__isnull=False).order_by()
+    known = routes.filter(is_up(), state__round_trip_ms__isnull=False).order_by()
     ranked = known.annotate(
         rank=Window(RowNumber(), partition_by=both, order_by="state__round_trip_ms"),
         number=Window(Count("pk"), partition_by=both),
@@ -183,7 +176,7 @@ def _find_medians(routes: QuerySet[Route], found: All) -> None:
 
 def _find_errors(routes: QuerySet[Route], found: All) -> None:
     """The commonest error of those that should be up and are not."""
-    failing = routes.filter(_IS_ON).exclude(state__state=UP).exclude(state__last_error="").order_by()
+    failing = routes.filter(in_use()).exclude(state__state=UP).exclude(state__last_error="").order_by()
     said = failing.values_list("charger__organisation_id", "backoffice_id", "state__last_error")
     for organisation, backoffice, error, number in said.annotate(Count("pk")):
         if error is None:
