@@ -31,12 +31,6 @@ OFFICES_KEPT = timedelta(minutes=5)
 AT_ONCE = 1000
 LONGEST_ERROR = 200
 
-COUNTED = ("messages_up", "messages_down", "blocked")
-TAKEN = (
-    *("taken_at", "chargers", "online", "never", "links", "links_up", "waiting", "oldest", "dead", "alarms"),
-    "backoffices",
-)
-
 
 class Office(msgspec.Struct, kw_only=True):
     """How a backoffice is for the chargers of one organisation.
@@ -55,8 +49,8 @@ class Office(msgspec.Struct, kw_only=True):
     error: str = ""
 
 
-class Gauges(msgspec.Struct, kw_only=True):
-    """How the chargers of one organisation are now; fields as those of ``Snapshot``."""
+class Figures(msgspec.Struct, kw_only=True):
+    """How chargers are now; fields as those of ``Snapshot``."""
 
     chargers: int = 0
     online: int = 0
@@ -67,6 +61,24 @@ class Gauges(msgspec.Struct, kw_only=True):
     oldest: datetime | None = None
     dead: int = 0
     alarms: int = 0
+
+    def add(self, other: Figures) -> None:
+        """Make it the sum of both."""
+        oldest = min(filter(None, (self.oldest, other.oldest)), default=None)
+        for name in SUMMED:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.oldest = oldest
+
+
+FIGURES = Figures.__struct_fields__
+SUMMED = tuple(name for name in FIGURES if name != "oldest")
+COUNTED = ("messages_up", "messages_down", "blocked")
+TAKEN = ("taken_at", *FIGURES, "backoffices")
+
+
+class Gauges(Figures, kw_only=True):
+    """How the chargers of one organisation are now."""
+
     offices: dict[str, Office] = msgspec.field(default_factory=dict)
 
     def office(self, backoffice: int) -> Office:
@@ -105,9 +117,8 @@ def sorted_all(found: All) -> list[tuple[int | None, Gauges]]:
 
 
 def _values(each: Gauges) -> tuple[Any, ...]:
-    numbers = (each.chargers, each.online, each.never, each.links, each.links_up, each.waiting)
     offices = json.dumps(msgspec.to_builtins(each.offices))
-    return (*numbers, each.oldest, each.dead, each.alarms, offices)
+    return (*(getattr(each, name) for name in FIGURES), offices)
 
 
 def gauges(chargers: QuerySet[Any] | None = None) -> All:

@@ -28,7 +28,7 @@ from accounts.api.permissions import HasScope, has_scope
 from accounts.api.resting import let_go
 from accounts.api.views import OwnedViewSet, ReadViewSet
 from accounts.tokens import ApiToken
-from routing.api.cards import Charger, cards_of
+from routing.api.cards import Charger, cards_of, sees_cards
 from routing.commands import service
 from routing.commands.classes import CommandClass
 from routing.commands.verbs import VERBS
@@ -141,10 +141,9 @@ class CommandSerializer(serializers.ModelSerializer[Command]):
         return None if command.exchange is None else write_key((command.exchange, command.charger_id))
 
     def _shown(self, command: Command, payload: Any) -> Any:
-        sees = has_scope(self.context["request"], "messages:sensitive") and getattr(
-            command, "sees_cards", False
-        )
-        return payload if sees or not payload else json.loads(masking.frame(json.dumps(payload)))
+        if not payload or sees_cards(self.context["request"], command):
+            return payload
+        return json.loads(masking.frame(json.dumps(payload)))
 
 
 class SkippedSerializer(serializers.Serializer[Any]):
@@ -251,13 +250,12 @@ class NewestCommands(Cursors):
     ordering = "-id"
 
 
-class CommandViewSet(ReadViewSet):
-    """Commands, the newest first."""
+class CommandRows(OwnedViewSet):
+    """Commands, the newest first; giving them has a limit of its own."""
 
     model = Command
     queryset = Command.objects.none()
     serializer_class = CommandSerializer
-    filterset_class = CommandFilter
     pagination_class = NewestCommands
     permission_classes = [MayCommand]
     scopes = {"read": "commands:read"}
@@ -268,6 +266,12 @@ class CommandViewSet(ReadViewSet):
     def get_throttles(self) -> Any:
         self.throttle_scope = "read" if self.request.method in SAFE_METHODS else "commands"
         return super().get_throttles()
+
+
+class CommandViewSet(CommandRows, ReadViewSet):
+    """Commands, the newest first."""
+
+    filterset_class = CommandFilter
 
     @extend_schema(request=BulkGivenSerializer, responses={202: BulkSerializer})
     @action(detail=False, methods=["post"], url_path="bulk", filterset_class=None)
@@ -316,22 +320,11 @@ class CommandViewSet(ReadViewSet):
 
 
 @extend_schema(parameters=[OpenApiParameter("charger_uuid", OpenApiTypes.UUID, OpenApiParameter.PATH)])
-class ChargerCommandViewSet(mixins.ListModelMixin, OwnedViewSet):
+class ChargerCommandViewSet(mixins.ListModelMixin, CommandRows):
     """What one charger is asked."""
 
-    model = Command
-    queryset = Command.objects.none()
-    serializer_class = CommandSerializer
-    pagination_class = NewestCommands
-    permission_classes = [MayCommand]
-    scopes = {"read": "commands:read"}
-
     def get_queryset(self) -> Any:
-        return rows_of(self.request).filter(charger=self._charger())
-
-    def get_throttles(self) -> Any:
-        self.throttle_scope = "read" if self.request.method in SAFE_METHODS else "commands"
-        return super().get_throttles()
+        return super().get_queryset().filter(charger=self._charger())
 
     def _charger(self) -> Any:
         row = Charger.objects.visible_to(self.request.user).filter(uuid=self.kwargs["charger_uuid"]).first()

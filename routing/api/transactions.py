@@ -15,18 +15,13 @@ from rest_framework.response import Response
 
 from accounts.api.filters import PeriodFilter
 from accounts.api.pagination import Cursors
-from accounts.api.permissions import has_scope
 from accounts.api.views import ReadViewSet
 from routing import readings
-from routing.api.cards import cards_of
+from routing.api.cards import cards_of, sees_cards
 from routing.api.readings import ReadingSerializer
 from routing.core.masking import masked
 from routing.explorer.why import why
 from routing.models import RouteTransaction, Transaction
-
-
-def _sees_cards(request: Any, session: Any) -> bool:
-    return bool(session.sees_cards) and has_scope(request, "messages:sensitive")
 
 
 class KnownSerializer(serializers.ModelSerializer[RouteTransaction]):
@@ -65,7 +60,7 @@ class TransactionSerializer(serializers.ModelSerializer[Transaction]):
         read_only_fields = fields
 
     def get_id_tag(self, session: Transaction) -> str:
-        if not session.id_tag or _sees_cards(self.context["request"], session):
+        if not session.id_tag or sees_cards(self.context["request"], session):
             return session.id_tag
         return masked(session.id_tag)
 
@@ -88,10 +83,7 @@ class TransactionDetailSerializer(TransactionSerializer):
         read_only_fields = fields
 
     def get_why(self, session: Transaction) -> list[str]:
-        may_see = has_scope(self.context["request"], "messages:sensitive") and getattr(
-            session, "sees_cards", False
-        )
-        return list(why(session)) if may_see else []
+        return list(why(session)) if sees_cards(self.context["request"], session) else []
 
 
 class TransactionFilter(PeriodFilter):

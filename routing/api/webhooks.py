@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
-from django.db.models import Exists, OuterRef
 from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
@@ -57,7 +56,7 @@ class WebhookSerializer(CleanSerializer[Webhook]):
         self.must_have_organisation(row)
         attrs = super().validate(attrs)
         if row.enabled and (self.instance is None or not self.instance.enabled):
-            attrs |= {"disabled_reason": "", "failing_since": None, "failures": 0}
+            attrs |= Webhook.AFRESH
         return attrs
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
@@ -125,9 +124,8 @@ class WebhookViewSet(WriteViewSet):
     verbs = {"test": "change", "rotate_secret": "change", "redeliver": "change"}
 
     def get_queryset(self) -> Any:
-        mine = Webhook.objects.changeable_by(self.request.user).filter(pk=OuterRef("pk"))
         rows = super().get_queryset().select_related("organisation", "charger")
-        return rows.annotate(is_mine=Exists(mine)).order_by("label", "pk")
+        return rows.with_mine(self.request.user).order_by("label", "pk")
 
     @extend_schema(responses={201: WebhookMadeSerializer})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
