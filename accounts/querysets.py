@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -22,6 +22,8 @@ class OwnedQuerySet(models.QuerySet[ModelT]):
     """
 
     owner: ClassVar[str] = "organisation"
+    is_shared: ClassVar[bool] = False
+    """Rows of no organisation are shared: all who have one see and choose them, superusers change them."""
 
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """Rows the user may see: all for a superuser, else those of the user's organisations."""
@@ -33,21 +35,33 @@ class OwnedQuerySet(models.QuerySet[ModelT]):
 
     def selectable_by(self, user: User | AnonymousUser) -> Self:
         """Rows the user may point at from another row, the choices of a form."""
-        return self.changeable_by(user)
+        return self.visible_to(user) if self.is_shared else self.changeable_by(user)
 
     def with_cards_for(self, user: User | AnonymousUser) -> Self:
         """Those of the changeable rows in which the user sees whole numbers of cards."""
         return self._scoped(user, changing=True, cards=True)
 
+    def with_mine(self, user: User | AnonymousUser) -> Self:
+        """With ``is_mine``: whether the user may change the row. Who may not is not told all of it."""
+        mine = self.model._default_manager.all()
+        assert isinstance(mine, OwnedQuerySet), "the managers of our models build on OwnedQuerySet"
+        return self.annotate(is_mine=Exists(mine.changeable_by(user).filter(pk=OuterRef("pk"))))
+
     def owned_by(self, user: User, *, changing: bool) -> Q:
         """The condition behind both, for a user who is not a superuser."""
         if not self.owner:
             return Q(pk__in=[])
-        return Q(**{f"{self.owner}__in": user.organisations(changing=changing)})
+        own = Q(**{f"{self.owner}__in": user.organisations(changing=changing)})
+        if changing or not self.is_shared or not user.organisations().exists():
+            return own
+        return own | Q(**{self.owner: None})
 
     def within(self, organisation: int) -> Q:
         """Rows that a token of this organisation alone sees."""
-        return Q(**{self.owner: organisation}) if self.owner else Q(pk__in=[])
+        if not self.owner:
+            return Q(pk__in=[])
+        own = Q(**{self.owner: organisation})
+        return own | Q(**{self.owner: None}) if self.is_shared else own
 
     def _scoped(self, user: User | AnonymousUser, *, changing: bool, cards: bool = False) -> Self:
         if not (user.is_authenticated and user.is_active):

@@ -122,10 +122,9 @@ class BackofficeAdmin(TrialMixin, PagesMixin, ChooseMixin, LiveMixin, HealthMixi
 
     def has_delete_permission(self, request: HttpRequest, obj: Backoffice | None = None) -> bool:
         """Its routes go with it, so all of them must be the user's."""
-        if obj is not None and not request.user.is_superuser:
-            routes = Route.objects.filter(backoffice=obj)
-            if routes.exclude(pk__in=routes.changeable_by(request.user)).exists():
-                return False
+        user: Any = request.user
+        if obj is not None and obj.is_used_beside(user):
+            return False
         return super().has_delete_permission(request, obj)
 
     def change_view(

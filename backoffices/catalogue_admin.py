@@ -9,6 +9,7 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin_base import OwnedAdmin, VisibleFilter
@@ -84,7 +85,7 @@ class ChooseMixin(_Admin):
         entries = CatalogueEntry.objects.selectable_by(request.user).select_related("organisation")
         context = {
             **self.admin_site.each_context(request),
-            "title": f"Add {self.opts.verbose_name}",
+            "title": gettext("Add %(what)s") % {"what": self.opts.verbose_name},
             "opts": self.opts,
             "choices": [(entry, f"?{urlencode({**kept, 'catalogue': entry.pk})}") for entry in entries],
             "other": f"?{urlencode({**kept, 'catalogue': OTHER})}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
@@ -21,8 +21,6 @@ from routing.core.snapshot import OCPP_VERSIONS
 from routing.fields import EncryptedField
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser
-
     from accounts.models import User
 
 
@@ -31,20 +29,8 @@ MOST_AT_ONCE = 32767
 
 
 class BackofficeQuerySet(ConfigQuerySet["Backoffice"]):
+    is_shared = True
     charger_path = "routes__charger"
-
-    def owned_by(self, user: User, *, changing: bool) -> Q:
-        """Own ones; shared ones are seen, not changed, by everybody who has an organisation."""
-        own = super().owned_by(user, changing=changing)
-        if changing or not user.organisations().exists():
-            return own
-        return own | Q(organisation=None)
-
-    def within(self, organisation: int) -> Q:
-        return super().within(organisation) | Q(organisation=None)
-
-    def selectable_by(self, user: User | AnonymousUser) -> Self:
-        return self.visible_to(user)
 
 
 PLACEHOLDER = re.compile(r"\{[^{}]*\}")
@@ -128,17 +114,16 @@ class Backoffice(PublicModel, ConfigModel):
         """Whether one is stored; asking does not open it."""
         return self.__dict__.get("password") is not None
 
+    def is_used_beside(self, user: User) -> bool:
+        """Whether routes hang on it that ``user`` may not change: they would go with it."""
+        theirs = self.routes.all()
+        return theirs.exclude(pk__in=theirs.changeable_by(user).values("pk")).exists()
+
 
 class CatalogueQuerySet(RecordedQuerySet["CatalogueEntry"]):
-    def owned_by(self, user: User, *, changing: bool) -> Q:
-        """Own ones; shared ones are seen, not changed, by everybody who has an organisation."""
-        own = super().owned_by(user, changing=changing)
-        if changing or not user.organisations().exists():
-            return own
-        return own | Q(organisation=None)
+    """Operators that an organisation has added, and those of the repository's list, which all share."""
 
-    def selectable_by(self, user: User | AnonymousUser) -> Self:
-        return self.visible_to(user)
+    is_shared = True
 
 
 class CatalogueEntry(RecordedModel):

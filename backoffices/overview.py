@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
+from django.db.models import Case, Count, IntegerField, QuerySet, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
@@ -14,7 +14,7 @@ from django.utils.translation import gettext_noop, ngettext
 from backoffices.models import Backoffice
 from backoffices.samples import SHOWN, Moment
 from routing.explorer.filters import blocked
-from routing.health import UP, RouteHealth, health_of, in_ms
+from routing.health import UP, RouteHealth, health_of, in_ms, in_use, is_up
 from routing.models import Message, Route
 
 MOST_ERRORS = 8
@@ -77,10 +77,6 @@ def routes_of(user: Any, backoffice: Backoffice) -> QuerySet[Route]:
     return Route.objects.visible_to(user).filter(backoffice=backoffice)
 
 
-def in_use() -> Q:
-    return Q(enabled=True, backoffice__enabled=True, charger__enabled=True, charger__session__online=True)
-
-
 def failures(routes: QuerySet[Route]) -> list[Failure]:
     """What keeps links from being up, the most frequent first."""
     down = routes.filter(in_use()).exclude(state__state=UP).exclude(state__last_error="")
@@ -95,7 +91,7 @@ def failures(routes: QuerySet[Route]) -> list[Failure]:
 
 def round_trips(routes: QuerySet[Route]) -> tuple[str, str]:
     """Median and 95th percentile of the times to an answer, in words; "" where none is known."""
-    known = routes.filter(in_use(), state__state=UP).exclude(state__round_trip_ms=None)
+    known = routes.filter(is_up()).exclude(state__round_trip_ms=None)
     times = sorted(took for took in known.values_list("state__round_trip_ms", flat=True) if took is not None)
     if not times:
         return "", ""
@@ -125,7 +121,7 @@ class Line(NamedTuple):
 
 def lines(routes: QuerySet[Route], page: int, *, only_down: bool) -> tuple[list[Line], bool]:
     """A page (from 1) of links, those that are not up first; and whether there are more."""
-    is_down = in_use() & ~Q(state__state=UP)
+    is_down = in_use() & ~is_up()
     rows = routes.select_related("charger", "backoffice", "state")
     if only_down:
         rows = rows.filter(is_down)

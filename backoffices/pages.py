@@ -68,7 +68,8 @@ class PagesMixin(_Admin):
         """Its routes, those that are down first."""
         backoffice = self._seen(request, pk)
         given = request.GET.get("p", "1")
-        page = min(int(given), LAST_PAGE) if given.isdecimal() and given.isascii() else 1
+        is_number = given.isdecimal() and given.isascii() and len(given) < 9
+        page = min(int(given), LAST_PAGE) if is_number else 1
         only_down = request.GET.get("show") == "down"
         routes = overview.routes_of(request.user, backoffice)
         lines, more = overview.lines(routes, max(page, 1), only_down=only_down)

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from django.db.models import Avg, Count, Q, Sum
+from django.db.models import Avg, Count, Sum
 from django.utils import timezone
 
 from backoffices.models import BackofficeSample
-from routing.health import UP
+from routing.health import in_use, is_up
 from routing.models import Route
 
 KEPT = timedelta(hours=48)
@@ -51,13 +51,11 @@ def take(now: datetime | None = None) -> int:
 
 def _now() -> Sequence[dict[str, Any]]:
     """A row for each backoffice and organisation of its chargers, as ``routing.health`` counts routes."""
-    is_on = Q(enabled=True, backoffice__enabled=True, charger__enabled=True, charger__session__online=True)
-    is_up = is_on & Q(state__state=UP)
     found = Route.objects.order_by().values("backoffice_id", "charger__organisation_id").annotate(
-        number=Count("pk", filter=is_on),
-        connected=Count("pk", filter=is_up),
+        number=Count("pk", filter=in_use()),
+        connected=Count("pk", filter=is_up()),
         queued=Sum("state__waiting", default=0),
-        took=Avg("state__round_trip_ms", filter=is_up),
+        took=Avg("state__round_trip_ms", filter=is_up()),
     )  # fmt: skip
     return [
         {

@@ -33,7 +33,7 @@ from websockets.uri import WebSocketURI, parse_uri
 from backoffices.addresses import connect_first
 from backoffices.handshakes import STATUS_ADVICE, explain, refuses_subprotocol
 from backoffices.sockets import wire_logger
-from routing.addresses import is_public
+from routing.addresses import AddressRefused, permitted_of
 from routing.core.secrecy import without_credentials
 from routing.core.snapshot import OCPP_VERSIONS
 
@@ -216,15 +216,16 @@ class _Test:
             remedy = _("Check the spelling of the host, and that its name is public.")
             raise _Failed(words, remedy) from error
         shown = ", ".join(dict.fromkeys(str(info[4][0]) for info in self._infos))
-        permitted = [i for i in self._infos if self.wanted.allow_private or is_public(str(i[4][0]))]
-        if not permitted:
+        try:
+            permitted = permitted_of(uri.host, self._infos, allow_private=self.wanted.allow_private)
+        except AddressRefused as error:
             raise _Failed(
                 _("%(host)s is %(address)s: not a public address.") % {"host": uri.host, "address": shown},
                 _(
                     "Enter an address on the internet. Whoever runs the proxy may permit private ones "
                     "(PROXY_ALLOW_PRIVATE_UPSTREAMS)."
                 ),
-            )
+            ) from error
         self._infos = permitted
         told = {"host": uri.host, "address": shown}
         if shown == uri.host:

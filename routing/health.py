@@ -126,6 +126,16 @@ def lost_sessions() -> QuerySet[ChargerSession]:
     return ChargerSession.objects.filter(~Exists(alive)).exclude(runtime="")
 
 
+def in_use() -> Q:
+    """Routes that are to be connected now: nothing is switched off, and the charger is there."""
+    return Q(enabled=True, backoffice__enabled=True, charger__enabled=True, charger__session__online=True)
+
+
+def is_up() -> Q:
+    """Those of them whose link is up, as a process says that lives."""
+    return in_use() & Q(~Exists(lost_sessions().filter(pk=OuterRef("charger_id"))), state__state=UP)
+
+
 def _lost_chargers(chargers: Iterable[int]) -> set[int]:
     return set(lost_sessions().filter(pk__in=list(chargers)).values_list("pk", flat=True))
 
@@ -334,16 +344,13 @@ def _charger_words(session: Any, since: datetime | None, waits_for: str, *, onli
 
 def backoffice_health(routes: QuerySet[Route]) -> dict[int, BackofficeHealth]:
     """How the backoffices of these routes are, over these routes alone. Three queries."""
-    is_on = Q(enabled=True, backoffice__enabled=True, charger__enabled=True, charger__session__online=True)
-    is_lost = Exists(lost_sessions().filter(pk=OuterRef("charger_id")))
-    is_up = Q(~is_lost, state__state=UP)
     sums = routes.order_by().values("backoffice_id").annotate(
-        number=Count("pk", filter=is_on),
-        up=Count("pk", filter=is_on & is_up),
+        number=Count("pk", filter=in_use()),
+        up=Count("pk", filter=is_up()),
         queued=Sum("state__waiting", default=0),
         first=Min("state__oldest"),
     )  # fmt: skip
-    medians = _medians(routes.filter(is_on & is_up))
+    medians = _medians(routes.filter(is_up()))
     dead = Delivery.objects.filter(dead=True, route__in=routes).order_by().values("route__backoffice_id")
     letters = dict(dead.annotate(number=Count("pk")).values_list("route__backoffice_id", "number"))
     now = timezone.now()

@@ -15,12 +15,12 @@ from typing import Any
 import msgspec
 from django.apps import apps
 from django.db import connection, transaction
-from django.db.models import Count, Exists, F, Min, OuterRef, Q, QuerySet, Sum, Window
+from django.db.models import Count, F, Min, Q, QuerySet, Sum, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from routing.core.tally import Tally
-from routing.health import UP, lost_sessions
+from routing.health import UP, in_use, is_up
 from routing.models import Alarm, Delivery, RefusedCharge, Route, Snapshot
 from routing.models.traffic import number_at
 
@@ -30,12 +30,6 @@ OFFICES_KEPT = timedelta(minutes=5)
 
 AT_ONCE = 1000
 LONGEST_ERROR = 200
-
-COUNTED = ("messages_up", "messages_down", "blocked")
-TAKEN = (
-    *("taken_at", "chargers", "online", "never", "links", "links_up", "waiting", "oldest", "dead", "alarms"),
-    "backoffices",
-)
 
 
 class Office(msgspec.Struct, kw_only=True):
@@ -55,8 +49,8 @@ class Office(msgspec.Struct, kw_only=True):
     error: str = ""
 
 
-class Gauges(msgspec.Struct, kw_only=True):
-    """How the chargers of one organisation are now; fields as those of ``Snapshot``."""
+class Figures(msgspec.Struct, kw_only=True):
+    """How chargers are now; fields as those of ``Snapshot``."""
 
     chargers: int = 0
     online: int = 0
@@ -67,6 +61,24 @@ class Gauges(msgspec.Struct, kw_only=True):
     oldest: datetime | None = None
     dead: int = 0
     alarms: int = 0
+
+    def add(self, other: Figures) -> None:
+        """Make it the sum of both."""
+        oldest = min(filter(None, (self.oldest, other.oldest)), default=None)
+        for name in SUMMED:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.oldest = oldest
+
+
+FIGURES = Figures.__struct_fields__
+SUMMED = tuple(name for name in FIGURES if name != "oldest")
+COUNTED = ("messages_up", "messages_down", "blocked")
+TAKEN = ("taken_at", *FIGURES, "backoffices")
+
+
+class Gauges(Figures, kw_only=True):
+    """How the chargers of one organisation are now."""
+
     offices: dict[str, Office] = msgspec.field(default_factory=dict)
 
     def office(self, backoffice: int) -> Office:
@@ -105,9 +117,8 @@ def sorted_all(found: All) -> list[tuple[int | None, Gauges]]:
 
 
 def _values(each: Gauges) -> tuple[Any, ...]:
-    numbers = (each.chargers, each.online, each.never, each.links, each.links_up, each.waiting)
     offices = json.dumps(msgspec.to_builtins(each.offices))
-    return (*numbers, each.oldest, each.dead, each.alarms, offices)
+    return (*(getattr(each, name) for name in FIGURES), offices)
 
 
 def gauges(chargers: QuerySet[Any] | None = None) -> All:
@@ -144,18 +155,11 @@ def _count_chargers(chargers: QuerySet[Any], found: All) -> None:
         found[organisation] = Gauges(chargers=number, online=online, never=unseen)
 
 
-_IS_ON = Q(enabled=True, backoffice__enabled=True, charger__enabled=True, charger__session__online=True)
-
-
-def _is_up() -> Q:
-    return _IS_ON & Q(~Exists(lost_sessions().filter(pk=OuterRef("charger_id"))), state__state=UP)
-
-
 def _count_routes(routes: QuerySet[Route], found: All) -> None:
     rows = routes.order_by().values_list("charger__organisation_id", "backoffice_id")
     counted = rows.annotate(
-        number=Count("pk", filter=_IS_ON),
-        up=Count("pk", filter=_is_up()),
+        number=Count("pk", filter=in_use()),
+        up=Count("pk", filter=is_up()),
         queued=Sum("state__waiting", default=0),
         first=Min("state__oldest"),
     )
@@ -170,7 +174,7 @@ def _count_routes(routes: QuerySet[Route], found: All) -> None:
 
 def _find_medians(routes: QuerySet[Route], found: All) -> None:
     both = [F("charger__organisation_id"), F("backoffice_id")]
-    known = routes.filter(_IS_ON, state__state=UP, state__round_trip_ms__isnull=False).order_by()
+    known = routes.filter(is_up(), state__round_trip_ms__isnull=False).order_by()
     ranked = known.annotate(
         rank=Window(RowNumber(), partition_by=both, order_by="state__round_trip_ms"),
         number=Window(Count("pk"), partition_by=both),
@@ -183,7 +187,7 @@ def _find_medians(routes: QuerySet[Route], found: All) -> None:
 
 def _find_errors(routes: QuerySet[Route], found: All) -> None:
     """The commonest error of those that should be up and are not."""
-    failing = routes.filter(_IS_ON).exclude(state__state=UP).exclude(state__last_error="").order_by()
+    failing = routes.filter(in_use()).exclude(state__state=UP).exclude(state__last_error="").order_by()
     said = failing.values_list("charger__organisation_id", "backoffice_id", "state__last_error")
     for organisation, backoffice, error, number in said.annotate(Count("pk")):
         if error is None:

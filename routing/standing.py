@@ -11,7 +11,7 @@ from django.apps import apps
 from django.db.models import Sum
 
 from routing.models import Snapshot
-from routing.snapshots import All, Gauges, Office, gauges, minute_of
+from routing.snapshots import FIGURES, All, Figures, Gauges, Office, gauges, minute_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -24,23 +24,14 @@ FRESH = timedelta(minutes=3)
 MINUTES = 60
 
 
-class Standing(msgspec.Struct, kw_only=True):
-    """Sums over organisations; fields as those of ``Snapshot``. ``at``: when the oldest of it was taken.
+class Standing(Figures, kw_only=True):
+    """Sums over organisations. ``at``: when the oldest of it was taken.
 
     ``offices``: by primary key of the backoffice; the median of several organisations is that of the one with
-    the most links.
+    the most links that are up.
     """
 
     at: datetime
-    chargers: int = 0
-    online: int = 0
-    never: int = 0
-    links: int = 0
-    links_up: int = 0
-    waiting: int = 0
-    oldest: datetime | None = None
-    dead: int = 0
-    alarms: int = 0
     offices: dict[int, Office] = msgspec.field(default_factory=dict)
 
     @property
@@ -106,16 +97,13 @@ def _asked(user: User | AnonymousUser, organisation: int | None) -> All:
 
 def _gauges(row: Snapshot) -> Gauges:
     offices = msgspec.convert(row.backoffices or {}, dict[str, Office], strict=False)
-    names = ("chargers", "online", "never", "links", "links_up", "waiting", "oldest", "dead", "alarms")
-    return Gauges(offices=offices, **{name: getattr(row, name) for name in names})
+    return Gauges(offices=offices, **{name: getattr(row, name) for name in FIGURES})
 
 
 def _sum(at: datetime, each: Iterable[Gauges]) -> Standing:
     total = Standing(at=at)
     for one in each:
-        for name in ("chargers", "online", "never", "links", "links_up", "waiting", "dead", "alarms"):
-            setattr(total, name, getattr(total, name) + getattr(one, name))
-        total.oldest = min(filter(None, (total.oldest, one.oldest)), default=None)
+        total.add(one)
         for key, office in one.offices.items():
             known = total.offices.get(int(key))
             total.offices[int(key)] = _joined(known, office) if known else office

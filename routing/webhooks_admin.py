@@ -106,7 +106,8 @@ class WebhookAdmin(OwnedAdmin[Webhook]):
             request.secret_made = service.give_secret(obj)
             obj.created_by = request.user
         elif obj.enabled and "enabled" in form.changed_data:
-            obj.failing_since, obj.failures, obj.disabled_reason = None, 0, ""
+            for name, value in Webhook.AFRESH.items():
+                setattr(obj, name, value)
         super().save_model(request, obj, form, change)
 
     def response_add(self, request: Any, obj: Webhook, post_url_continue: Any = None) -> HttpResponse:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
+from django.core.exceptions import ValidationError
+from rest_framework.exceptions import NotFound
 from rest_framework.pagination import CursorPagination, PageNumberPagination
 from rest_framework.response import Response
 
@@ -56,6 +59,29 @@ class Cursors(CursorPagination):
     page_size_query_param = "page_size"
     max_page_size = MOST
     ordering: Any = "-pk"
+
+    def paginate_queryset(self, queryset: Any, request: Any, view: Any = None) -> Any:
+        self._model = queryset.model
+        return super().paginate_queryset(queryset, request, view)
+
+    def decode_cursor(self, request: Any) -> Any:
+        """Where to go on, None for the beginning. Raises NotFound for what no page has given."""
+        cursor: Any = super().decode_cursor(request)
+        if cursor is None or cursor.position is None:
+            return cursor
+        try:
+            self._read(cursor.position)
+        except (ValidationError, OverflowError) as error:
+            raise NotFound(self.invalid_cursor_message) from error
+        return cursor
+
+    def _read(self, position: str) -> None:
+        """Read a value of the column that pages are ordered by."""
+        name = self.ordering[0].lstrip("-")
+        field = self._model._meta.pk if name == "pk" else self._model._meta.get_field(name)
+        value = field.to_python(position)
+        if isinstance(value, datetime):
+            value.astimezone(UTC)
 
     def get_paginated_response(self, data: Any) -> Response:
         links = {"next": self.get_next_link(), "prev": self.get_previous_link()}

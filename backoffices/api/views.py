@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
-from django.db.models import Exists, OuterRef
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.exceptions import PermissionDenied
@@ -17,7 +16,6 @@ from accounts.api.views import WriteViewSet
 from backoffices.api.serializers import BackofficeSerializer
 from backoffices.api.trial import TrialSerializer, TriedSerializer, tried
 from backoffices.models import Backoffice
-from routing.models import Route
 
 
 class BackofficeFilter(django_filters.FilterSet):
@@ -57,12 +55,10 @@ class BackofficeViewSet(WriteViewSet):
         return tried(request, None)
 
     def get_queryset(self) -> Any:
-        mine = Backoffice.objects.changeable_by(self.request.user).filter(pk=OuterRef("pk"))
         rows = super().get_queryset().select_related("organisation")
-        return rows.annotate(is_mine=Exists(mine)).order_by("name")
+        return rows.with_mine(self.request.user).order_by("name")
 
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        routes = Route.objects.filter(backoffice=self.get_object())
-        if routes.exclude(pk__in=Route.objects.changeable_by(request.user)).exists():
+        if self.get_object().is_used_beside(request.user):
             raise Conflict("Chargers of others are connected to it; their routes would go with it.")
         return super().destroy(request, *args, **kwargs)

@@ -32,6 +32,7 @@ from routing.models import (
     RouteState,
     RuntimeProcess,
     Upkeep,
+    WebhookDelivery,
 )
 from routing.store import READER
 
@@ -47,6 +48,9 @@ PATIENCE_S = 2.0
 """How long a scrape waits for the database before it goes without."""
 
 EVERYWHERE = " Of the whole installation: every process says the same."
+
+MOST_DELIVERIES = 10_000
+"""Of webhooks, counted in each state: all of a week may wait for an address that does not answer."""
 
 NOT_DIALLED = "not_dialled"
 """The link state of a route whose charger has not connected since the route exists."""
@@ -66,7 +70,8 @@ class Figures(msgspec.Struct, frozen=True):
     """What the database tells. ``round_trips_ms`` is the median of the routes that are connected.
 
     ``upkeep``: when each of its steps last went well; ``astray``: rows of the log that are dated ahead.
-    ``read_until``: how far readings are made of it, None before the first.
+    ``read_until``: how far readings are made of it, None before the first. ``webhook_deliveries``: those that
+    wait, by state, ``MOST_DELIVERIES`` of each at most.
     """
 
     at: datetime
@@ -80,6 +85,7 @@ class Figures(msgspec.Struct, frozen=True):
     upkeep: dict[str, datetime]
     astray: int
     read_until: datetime | None
+    webhook_deliveries: dict[str, int]
 
 
 def gather() -> Figures:
@@ -94,6 +100,7 @@ def gather() -> Figures:
         **_processes(),
         **_upkeep(),
         read_until=_read_until(),
+        webhook_deliveries=_webhook_deliveries(),
     )
 
 
@@ -151,6 +158,12 @@ def _upkeep() -> dict[str, Any]:
 def _read_until() -> datetime | None:
     found = LogReader.objects.filter(name=READER).values_list("exchange", flat=True).first()
     return None if found is None else datetime.fromtimestamp(found / 1_000_000, UTC)
+
+
+def _webhook_deliveries() -> dict[str, int]:
+    """Of webhooks that are switched on: nothing is sent to the others."""
+    rows = WebhookDelivery.objects.filter(webhook__enabled=True).order_by()
+    return {str(state): rows.filter(state=state)[:MOST_DELIVERIES].count() for state in WebhookDelivery.OPEN}
 
 
 class Gatherer:
@@ -236,6 +249,7 @@ def metrics(figures: Figures) -> Iterator[Metric]:
         ("chargers", "Enabled chargers.", "state", figures.chargers),
         ("processes", "Processes with sessions; those that are gone for a day.", "state", figures.processes),
         ("lost_rows", "Rows lost by processes of the last day, see writer_rows.", "cause", figures.lost_rows),
+        ("webhook_deliveries", "Webhooks' deliveries that wait.", "state", figures.webhook_deliveries),
     ):
         yield _labelled(name, meaning, [label], _by_one(values))
     ages = {step: (figures.at - done).total_seconds() for step, done in figures.upkeep.items()}

@@ -21,13 +21,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.errors import Conflict
+from accounts.api.filters import PeriodFilter
 from accounts.api.idempotency import HEADER, once
 from accounts.api.pagination import Cursors
 from accounts.api.permissions import HasScope, has_scope
 from accounts.api.resting import let_go
 from accounts.api.views import OwnedViewSet, ReadViewSet
 from accounts.tokens import ApiToken
-from routing.api.cards import Charger, cards_of
+from routing.api.cards import Charger, cards_of, sees_cards
 from routing.commands import service
 from routing.commands.classes import CommandClass
 from routing.commands.verbs import VERBS
@@ -140,10 +141,9 @@ class CommandSerializer(serializers.ModelSerializer[Command]):
         return None if command.exchange is None else write_key((command.exchange, command.charger_id))
 
     def _shown(self, command: Command, payload: Any) -> Any:
-        sees = has_scope(self.context["request"], "messages:sensitive") and getattr(
-            command, "sees_cards", False
-        )
-        return payload if sees or not payload else json.loads(masking.frame(json.dumps(payload)))
+        if not payload or sees_cards(self.context["request"], command):
+            return payload
+        return json.loads(masking.frame(json.dumps(payload)))
 
 
 class SkippedSerializer(serializers.Serializer[Any]):
@@ -234,7 +234,7 @@ def waited(command: Command, seconds: float) -> Command:
 # -- views ----------------------------------------------------------------------------------------------
 
 
-class CommandFilter(django_filters.FilterSet):
+class CommandFilter(PeriodFilter):
     """``?charger=&state=&verb=&action=&group=&from=&to=``; times are ISO 8601."""
 
     charger = django_filters.UUIDFilter(field_name="charger__uuid")
@@ -245,25 +245,17 @@ class CommandFilter(django_filters.FilterSet):
         model = Command
         fields = ["verb", "action"]
 
-    @classmethod
-    def get_filters(cls) -> Any:
-        found = super().get_filters()
-        found["from"] = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-        found["to"] = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
-        return found
-
 
 class NewestCommands(Cursors):
     ordering = "-id"
 
 
-class CommandViewSet(ReadViewSet):
-    """Commands, the newest first."""
+class CommandRows(OwnedViewSet):
+    """Commands, the newest first; giving them has a limit of its own."""
 
     model = Command
     queryset = Command.objects.none()
     serializer_class = CommandSerializer
-    filterset_class = CommandFilter
     pagination_class = NewestCommands
     permission_classes = [MayCommand]
     scopes = {"read": "commands:read"}
@@ -274,6 +266,12 @@ class CommandViewSet(ReadViewSet):
     def get_throttles(self) -> Any:
         self.throttle_scope = "read" if self.request.method in SAFE_METHODS else "commands"
         return super().get_throttles()
+
+
+class CommandViewSet(CommandRows, ReadViewSet):
+    """Commands, the newest first."""
+
+    filterset_class = CommandFilter
 
     @extend_schema(request=BulkGivenSerializer, responses={202: BulkSerializer})
     @action(detail=False, methods=["post"], url_path="bulk", filterset_class=None)
@@ -322,22 +320,11 @@ class CommandViewSet(ReadViewSet):
 
 
 @extend_schema(parameters=[OpenApiParameter("charger_uuid", OpenApiTypes.UUID, OpenApiParameter.PATH)])
-class ChargerCommandViewSet(mixins.ListModelMixin, OwnedViewSet):
+class ChargerCommandViewSet(mixins.ListModelMixin, CommandRows):
     """What one charger is asked."""
 
-    model = Command
-    queryset = Command.objects.none()
-    serializer_class = CommandSerializer
-    pagination_class = NewestCommands
-    permission_classes = [MayCommand]
-    scopes = {"read": "commands:read"}
-
     def get_queryset(self) -> Any:
-        return rows_of(self.request).filter(charger=self._charger())
-
-    def get_throttles(self) -> Any:
-        self.throttle_scope = "read" if self.request.method in SAFE_METHODS else "commands"
-        return super().get_throttles()
+        return super().get_queryset().filter(charger=self._charger())
 
     def _charger(self) -> Any:
         row = Charger.objects.visible_to(self.request.user).filter(uuid=self.kwargs["charger_uuid"]).first()

@@ -13,19 +13,15 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.api.filters import PeriodFilter
 from accounts.api.pagination import Cursors
-from accounts.api.permissions import has_scope
 from accounts.api.views import ReadViewSet
 from routing import readings
-from routing.api.cards import cards_of
+from routing.api.cards import cards_of, sees_cards
 from routing.api.readings import ReadingSerializer
 from routing.core.masking import masked
 from routing.explorer.why import why
 from routing.models import RouteTransaction, Transaction
-
-
-def _sees_cards(request: Any, session: Any) -> bool:
-    return bool(session.sees_cards) and has_scope(request, "messages:sensitive")
 
 
 class KnownSerializer(serializers.ModelSerializer[RouteTransaction]):
@@ -64,7 +60,7 @@ class TransactionSerializer(serializers.ModelSerializer[Transaction]):
         read_only_fields = fields
 
     def get_id_tag(self, session: Transaction) -> str:
-        if not session.id_tag or _sees_cards(self.context["request"], session):
+        if not session.id_tag or sees_cards(self.context["request"], session):
             return session.id_tag
         return masked(session.id_tag)
 
@@ -87,28 +83,19 @@ class TransactionDetailSerializer(TransactionSerializer):
         read_only_fields = fields
 
     def get_why(self, session: Transaction) -> list[str]:
-        may_see = has_scope(self.context["request"], "messages:sensitive") and getattr(
-            session, "sees_cards", False
-        )
-        return list(why(session)) if may_see else []
+        return list(why(session)) if sees_cards(self.context["request"], session) else []
 
 
-class TransactionFilter(django_filters.FilterSet):
-    """``?charger=&from=&to=&open=&card=``; times are ISO 8601."""
+class TransactionFilter(PeriodFilter):
+    """``?charger=&from=&to=&open=``; times are ISO 8601."""
 
+    moment = "created"
     charger = django_filters.UUIDFilter(field_name="charger__uuid")
     open = django_filters.BooleanFilter(field_name="closed", lookup_expr="isnull")
 
     class Meta:
         model = Transaction
         fields: list[str] = []
-
-    @classmethod
-    def get_filters(cls) -> Any:
-        found = super().get_filters()
-        found["from"] = django_filters.IsoDateTimeFilter(field_name="created", lookup_expr="gte")
-        found["to"] = django_filters.IsoDateTimeFilter(field_name="created", lookup_expr="lt")
-        return found
 
 
 class NewestSessions(Cursors):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
-from django.db.models import Exists, OuterRef
 from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
@@ -17,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.fields import OwnedRelatedField
+from accounts.api.filters import PeriodFilter
 from accounts.api.idempotency import once
 from accounts.api.pagination import Cursors
 from accounts.api.serializers import CleanSerializer
@@ -56,7 +56,7 @@ class WebhookSerializer(CleanSerializer[Webhook]):
         self.must_have_organisation(row)
         attrs = super().validate(attrs)
         if row.enabled and (self.instance is None or not self.instance.enabled):
-            attrs |= {"disabled_reason": "", "failing_since": None, "failures": 0}
+            attrs |= Webhook.AFRESH
         return attrs
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
@@ -124,9 +124,8 @@ class WebhookViewSet(WriteViewSet):
     verbs = {"test": "change", "rotate_secret": "change", "redeliver": "change"}
 
     def get_queryset(self) -> Any:
-        mine = Webhook.objects.changeable_by(self.request.user).filter(pk=OuterRef("pk"))
         rows = super().get_queryset().select_related("organisation", "charger")
-        return rows.annotate(is_mine=Exists(mine)).order_by("label", "pk")
+        return rows.with_mine(self.request.user).order_by("label", "pk")
 
     @extend_schema(responses={201: WebhookMadeSerializer})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -219,9 +218,10 @@ class EventSerializer(serializers.ModelSerializer[Event]):
         return super().get_fields() | {"data": serializers.DictField()}
 
 
-class EventFilter(django_filters.FilterSet):
+class EventFilter(PeriodFilter):
     """``?type=&charger=&from=&to=&after=``; types are separated by commas, times are ISO 8601."""
 
+    moment = "at"
     type = django_filters.CharFilter(method="typed", label="types, separated by commas")
     charger = django_filters.UUIDFilter(field_name="charger__uuid")
     after = django_filters.UUIDFilter(method="later", label="id of an event: those after it, oldest first")
@@ -229,13 +229,6 @@ class EventFilter(django_filters.FilterSet):
     class Meta:
         model = Event
         fields: list[str] = []
-
-    @classmethod
-    def get_filters(cls) -> Any:
-        found = super().get_filters()
-        found["from"] = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte")
-        found["to"] = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt")
-        return found
 
     def typed(self, rows: Any, name: str, value: str) -> Any:
         types = value.split(",")

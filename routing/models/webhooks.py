@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -98,12 +98,14 @@ def validate_address(url: str) -> None:
         usable = False
     if not usable or not url.isascii() or not url.isprintable() or " " in url:
         raise ValidationError(
-            f'"{url[:100]}" is not a web address; expected https:// and a host, without spaces', code="url"
+            _('"%(url)s" is not a web address; expected https:// and a host, without spaces')
+            % {"url": url[:100]},
+            code="url",
         )
     if parts.username or parts.password:
-        raise ValidationError("the address contains credentials; the signature says who it is from")
+        raise ValidationError(_("the address contains credentials; the signature says who it is from"))
     if parts.scheme == "http" and not settings.PROXY_ALLOW_PRIVATE_UPSTREAMS:
-        raise ValidationError("expected https://: this installation sends nothing unencrypted", code="url")
+        raise ValidationError(_("expected https://: this installation sends nothing unencrypted"), code="url")
 
 
 class WebhookQuerySet(RecordedQuerySet["Webhook"]):
@@ -159,6 +161,9 @@ class Webhook(PublicModel, RecordedModel):
     )
     """What the sending writes."""
 
+    AFRESH: ClassVar[dict[str, Any]] = {"failing_since": None, "failures": 0, "disabled_reason": ""}
+    """What it is set to when it is switched on: what failed before counts no more."""
+
     manners = Manners(untold=frozenset({*STATE, "previous_until"}))
     objects = WebhookQuerySet.as_manager()
 
@@ -180,7 +185,7 @@ class Webhook(PublicModel, RecordedModel):
             self.charger.organisation_id,
         )
         if foreign:
-            raise ValidationError({"charger": ["This charger belongs to another organisation."]})
+            raise ValidationError({"charger": [_("This charger belongs to another organisation.")]})
         if self.enabled:
             self.disabled_reason = ""
 

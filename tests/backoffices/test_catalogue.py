@@ -103,6 +103,11 @@ def test_adding_begins_with_the_choice(installer, theirs):
     assert "Zebra" not in content
 
 
+def test_the_choice_speaks_the_language_of_who_chooses(installer):
+    answer = installer.get(reverse("admin:backoffices_backoffice_add"), HTTP_ACCEPT_LANGUAGE="de")
+    assert "hinzufügen" in answer.context["title"]
+
+
 def test_a_choice_fills_in_the_form(installer, ours):
     entry = CatalogueEntry.objects.get(key="steve")
     response = installer.get(f"{ADD}?catalogue={entry.pk}")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from accounts.models import Membership, Organisation, User
-from backoffices import samples
+from backoffices import overview, samples
 from backoffices.models import Backoffice, BackofficeSample
 from backoffices.tasks import sample_backoffices
 from chargers.models import Charger
@@ -52,6 +52,16 @@ def test_each_organisation_is_counted_by_itself(office):
     assert {row.at for row in rows} == {NOW.replace(second=0)}
     told = [(row.organisation, row.routes, row.up, row.waiting, row.round_trip_ms) for row in rows]
     assert told == [(ours, 2, 1, 10, 10.0), (theirs, 1, 1, 100, 30.0), (None, 1, 1, 1000, None)]
+
+
+def test_a_link_of_a_process_that_has_ended_is_down(office, admin_user):
+    route = join(office, organisation("Ours"), "A", took=10.0)
+    ChargerSession.objects.update(runtime="gone")
+    samples.take(NOW)
+    row = BackofficeSample.objects.get()
+    assert (row.routes, row.up, row.round_trip_ms) == (1, 0, None)
+    lines, _ = overview.lines(overview.routes_of(admin_user, office), 1, only_down=True)
+    assert [line.route for line in lines] == [route]
 
 
 def test_who_sees_some_gets_the_sum_of_those(office, admin_user):

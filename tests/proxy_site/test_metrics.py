@@ -19,8 +19,18 @@ from chargers.models import Charger
 from proxy_site.metrics import installation, process
 from proxy_site.metrics.installation import Figures, Gatherer, Links
 from proxy_site.metrics.page import Page, rendered
-from routing.models import Alarm, ChargerSession, LogReader, Route, RouteState, RuntimeProcess, Upkeep
+from routing.models import (
+    Alarm,
+    ChargerSession,
+    LogReader,
+    Route,
+    RouteState,
+    RuntimeProcess,
+    Upkeep,
+    WebhookDelivery,
+)
 from routing.models.traffic import number_at
+from tests.routing.webhooks.conftest import event, webhook
 
 TOKEN = "open-sesame-and-be-quick"
 AT = datetime(2030, 1, 1, 12, tzinfo=UTC)
@@ -40,6 +50,7 @@ FIGURES = Figures(
     upkeep={"audit log": AT - timedelta(hours=2)},
     read_until=AT - timedelta(seconds=9),
     astray=3,
+    webhook_deliveries={"pending": 4, "failed": 1},
 )
 REPORT: dict[str, Any] = {
     "version": "1.2.3",
@@ -228,6 +239,7 @@ async def test_who_knows_the_token_sees_names(runtime, scheme):
     assert found[("ocpp_upkeep_age_seconds", ("step", "audit log"))] == 7200
     assert found[("ocpp_readings_behind_seconds",)] == 9
     assert found[("ocpp_log_rows_astray",)] == 3
+    assert found[("ocpp_webhook_deliveries", ("state", "pending"))] == 4
     assert found[("ocpp_proxy_info", ("host", "machine"), ("role", "all"), ("version", "1.2.3"))] == 1
 
 
@@ -376,7 +388,7 @@ def fleet(db):
 
 
 def test_what_the_database_tells(fleet, django_assert_num_queries):
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(11):
         figures = installation.gather()
     found = {(links.backoffice, links.state): (links.routes, links.waiting) for links in figures.links}
     assert found == {
@@ -399,6 +411,16 @@ def test_what_the_database_tells(fleet, django_assert_num_queries):
         3600, abs=600
     )
     assert found[("ocpp_dead_letters", ("backoffice", "billing"))] == 0
+
+
+def test_deliveries_that_wait_are_counted_up_to_a_bound(db, monkeypatch):
+    on, off = (webhook("https://hooks.example/", enabled=enabled) for enabled in (True, False))
+    for state in ("pending", "pending", "pending", "failed", "delivered", "given_up"):
+        WebhookDelivery.objects.create(webhook=on, event=event(), state=state)
+    WebhookDelivery.objects.create(webhook=off, event=event())
+    assert installation.gather().webhook_deliveries == {"pending": 3, "failed": 1}
+    monkeypatch.setattr(installation, "MOST_DELIVERIES", 2)
+    assert installation.gather().webhook_deliveries == {"pending": 2, "failed": 1}
 
 
 def test_no_charger_has_a_label(fleet):
