@@ -151,6 +151,11 @@ def test_without_javascript_the_form_is_carried_on_but_no_password(installer, ro
     assert '<input type="hidden" name="permissions:Reset" value="allow">' in text
     assert "zebra-secret" not in text
     assert "go back in your browser" in text
+    assert 'name="_continue"' not in text
+    again = {"permissions:Reset": "allow", "lost_password": "1"}
+    assert 'name="lost_password" value="1"' in text
+    text = foresee(installer, route, "down:Reset", fetch=False, **again).content.decode()
+    assert 'name="_continue"' not in text  # asked twice, it is still not carried on
     answer = foresee(installer, route, "down:Reset", fetch=False, **{"permissions:Reset": "allow"})
     data = {**dict(answer.context["carried"]), "_continue": "1"}
     installer.post(address("route_change", route.pk), data)
