@@ -20,13 +20,13 @@ from accounts.admin_base import OwnedAdmin, VisibleFilter
 from accounts.models import Organisation
 from routing import presets, rights
 from routing.models import PermissionPreset, Route
-from routing.rights_form import WORDS
+from routing.rights_form import WORDS, title_of
 from routing.route_form import PresetForm, versions_of
 
-_LEGEND = (
-    "What this backoffice may send to the charger ({}). Its own only: on sessions, profiles, reservations "
-    "and other things that it has made itself. Within limits: the proxy checks what is in it, and refuses "
-    "what would harm others. What the table shows is stored; save the page to see what a change does."
+_LEGEND = _(
+    "What this backoffice may send to the charger ({versions}). Its own only: on sessions, profiles, "
+    "reservations and other things that it has made itself. Within limits: the proxy looks at what is in it, "
+    "and refuses what would harm others."
 )
 
 HOW_TO_CHOOSE = _(
@@ -50,9 +50,10 @@ def table(route: Route) -> SafeString:
     found = rights.matrix(route, versions)
     groups = [(category, list(of)) for category, of in groupby(found, key=attrgetter("category"))]
     return format_html(
-        '<p>{}</p><table><thead><tr><th scope="col">Action</th><th scope="col">Allowed</th>'
-        '<th scope="col">Rule</th></tr></thead><tbody>{}</tbody></table>',
-        _LEGEND.format(f"OCPP {', '.join(versions)}"),
+        '<p>{}</p><table><thead><tr><th scope="col">{}</th><th scope="col">{}</th>'
+        '<th scope="col">{}</th></tr></thead><tbody>{}</tbody></table>',
+        _LEGEND.format(versions=f"OCPP {', '.join(versions)}"),
+        *(_("Action"), _("Allowed"), _("Rule")),
         format_html_join("", "{}", ((_group(category, of),) for category, of in groups)),
     )
 
@@ -61,7 +62,7 @@ def _group(category: str, of: Iterable[rights.Right]) -> SafeString:
     rows = ((_CELL, right.action, _CELL, WORDS[right.verdict], _CELL, right.rule) for right in of)
     return format_html(
         '<tr><th colspan="3" scope="rowgroup">{}</th></tr>{}',
-        category.replace("-", " "),
+        title_of(category),
         format_html_join("", _ROW, rows),
     )
 
