@@ -97,6 +97,19 @@ def test_an_error_of_the_charger_is_told_with_its_code() -> None:
     assert ended(there) == [CommandEnded(id="x", outcome="error", code="NotSupported", words="no cache")]
 
 
+@pytest.mark.parametrize("is_late", [False, True], ids=["in time", "late"])
+def test_what_an_error_quotes_of_a_secret_is_not_told(is_late: bool) -> None:
+    there = world()
+    there.ask("DataTransfer", {"vendorId": "V", "data": "password=zebra"})
+    if is_late:
+        there.wait(120)
+    said = 'cannot set password "zebra"; see https://proxy/uploads/' + 43 * "a"
+    there.frame(json.dumps([4, there.commands[-1][1], "InternalError", said, {}]))
+    assert len(ended(there)) == 1 + is_late
+    assert "zebra" not in str(there.told)
+    assert 43 * "a" not in str(there.told)
+
+
 def test_one_that_is_never_answered_costs_a_backoffice_its_slot_and_no_more() -> None:
     there = world(T_cmd=45, T_cmd_queue=60)
     there.ask("ClearCache", {})
