@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
@@ -128,7 +128,7 @@ class PermissionPresetAdmin(OwnedAdmin[PermissionPreset]):
         return format_html_join(mark_safe("<br>"), "{}: {}", rows) or str(_("those of its role"))
 
     def copy_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The same preset for another organisation of the user's."""
+        """The same preset for another organisation of the user's; one with mistakes is told, not copied."""
         if not self.has_add_permission(request):
             raise PermissionDenied
         preset = self.get_object(request, str(pk))
@@ -136,7 +136,11 @@ class PermissionPresetAdmin(OwnedAdmin[PermissionPreset]):
         organisation = _targets(request).filter(pk=wanted if wanted.isdecimal() else 0).first()
         if organisation is None:
             raise Http404("there is no such organisation to copy to")
-        made = presets.copy_preset(preset, organisation)
+        try:
+            made = presets.copy_preset(preset, organisation)
+        except ValidationError as error:  # stored by a version that knew other actions, or by hand
+            self.message_user(request, " ".join(error.messages), messages.ERROR)
+            return HttpResponseRedirect(reverse("admin:routing_permissionpreset_change", args=[pk]))
         words = _("Copied to {organisation} as {name}.")
         self.message_user(request, words.format(organisation=organisation, name=made), messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:routing_permissionpreset_change", args=[made.pk]))

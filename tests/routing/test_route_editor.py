@@ -314,6 +314,14 @@ def test_a_preset_is_copied_to_ones_own_organisation_only(installer, preset):
     assert PermissionPreset.objects.count() == 1
 
 
+def test_a_preset_with_a_mistake_in_it_is_told_and_not_copied(installer, preset, ours):
+    PermissionPreset.objects.filter(pk=preset.pk).update(permissions={"Reset": "perhaps"})
+    answer = copy(installer, preset, ours)
+    assert answer.url == address("permissionpreset_change", preset.pk)
+    assert "perhaps" in installer.get(answer.url).content.decode()
+    assert PermissionPreset.objects.count() == 1
+
+
 def test_a_preset_is_edited_by_the_same_choices(installer, preset, ours):
     url = address("permissionpreset_change", preset.pk)
     text = installer.get(url).content.decode()
