@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -20,6 +19,7 @@ from backoffices.catalogue_admin import ChooseMixin, versions_field
 from backoffices.models import Backoffice
 from backoffices.pages import PagesMixin, tabs_of
 from backoffices.trial_admin import TrialMixin, trial_address
+from routing import password_fields
 from routing.health import backoffice_health
 from routing.health_admin import HealthMixin, known_of, sentence
 from routing.live.admin import LiveMixin
@@ -34,17 +34,9 @@ else:
 class BackofficeForm(_BackofficeModelForm):
     """A backoffice, with a password that can be set and removed but never read."""
 
-    new_password = forms.CharField(
-        required=False,
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        label=gettext_lazy("New password"),
-        help_text=gettext_lazy("Leave empty to keep what is set."),
-    )
-    password_is_hex = forms.BooleanField(
-        required=False,
-        label=gettext_lazy("It is hexadecimal"),
-        help_text=gettext_lazy("The new password is given in hexadecimal; its bytes are sent."),
+    new_password = password_fields.new_password(gettext_lazy("Leave empty to keep what is set."))
+    password_is_hex = password_fields.password_is_hex(
+        gettext_lazy("The new password is given in hexadecimal; its bytes are sent.")
     )
     remove_password = forms.BooleanField(
         required=False,
@@ -60,19 +52,11 @@ class BackofficeForm(_BackofficeModelForm):
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or self.cleaned_data
-        if password := cleaned.get("new_password"):
-            self._set(password, is_hex=bool(cleaned.get("password_is_hex")))
+        if password := password_fields.typed_password(self):
+            self.instance.password = password
         elif cleaned.get("remove_password"):
             self.instance.password = None
         return cleaned
-
-    def _set(self, password: str, *, is_hex: bool) -> None:
-        try:
-            self.instance.password = binascii.unhexlify(password) if is_hex else password.encode()
-        except ValueError:
-            self.add_error(
-                "new_password", gettext_lazy("This is not hexadecimal; expected pairs of 0-9 and a-f.")
-            )
 
 
 @admin.register(Backoffice)

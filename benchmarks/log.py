@@ -11,31 +11,12 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
-import psycopg
 
 from benchmarks import machine
+from benchmarks.databases import database
 
 MEASURE = "import django; django.setup(); from benchmarks import log_asked; log_asked.main()"
 """In a process of its own, whose database is the one that was made: models can't be imported before."""
-
-
-@contextmanager
-def database(url: str, directory: str) -> Iterator[str]:
-    """A database of our own, on the server or in the directory."""
-    if not url:
-        yield f"sqlite:///{Path(directory) / 'log.sqlite3'}"
-        return
-    name = f"log_{os.getpid()}"
-    with psycopg.connect(url, autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name}".encode())
-        try:
-            yield f"{url.rpartition('/')[0]}/{name}"
-        finally:
-            admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 def main(arguments: list[str]) -> int:
@@ -50,7 +31,10 @@ def main(arguments: list[str]) -> int:
     rows = given.rows or (10_000_000 if given.database_url else 1_000_000)
     numbers = [str(number) for number in (rows, given.chargers, max(4, given.days), given.times)]
     print(f"{machine.described()}, load average {machine.load_average():.1f}", flush=True)
-    with tempfile.TemporaryDirectory() as directory, database(given.database_url, directory) as url:
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        database(given.database_url, directory, "log") as url,
+    ):
         settings = {"DATABASE_URL": url, "PROXY_DATA_DIR": directory}
         environment = {**os.environ, **settings, "DJANGO_SETTINGS_MODULE": "proxy_site.settings"}
         command = [sys.executable, "-c", MEASURE, *numbers, given.database_url and url]

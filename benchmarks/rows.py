@@ -15,9 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from statistics import quantiles
 from uuid import UUID
 
@@ -29,6 +27,7 @@ from django.apps import apps
 from django.core.management import call_command
 
 from benchmarks import machine
+from benchmarks.databases import database
 from routing.core.rows import DeliveryDone, DeliveryRow, MessageRow, Row
 from routing.writer import SWITCH_S, Writer
 
@@ -269,28 +268,16 @@ def here(count: int, url: str) -> None:
         print(result.line(), flush=True)
 
 
-@contextmanager
-def postgres(url: str) -> Iterator[str]:
-    """A database of our own on that server."""
-    name = f"benchmark_rows_{os.getpid()}"
-    with psycopg.connect(url, autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name}".encode())
-        try:
-            yield f"{url.rpartition('/')[0]}/{name}"
-        finally:
-            admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
-
-
-def _measure(database: str, count: int, directory: str) -> None:
-    on_postgres = not database.startswith("sqlite")
+def _measure(url: str, count: int, directory: str) -> None:
+    on_postgres = not url.startswith("sqlite")
     print(f"\n{'PostgreSQL' if on_postgres else 'SQLite'}\n\n{HEAD}", flush=True)
     environment = {
         **os.environ,
-        "DATABASE_URL": database,
+        "DATABASE_URL": url,
         "PROXY_DATA_DIR": directory,
         "DJANGO_SETTINGS_MODULE": "proxy_site.settings",
     }
-    arguments = ["--rows", str(count), "--here", database if on_postgres else ""]
+    arguments = ["--rows", str(count), "--here", url if on_postgres else ""]
     subprocess.run([sys.executable, "-m", "benchmarks.rows", *arguments], env=environment, check=True)
 
 
@@ -305,9 +292,8 @@ def main(arguments: list[str]) -> None:
         return here(given.rows, given.here)
     print(machine.described())
     with tempfile.TemporaryDirectory() as directory:
-        _measure(f"sqlite:///{Path(directory) / 'rows.sqlite3'}", given.rows, directory)
-        if given.database_url:
-            with postgres(given.database_url) as url:
+        for server in dict.fromkeys(["", given.database_url]):
+            with database(server, directory, "rows") as url:
                 _measure(url, given.rows, directory)
 
 

@@ -29,6 +29,7 @@ from chargers.pages import TabsMixin
 from chargers.standing import Standing, standings
 from chargers.tabs.tab import tab_address
 from chargers.transfer_pages import TransferMixin
+from routing import password_fields
 from routing.core.options import ChargerOptions
 from routing.core.snapshot import Role
 from routing.health import health_of
@@ -57,20 +58,14 @@ class ChargerList(HealthList):
 class ChargerForm(_ChargerModelForm):
     """A charger, with a password that can be set and removed but never read."""
 
-    new_password = forms.CharField(
-        required=False,
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        label=_("New password"),
-        help_text=_(
+    new_password = password_fields.new_password(
+        _(
             "Leave empty to keep what is set. 16 to 40 characters for OCPP 2.x; "
             "32 to 40 hexadecimal digits for the AuthorizationKey of 1.6."
-        ),
+        )
     )
-    password_is_hex = forms.BooleanField(
-        required=False,
-        label=_("It is hexadecimal"),
-        help_text=_("The new password is the AuthorizationKey of OCPP 1.6 in hexadecimal."),
+    password_is_hex = password_fields.password_is_hex(
+        _("The new password is the AuthorizationKey of OCPP 1.6 in hexadecimal.")
     )
     remove_password = forms.BooleanField(
         required=False,

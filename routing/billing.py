@@ -85,7 +85,7 @@ def hand_over(new: Route, becomes: Becomes) -> HandOver:
             raise ValidationError(done.problem)
         if done.old is not None:  # first: at no moment are there two
             with in_english():
-                words = f"Billing handed over to {new.backoffice}: {foresee(new, becomes).words[0]}"
+                words = f"Billing handed over to {new.backoffice}: {_old_words(done.old, becomes)}"
             with acting(words=words):
                 _become(done.old, becomes)
         with acting(words=f"Billing handed over from {done.old.backoffice if done.old else 'nobody'}."):
@@ -128,7 +128,7 @@ def _problem(old: Route | None, new: Route) -> str:
         return _("{backoffice} is switched off as a whole; switch it on first.").format(
             backoffice=new.backoffice
         )
-    return ""
+    return new.foreign_backoffice() or "" if not new.enabled else ""
 
 
 def _old_words(old: Route, becomes: Becomes) -> str:

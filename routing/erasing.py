@@ -17,8 +17,8 @@ from typing import Any
 import msgspec
 from django.conf import settings
 from django.db import connection, models, transaction
-from django.db.models import Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models import Q, QuerySet, TextField
+from django.db.models.functions import Cast, Now
 
 from accounts.deeds import did
 from accounts.models import Organisation, User
@@ -42,18 +42,6 @@ log = logging.getLogger(__name__)
 AT_ONCE = 100
 DAY = 86_400_000_000
 """Of the log, in numbers of exchanges."""
-
-NAMING_CARDS = frozenset(
-    {
-        "CustomerInformation",
-        "DataTransfer",
-        "RemoteStartTransaction",
-        "RequestStartTransaction",
-        "ReserveNow",
-        "SendLocalList",
-    }
-)
-"""What people ask chargers with the number of a card in it; it goes once the command has ended."""
 
 EMPTY_SPOOL = 8
 """Bytes of a file in which nothing waits."""
@@ -119,8 +107,9 @@ class _Job:
         self._waiting()
         for rows in self._days():
             self.done.messages += self._each(rows, _message, _find_message)
-        given = self._of_chargers(Command.objects.finished().filter(action__in=NAMING_CARDS))
-        self.done.messages += self._each(given, _command)
+        texts = {"asked": Cast("payload", TextField()), "answered": Cast("answer", TextField())}
+        given = self._of_chargers(Command.objects.finished().annotate(**texts))
+        self.done.messages += self._each(given.filter(self._holds(*texts, "words")), _command)
         sessions = self._of_chargers(Transaction.objects.exclude(closed=None))
         written = Q(id_tag__iexact=self.eraser.card) | self._holds("start_payload", "last_payload")
         self.done.transactions = self._each(sessions.filter(written), _transaction)
@@ -235,9 +224,10 @@ def _transaction(eraser: Eraser, row: Transaction) -> dict[str, Any]:
 
 
 def _command(eraser: Eraser, row: Command) -> dict[str, Any]:
-    before = msgspec.json.encode(row.payload).decode()
-    after = eraser.text(row.action, before)
-    return {} if after == before else {"payload": msgspec.json.decode(after)}
+    """One that has not ended needs it still; it goes from that one later."""
+    texts = {name: msgspec.json.encode(getattr(row, name)).decode() for name in ("payload", "answer")}
+    new = {name: msgspec.json.decode(eraser.text(row.action, text)) for name, text in texts.items()}
+    return _differing(row, {**new, "words": eraser.words(row.words)[:255]})
 
 
 def _delivery(eraser: Eraser, row: Delivery) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from accounts.admin_base import ReadOnlyAdmin
+from accounts.querysets import sees_all
 from routing.core import actions
 from routing.core.snapshot import OCPP_VERSIONS
 from routing.explorer import pages, reading
@@ -143,7 +144,7 @@ class MessageAdmin(ReadOnlyAdmin[Message]):
 def _form(request: HttpRequest, wanted: Filter) -> dict[str, Any]:
     """What the filter bar shows: values as they were given, and choices of what the user may see."""
     given = {name: request.GET.get(name, "") for name in PARAMETERS}
-    chargers = None if request.user.is_superuser else seen_chargers(request.user)
+    chargers = None if sees_all(request.user) else seen_chargers(request.user)
     model: Any = Route._meta.get_field("backoffice").related_model
     offices = model.objects.visible_to(request.user).order_by("name").values_list("pk", "name")
     return {

@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
@@ -20,13 +20,13 @@ from accounts.admin_base import OwnedAdmin, VisibleFilter
 from accounts.models import Organisation
 from routing import presets, rights
 from routing.models import PermissionPreset, Route
-from routing.rights_form import WORDS
+from routing.rights_form import WORDS, title_of
 from routing.route_form import PresetForm, versions_of
 
-_LEGEND = (
-    "What this backoffice may send to the charger ({}). Its own only: on sessions, profiles, reservations "
-    "and other things that it has made itself. Within limits: the proxy checks what is in it, and refuses "
-    "what would harm others. What the table shows is stored; save the page to see what a change does."
+_LEGEND = _(
+    "What this backoffice may send to the charger ({versions}). Its own only: on sessions, profiles, "
+    "reservations and other things that it has made itself. Within limits: the proxy looks at what is in it, "
+    "and refuses what would harm others."
 )
 
 HOW_TO_CHOOSE = _(
@@ -50,9 +50,10 @@ def table(route: Route) -> SafeString:
     found = rights.matrix(route, versions)
     groups = [(category, list(of)) for category, of in groupby(found, key=attrgetter("category"))]
     return format_html(
-        '<p>{}</p><table><thead><tr><th scope="col">Action</th><th scope="col">Allowed</th>'
-        '<th scope="col">Rule</th></tr></thead><tbody>{}</tbody></table>',
-        _LEGEND.format(f"OCPP {', '.join(versions)}"),
+        '<p>{}</p><table><thead><tr><th scope="col">{}</th><th scope="col">{}</th>'
+        '<th scope="col">{}</th></tr></thead><tbody>{}</tbody></table>',
+        _LEGEND.format(versions=f"OCPP {', '.join(versions)}"),
+        *(_("Action"), _("Allowed"), _("Rule")),
         format_html_join("", "{}", ((_group(category, of),) for category, of in groups)),
     )
 
@@ -61,7 +62,7 @@ def _group(category: str, of: Iterable[rights.Right]) -> SafeString:
     rows = ((_CELL, right.action, _CELL, WORDS[right.verdict], _CELL, right.rule) for right in of)
     return format_html(
         '<tr><th colspan="3" scope="rowgroup">{}</th></tr>{}',
-        category.replace("-", " "),
+        title_of(category),
         format_html_join("", _ROW, rows),
     )
 
@@ -127,7 +128,7 @@ class PermissionPresetAdmin(OwnedAdmin[PermissionPreset]):
         return format_html_join(mark_safe("<br>"), "{}: {}", rows) or str(_("those of its role"))
 
     def copy_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The same preset for another organisation of the user's."""
+        """The same preset for another organisation of the user's; one with mistakes is told, not copied."""
         if not self.has_add_permission(request):
             raise PermissionDenied
         preset = self.get_object(request, str(pk))
@@ -135,7 +136,11 @@ class PermissionPresetAdmin(OwnedAdmin[PermissionPreset]):
         organisation = _targets(request).filter(pk=wanted if wanted.isdecimal() else 0).first()
         if organisation is None:
             raise Http404("there is no such organisation to copy to")
-        made = presets.copy_preset(preset, organisation)
+        try:
+            made = presets.copy_preset(preset, organisation)
+        except ValidationError as error:  # stored by a version that knew other actions, or by hand
+            self.message_user(request, " ".join(error.messages), messages.ERROR)
+            return HttpResponseRedirect(reverse("admin:routing_permissionpreset_change", args=[pk]))
         words = _("Copied to {organisation} as {name}.")
         self.message_user(request, words.format(organisation=organisation, name=made), messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:routing_permissionpreset_change", args=[made.pk]))

@@ -44,6 +44,11 @@ CATEGORIES: dict[str, Any] = {
 Base = Callable[[], RouteSnapshot]
 
 
+def title_of(category: str) -> str:
+    """A category as an installer reads it."""
+    return str(CATEGORIES.get(category) or category.replace("-", " ").capitalize())
+
+
 class MatrixWidget(forms.Widget):
     """A choice per action and part; what is posted becomes the JSON that is stored.
 
@@ -105,7 +110,7 @@ def _read(value: Any) -> dict[str, str] | None:
 
 def _shown(section: rights.Section) -> dict[str, Any]:
     return {
-        "title": CATEGORIES.get(section.category) or section.category.replace("-", " ").capitalize(),
+        "title": title_of(section.category),
         "chosen": section.chosen,
         "lines": [
             {

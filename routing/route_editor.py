@@ -31,7 +31,15 @@ if TYPE_CHECKING:
 else:
     _Admin = object
 
-NOT_REPEATED = ("csrfmiddlewaretoken", "new_password", "ask_action", "ask_part", "_save", "_continue")
+NOT_REPEATED = (
+    "csrfmiddlewaretoken",
+    "new_password",
+    "lost_password",
+    "ask_action",
+    "ask_part",
+    "_save",
+    "_continue",
+)
 """What the page of an answer does not carry on: least of all a password."""
 
 DOWN, UP = "down", "up"
@@ -115,7 +123,7 @@ class EditorMixin(_Admin):
             "opts": self.opts,
             "questions": questions(versions_of(route)),
             "carried": carried(request),
-            "lost_password": bool(request.POST.get("new_password")),
+            "lost_password": any(request.POST.get(name) for name in ("new_password", "lost_password")),
             "may_change": self.has_change_permission(request, route),
         }
         return TemplateResponse(request, "admin/routing/route/answer_page.html", context)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -10,7 +9,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from routing import loading
+from routing import loading, password_fields
 from routing.core.snapshot import OCPP_VERSIONS, Role, RouteSnapshot
 from routing.models import ROLES, PermissionPreset, Route
 from routing.rights_form import MatrixWidget, PermissionsField, changed_rights
@@ -60,18 +59,10 @@ class RouteForm(_RouteModelForm):
     """A route, with a password that can be set and forgotten but never read."""
 
     permissions = PermissionsField()
-    new_password = forms.CharField(
-        required=False,
-        strip=False,
-        label=gettext_lazy("New password"),
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text=gettext_lazy("For this charger alone. Leave empty to keep what is set; it is never shown."),
+    new_password = password_fields.new_password(
+        gettext_lazy("For this charger alone. Leave empty to keep what is set; it is never shown.")
     )
-    password_is_hex = forms.BooleanField(
-        required=False,
-        label=gettext_lazy("It is hexadecimal"),
-        help_text=gettext_lazy("Its bytes are sent."),
-    )
+    password_is_hex = password_fields.password_is_hex(gettext_lazy("Its bytes are sent."))
     forget_password = forms.BooleanField(
         required=False,
         label=gettext_lazy("Use the backoffice's own again"),
@@ -117,8 +108,8 @@ class RouteForm(_RouteModelForm):
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or self.cleaned_data
-        if password := cleaned.get("new_password"):
-            self._set(password, is_hex=bool(cleaned.get("password_is_hex")))
+        if password := password_fields.typed_password(self):
+            self.instance.enter_password(password)
         elif cleaned.get("forget_password"):
             self.instance.enter_password(None)
         return cleaned
@@ -127,12 +118,6 @@ class RouteForm(_RouteModelForm):
         """Not what this form only shows: there is one billing route per charger all the same."""
         excluded: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
         return excluded - {"charger", "backoffice"} if self.instance.pk else excluded
-
-    def _set(self, password: str, *, is_hex: bool) -> None:
-        try:
-            self.instance.enter_password(binascii.unhexlify(password) if is_hex else password.encode())
-        except ValueError:
-            self.add_error("new_password", _("This is not hexadecimal; expected pairs of 0-9 and a-f."))
 
     def what_changed(self) -> list[str]:
         """What saving it has changed, one phrase each, without secrets."""

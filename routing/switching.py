@@ -37,7 +37,7 @@ def switch(route: Route, *, enabled: bool) -> Switched:
         route.enabled = not enabled
         return Switched(done=False, words=" ".join(error.messages))
     with acting(words=f"Switched {'on' if enabled else 'off'}."):
-        route.save()
+        route.save(update_fields=["enabled"])  # the backoffice may be setting its password just now
     return Switched(done=True, words=_said(route, enabled=enabled), warning="" if enabled else warning(route))
 
 

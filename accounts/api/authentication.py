@@ -21,6 +21,8 @@ USED_EVERY = timedelta(minutes=1)
 
 if TYPE_CHECKING:
     from rest_framework.authentication import BaseAuthentication as _Authentication
+
+    from accounts.models import User
 else:
     from knox.auth import TokenAuthentication as _Authentication
 
@@ -33,11 +35,15 @@ class ApiTokenAuthentication(_Authentication):
         if found is None:
             return None
         user, token = found
-        if not token.accepts(address_of(request._request)):
+        return _admitted(user, token, address_of(request._request))
+
+    def bearer(self, authorization: str, address: str) -> tuple[User, ApiToken]:
+        """The same by the header itself, for who speaks no HTTP. Raises AuthenticationFailed."""
+        scheme, _, text = authorization.partition(" ")
+        if scheme.lower() != "bearer":
             raise AuthenticationFailed(REFUSED)
-        user.only_organisation = token.organisation_id
-        _note_use(token)
-        return user, token
+        user, token = self.authenticate_credentials(text.strip().encode())
+        return _admitted(user, token, address)
 
     def authenticate_credentials(self, token: bytes) -> Any:
         try:
@@ -51,6 +57,15 @@ class ApiTokenAuthentication(_Authentication):
             if compare_digest(digest, found.digest) and not is_over and found.user.is_active:
                 return found.user, found
         raise AuthenticationFailed(REFUSED)
+
+
+def _admitted(user: User, token: ApiToken, address: str) -> tuple[User, ApiToken]:
+    """Both, with what the user sees by it narrowed to what the token may."""
+    if not token.accepts(address):
+        raise AuthenticationFailed(REFUSED)
+    user.only_organisation = token.organisation_id
+    _note_use(token)
+    return user, token
 
 
 def _note_use(token: ApiToken) -> None:

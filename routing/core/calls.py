@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from routing.core import actions, audit, conflicts, frames, migration, rewriting, spans
+from routing.core import actions, audit, conflicts, frames, migration, redaction, rewriting, spans
 from routing.core.actions import responses
 from routing.core.decisions import CommandEnded, CommandSent, Report
 from routing.core.errors import Condition, error_code
@@ -216,8 +216,9 @@ def keep_silent(state: State, turn: Turn, asked: Asked) -> None:
 
 def _answer_error(state: State, turn: Turn, asked: Asked, reply: Reply) -> None:
     if asked.route == HOUSE:
+        words = redaction.words(asked.action, reply.description)
         return turn.emit(
-            CommandEnded(id=asked.message_id, outcome=reply.outcome, code=reply.code, words=reply.description)
+            CommandEnded(id=asked.message_id, outcome=reply.outcome, code=reply.code, words=words)
         )
     frame = frames.call_error(asked.raw_id, reply.code, reply.description, reply.details)
     if reply.outcome == "error":
@@ -323,7 +324,7 @@ def _too_late(state: State, turn: Turn, frame: CallResult | CallError) -> None:
     if command is not None and isinstance(frame, CallResult):
         turn.emit(CommandEnded(id=command, outcome="answered", payload=frame.payload, late=True))
     elif command is not None and isinstance(frame, CallError):
-        words = frame.description
+        words = redaction.words("", frame.description)
         turn.emit(CommandEnded(id=command, outcome="error", code=frame.code, words=words, late=True))
 
 

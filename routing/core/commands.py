@@ -22,7 +22,7 @@ from routing.core.gate import Asked, DownCall, Reply
 from routing.core.lines import HOUSE, Line
 from routing.core.payloads import strings
 from routing.core.rows import Outcome
-from routing.core.settings import keys, views
+from routing.core.settings import items, keys, views
 from routing.core.snapshot import Verdict
 from routing.core.state import State
 from routing.core.turn import Turn
@@ -129,19 +129,18 @@ def _setting_changed(state: State, turn: Turn, call: DownCall, reply: Reply) -> 
     if call.action == "ChangeConfiguration" and reply.payload is not None and calls.is_accepted(reply):
         views.learn(state, turn, views.member(call.payload, "$.key"), views.member(call.payload, "$.value"))
     elif call.action == "SetVariables" and reply.payload is not None:
-        told = spans.find(call.payload, "$.setVariableData[]")
-        results = spans.find(reply.payload, "$.setVariableResult[]")
-        for item, result in zip(told, results, strict=False):
-            if spans.value(result, "$.attributeStatus") == "Accepted":
-                _learn_variable(state, turn, item)
+        for item in _accepted(call.payload, reply.payload):
+            if item.is_plain and item.attribute == items.ACTUAL:
+                views.learn(state, turn, item.name, views.member(item.token, "$.attributeValue"))
     calls.relay(state, turn, call, reply)
 
 
-def _learn_variable(state: State, turn: Turn, item: str) -> None:
-    names = [views.member(item, "$.component.name"), views.member(item, "$.variable.name")]
-    is_plain = not spans.find(item, "$.attributeType") and not spans.find(item, "$.component.evse")
-    if is_plain:
-        views.learn(state, turn, ".".join(names), views.member(item, "$.attributeValue"))
+def _accepted(asked: str, answer: str) -> list[items.Named]:
+    """What of a SetVariables the charger has now; its results may come in another order."""
+    wanted = items.read(asked, "$.setVariableData", "$.attributeValue") or []
+    results = spans.find(answer, "$.setVariableResult")
+    found = items.matched(dict(enumerate(wanted)), results[-1] if results else "")
+    return [wanted[at] for at, one in found.items() if spans.value(one, "$.attributeStatus") == "Accepted"]
 
 
 def _send_list(state: State, turn: Turn, line: Line, asked: Asked, verdict: Verdict) -> None:

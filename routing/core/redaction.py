@@ -30,11 +30,6 @@ LISTS = {
 }
 """Where the charger tells what it has: the items, what names them, their values."""
 
-FILES = frozenset({"GetDiagnostics", "GetLog", "SignedUpdateFirmware", "UpdateFirmware"})
-"""Actions with an address, which may be one of ours: whoever knows it may use it (routing/files)."""
-
-_ADDRESS = re.compile(r"(/(?:uploads|firmware)/)[\w-]{43}(?![\w-])", re.ASCII)
-
 QUOTED = frozenset({"ChangeConfiguration", "DataTransfer", "SetVariables", *MEMBERS, *LISTS})
 """Actions with secrets in them: whoever refuses such a CALL often says what it was."""
 
@@ -93,8 +88,6 @@ def redacted(action: str, payload: str) -> str:
         return _items(payload)
     if action == "DataTransfer":
         return _data(payload, "$.data")
-    if action in FILES:
-        payload = _ADDRESS.sub(r"\1***", payload)
     if action in MEMBERS:
         payload = spans.patch(payload, dict.fromkeys(MEMBERS[action], HIDDEN))
     return without_credentials(payload)
@@ -119,6 +112,11 @@ def may_quote(action: str, text: str) -> bool:
     """Whether what is said of a CALL with this action may repeat a secret that was in it."""
     has_secrets = action in QUOTED or not actions.any_version(action)
     return has_secrets and bool(_DATA_SECRET.search(text) or _LOOSE_SECRET.search(text))
+
+
+def words(action: str, text: str) -> str:
+    """What a peer says of a CALL with this action, "" where nobody knows it, as it may be kept and shown."""
+    return "***" if may_quote(action, text) else loose(text)
 
 
 def without_data(text: str) -> str:

@@ -32,6 +32,11 @@ _TOKEN = re.compile(
 )
 """A user without a password: then it is the secret itself."""
 
+_FILE = re.compile(
+    r"((?:\\?/|\\u002f)(?:uploads|firmware)(?:\\?/|\\u002f))[\w-]{43}(?![\w-])", re.ASCII | re.IGNORECASE
+)
+"""The address of a file that is kept here: whoever knows it may use it (routing/files)."""
+
 
 def is_secret(*names: str) -> bool:
     """Whether the value of a key (or of what component, variable and instances name) is for nobody to read.
@@ -52,10 +57,12 @@ def without_passwords(text: str) -> str:
 
 
 def without_credentials(text: str) -> str:
-    """The same, and without what lets in as the user or in the query of a URL: ``?token=***``."""
+    """The same, and without what lets in as the user, in the query (``?token=***``) or as the path."""
     if "/" not in text and "\\" not in text:  # one character each is quick to look for
         return text  # most messages; those with another way to write a URL have escapes
     text = without_passwords(text)
+    if "uploads" in text or "firmware" in text:
+        text = _FILE.sub(r"\1***", text)
     escaped = "\\u00" in text
     if escaped or "@" in text:
         text = _TOKEN.sub(r"\g<before>***", text)

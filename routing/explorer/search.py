@@ -154,8 +154,9 @@ def exchanges_of(user: User | AnonymousUser, keys: Iterable[Key]) -> Page:
     if not wanted:
         return NOTHING
     scope = _chargers(user, Q(pk__in={charger for _, charger in wanted}), len(wanted))
-    seen = {charger.pk for charger in scope}
-    found = fold(_rows([key for key in wanted if key[1] in seen], whole=True))
+    since = {charger.pk: charger.since for charger in scope}
+    seen = [key for key in wanted if key[1] in since and key[0] >= since[key[1]]]
+    found = fold(_rows(seen, whole=True))
     return Page(found, _names(user, found, scope))
 
 

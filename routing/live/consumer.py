@@ -210,17 +210,11 @@ async def _view(who: Who, scope: Scope, receive: Receive, send: Send) -> None:
 
 def looker_of(authorization: str, address: str) -> Looker | int:
     """Whose token this is, or the code with which to close. Uses the ORM."""
-    scheme, _, text = authorization.partition(" ")
     try:
-        user, token = ApiTokenAuthentication().authenticate_credentials(text.strip().encode())
+        user, token = ApiTokenAuthentication().bearer(authorization, address)
     except AuthenticationFailed:
         return LOGGED_OUT
-    if scheme.lower() != "bearer" or not token.accepts(address):
-        return LOGGED_OUT
-    if READS not in token.scopes:
-        return NO_SCOPE
-    user.only_organisation = token.organisation_id
-    return Looker(user, SENSITIVE in token.scopes)
+    return Looker(user, SENSITIVE in token.scopes) if READS in token.scopes else NO_SCOPE
 
 
 def _header(scope: Scope, name: bytes) -> str:

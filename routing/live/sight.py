@@ -10,7 +10,7 @@ from django.apps import apps
 from django.db import models
 from django.db.models import QuerySet
 
-from accounts.querysets import OwnedQuerySet
+from accounts.querysets import OwnedQuerySet, sees_all
 from routing.core.rows import MessageRow
 from routing.live.rows import Seen, as_json, recent
 from routing.models import Message, Route
@@ -99,7 +99,7 @@ def seen_by(user: User, chargers: Iterable[int], *, cards: bool = True) -> dict[
     readable = set(rows.with_cards_for(user).values_list("pk", flat=True))
     visible = rows.visible_to(user).values_list("pk", "identity", "owned_from")
     return {
-        key: Seen(identity, cards and key in readable, 0 if user.is_superuser else since)
+        key: Seen(identity, cards and key in readable, 0 if sees_all(user) else since)
         for key, identity, since in visible
     }
 

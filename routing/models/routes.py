@@ -191,20 +191,25 @@ class Route(PublicModel, ConfigModel):
 
     def validate_constraints(self, exclude: Any = None) -> None:
         super().validate_constraints(exclude)
-        if foreign := self.foreign_backoffice():
+        if self.pk and self.enabled and (foreign := self.foreign_backoffice()):
             raise ValidationError(foreign)
 
     def foreign_backoffice(self) -> str | None:
         """Why this can't be switched on again, None if it can: its charger went to another organisation.
 
-        The backoffice would be dialled with credentials that are not the new organisation's to use.
+        The backoffice would be dialled with credentials that are not the new organisation's to use. A route
+        that is in use stays so.
         """
         owner = self.backoffice.organisation_id if self.backoffice_id else None
-        if not (self.pk and self.enabled) or owner in (None, self.charger.organisation_id):
+        if owner in (None, self.charger.organisation_id):
             return None
         if Route.objects.filter(pk=self.pk, enabled=True).exists():
             return None
-        return f"backoffice {self.backoffice} belongs to another organisation than {self.charger}"
+        words = _(
+            "backoffice %(backoffice)s belongs to another organisation than %(charger)s; "
+            "choose one of its own organisation, or one that all share"
+        )
+        return words % {"backoffice": self.backoffice, "charger": self.charger}
 
     def taken_alias(self) -> str | None:
         """Why this route's identity toward its backoffice can't be used, None if it is free."""

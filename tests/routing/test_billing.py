@@ -98,7 +98,12 @@ def test_the_first_billing_route_takes_nothing_from_anybody(routes):
     assert now(new) == [("billing", True)]
 
 
-REFUSED = [("same", "bills for CP-1 already"), ("off", "switched off as a whole"), ("word", "is not what")]
+REFUSED = [
+    ("same", "bills for CP-1 already"),
+    ("off", "switched off as a whole"),
+    ("word", "is not what"),
+    ("theirs", "belongs to another organisation than CP-1; choose one of its own"),
+]
 
 
 @pytest.mark.parametrize(("case", "words"), REFUSED, ids=[case for case, _ in REFUSED])
@@ -106,6 +111,10 @@ def test_it_is_refused_in_words_and_nothing_changes(routes, case, words):
     old, new = routes
     if case == "off":
         Backoffice.objects.filter(name="new").update(enabled=False)
+    if case == "theirs":  # its charger came from there
+        Backoffice.objects.filter(name="new").update(organisation=Organisation.objects.create(name="Theirs"))
+        Route.objects.filter(pk=new.pk).update(enabled=False)
+        new = Route.objects.get(pk=new.pk)
     before = ConfigChange.objects.count(), now(old, new)
     becomes: Any = "gone" if case == "word" else "control"
     with pytest.raises(ValidationError, match=words):

@@ -232,3 +232,18 @@ def test_what_people_have_asked_with_the_card_is_erased_once_it_has_ended() -> N
     assert CARD not in str(left["accepted"])
     assert left["accepted"]["connectorId"] == 1
     assert left["queued"] == payload
+
+
+def test_whatever_a_command_says_of_the_card_is_erased() -> None:
+    said: list[dict[str, Any]] = [
+        {"action": "RequestBatterySwap", "payload": {"idToken": {"idToken": CARD, "type": "Central"}}},
+        {"action": "ChangeConfiguration", "payload": {"key": "FreevendIdTag", "value": CARD}},
+        {"action": "DataTransfer", "answer": {"status": "Accepted", "data": f"card {CARD.lower()}"}},
+        {"action": "RemoteStartTransaction", "words": f"the charger does not know {CARD}"},
+    ]
+    for one in said:
+        Command.objects.create(charger_id=1, state="accepted", deadline=NOW, **one)
+    erase(CARD)
+    left = Command.objects.order_by("pk").values("action", "payload", "answer", "words")
+    assert [row["action"] for row in left if CARD in str(row).upper()] == []
+    assert [list(row["payload"]) for row in left] == [["idToken"], ["key", "value"], [], []]

@@ -190,6 +190,8 @@ def test_a_reader_sees_the_table_and_changes_nothing(installer, route):
     Membership.objects.update(role="read_only")
     response = installer.get(page(route))
     assert rights(response)["Reset"] == ("no", "preset control: Reset is deny")
+    german = installer.get(page(route), headers={"accept-language": "de"}).content.decode()
+    assert "Was dieses Backoffice an die Ladestation senden darf" in german
     assert installer.post(page(route), form(route, role="service")).status_code == 403
     assert Route.objects.get().role == "control"
 

@@ -151,6 +151,11 @@ def test_without_javascript_the_form_is_carried_on_but_no_password(installer, ro
     assert '<input type="hidden" name="permissions:Reset" value="allow">' in text
     assert "zebra-secret" not in text
     assert "go back in your browser" in text
+    assert 'name="_continue"' not in text
+    again = {"permissions:Reset": "allow", "lost_password": "1"}
+    assert 'name="lost_password" value="1"' in text
+    text = foresee(installer, route, "down:Reset", fetch=False, **again).content.decode()
+    assert 'name="_continue"' not in text  # asked twice, it is still not carried on
     answer = foresee(installer, route, "down:Reset", fetch=False, **{"permissions:Reset": "allow"})
     data = {**dict(answer.context["carried"]), "_continue": "1"}
     installer.post(address("route_change", route.pk), data)
@@ -306,6 +311,14 @@ def test_a_preset_is_copied_to_ones_own_organisation_only(installer, preset):
     assert installer.get(address("permissionpreset_copy", preset.pk)).status_code == 405
     Membership.objects.update(role="installer", organisation=theirs)
     assert copy(installer, preset, theirs).status_code == 404
+    assert PermissionPreset.objects.count() == 1
+
+
+def test_a_preset_with_a_mistake_in_it_is_told_and_not_copied(installer, preset, ours):
+    PermissionPreset.objects.filter(pk=preset.pk).update(permissions={"Reset": "perhaps"})
+    answer = copy(installer, preset, ours)
+    assert answer.url == address("permissionpreset_change", preset.pk)
+    assert "perhaps" in installer.get(answer.url).content.decode()
     assert PermissionPreset.objects.count() == 1
 
 

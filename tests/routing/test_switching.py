@@ -7,6 +7,7 @@ import pytest
 from accounts.deeds import Deed
 from backoffices.models import Backoffice
 from chargers.models import Charger
+from routing import loading
 from routing.models import ConfigChange, Route, Transaction
 from routing.switching import switch
 
@@ -32,6 +33,13 @@ def test_off_and_on_are_recorded_and_told_to_the_session(charger: Charger) -> No
     assert switch(energy, enabled=True) == (True, "energy is switched on.", "")
     assert Deed.objects.latest("id").words == "Switched on."
     assert ConfigChange.objects.count() > before
+
+
+def test_a_password_that_the_backoffice_sets_meanwhile_stays(charger: Charger) -> None:
+    energy = route(charger, "energy", "control")
+    loading.set_password(energy.pk, b"of the backoffice")
+    assert switch(energy, enabled=False).done
+    assert Route.objects.get().has_password
 
 
 def test_what_is_so_already_is_no_deed(charger: Charger) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from routing.core.decisions import CommandEnded, CommandSent
 from routing.core.options import ChargerOptions
+from routing.core.settings import learning
 from routing.core.snapshot import Role
 from tests.routing.core.harness import BILLING, ENERGY, World, event, route, start
 
@@ -94,6 +95,19 @@ def test_an_error_of_the_charger_is_told_with_its_code() -> None:
     there.ask("ClearCache", {})
     there.frame(f'[4,"{there.commands[-1][1]}","NotSupported","no cache",{{}}]')
     assert ended(there) == [CommandEnded(id="x", outcome="error", code="NotSupported", words="no cache")]
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["in time", "late"])
+def test_what_an_error_quotes_of_a_secret_is_not_told(is_late: bool) -> None:
+    there = world()
+    there.ask("DataTransfer", {"vendorId": "V", "data": "password=zebra"})
+    if is_late:
+        there.wait(120)
+    said = 'cannot set password "zebra"; see https://proxy/uploads/' + 43 * "a"
+    there.frame(json.dumps([4, there.commands[-1][1], "InternalError", said, {}]))
+    assert len(ended(there)) == 1 + is_late
+    assert "zebra" not in str(there.told)
+    assert 43 * "a" not in str(there.told)
 
 
 def test_one_that_is_never_answered_costs_a_backoffice_its_slot_and_no_more() -> None:
@@ -367,6 +381,27 @@ def test_a_setting_that_is_shared_is_known_to_have_been_changed() -> None:
     answer(there, {"status": "Accepted"})
     there["energy"].call("ChangeConfiguration", {"key": "MeterValueSampleInterval", "value": "60"}, "e")
     assert there.commands[-1][3]["value"] == "60"
+
+
+def test_variables_of_which_the_charger_answers_in_another_order_are_told_apart() -> None:
+    there = world("2.0.1")
+    timeout, periods = (
+        {"component": {"name": component}, "variable": {"name": variable}}
+        for component, variable in (
+            ("TxCtrlr", "EVConnectionTimeOut"),
+            ("SmartChargingCtrlr", "PeriodsPerSchedule"),
+        )
+    )
+    said = [
+        {**timeout, "attributeType": "Actual", "attributeValue": "30"},
+        {**periods, "attributeValue": "4"},
+    ]
+    there.ask("SetVariables", {"setVariableData": said})
+    results = [{**periods, "attributeStatus": "Rejected"}, {**timeout, "attributeStatus": "Accepted"}]
+    answer(there, {"setVariableResult": results})
+    state = there.machine._state
+    assert learning.known(state, "ConnectionTimeOut") == "30"
+    assert learning.known(state, "ChargingScheduleMaxPeriods") is None
 
 
 def test_too_many_commands_of_people_are_refused_and_backoffices_still_served() -> None:

@@ -172,6 +172,9 @@ def test_what_holds_no_secret_is_kept_as_it_is(action: str, text: str) -> None:
         ("ftp:\\u002f\\u002fuser:pass@host/a", "ftp:\\u002f\\u002fuser:***@host/a"),
         ('ftp://user:p\\"ss@host/a', "ftp://user:***@host/a"),
         ("https://user@one/ ftp://user:pass@two/", "https://***@one/ ftp://user:***@two/"),
+        (f"https://proxy/uploads/{'a-_' * 14}z", "https://proxy/uploads/***"),
+        (f"https:\\/\\/proxy\\/firmware\\/{'a-_' * 14}z", "https:\\/\\/proxy\\/firmware\\/***"),
+        ("https://proxy/uploads/log.txt", "https://proxy/uploads/log.txt"),
     ],
 )
 def test_a_password_for_files(written: str, kept: str) -> None:

@@ -16,7 +16,7 @@ from accounts.models import User
 from chargers.models import Charger
 from routing.explorer import search
 from routing.explorer.filters import Filter
-from routing.explorer.search import exchange_of, find
+from routing.explorer.search import exchange_of, exchanges_of, find
 from routing.models import Transaction
 from routing.models.traffic import number_at
 from tests.routing.explorer.conftest import SECRET, Log
@@ -102,6 +102,16 @@ def test_rows_of_another_charger_with_the_same_number_are_not_mixed_in(log: Log,
     log.row(other, 6, action="Authorize")
     page = find(boss, Filter(actions=("Authorize",)))
     assert [(x.charger, x.action) for x in page.exchanges] == [(one.pk, "Authorize"), (other.pk, "Authorize")]
+
+
+def test_nothing_is_shown_by_its_key_from_before_a_charger_came(log: Log) -> None:
+    charger, keys = log.charger("CP-1"), []
+    for ago in (9, 5):
+        row = log.row(charger, ago)
+        keys.append((row.exchange, charger.pk))
+    Charger.objects.filter(pk=charger.pk).update(owned_from=keys[1][0])
+    page = exchanges_of(log.user("ours"), keys)
+    assert [(x.number, x.charger) for x in page.exchanges] == keys[1:]
 
 
 # -- filters ------------------------------------------------------------------------------------------

@@ -9,10 +9,12 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.db import Error
 from django.utils import timezone
 
-from accounts.models import Membership
+from accounts.models import Membership, User
 from accounts.tokens import issue
+from chargers.models import Charger
 from routing.live import audience, consumer
 from routing.live.consumer import messages
+from routing.live.sight import seen_by
 from routing.watching import Subject
 from tests.routing.live.conftest import CARD, PATIENCE_S
 
@@ -350,6 +352,21 @@ async def test_a_program_is_shown_messages_with_its_token(database, world, proce
     [stored] = await viewer.opened()
     process.store(world.row(1))
     assert [row["card"] for row in stored["rows"] + (await viewer.next())["rows"]] == [CARD, CARD]
+    await database.orm(viewer.token.refresh_from_db)
+    assert viewer.token.last_used_at is not None
+
+
+async def test_a_superusers_token_for_one_organisation_shows_nothing_from_before_it_had_the_charger(
+    database, world
+):
+    def since():
+        boss, key = User.objects.create_superuser("chief"), world.charger.pk
+        Charger.objects.filter(pk=key).update(owned_from=4711)
+        everything = seen_by(boss, [key])[key].since
+        boss.only_organisation = world.ours.pk
+        return everything, seen_by(boss, [key])[key].since
+
+    assert await database.orm(since) == (0, 4711)
 
 
 async def test_a_program_without_the_scope_sees_no_card(database, world, process, tail):
