@@ -73,7 +73,7 @@ def _of_items(statuses: list[str]) -> Result:
 
 def _of_configuration(payload: Mapping[str, Any]) -> Result:
     unknown = [str(key) for key in payload.get("unknownKey") or ()]
-    words = f"the charger does not know {', '.join(unknown)}"[:255] if unknown else ""
+    words = f"the charger does not know {', '.join(unknown)}" if unknown else ""
     return Result(NOT_SUPPORTED if unknown and not payload.get("configurationKey") else ACCEPTED, words)
 
 
@@ -81,7 +81,7 @@ def _said(payload: Mapping[str, Any]) -> str:
     info = payload.get("statusInfo")
     reason = info if isinstance(info, dict) else {}
     parts = [payload.get("status"), reason.get("reasonCode"), reason.get("additionalInfo")]
-    return ": ".join(str(part) for part in parts if part)[:255]
+    return ": ".join(str(part) for part in parts if part)
 
 
 def of_end(action: str, outcome: str, payload: Mapping[str, Any] | None, code: str, words: str) -> Result:
@@ -90,11 +90,11 @@ def of_end(action: str, outcome: str, payload: Mapping[str, Any] | None, code: s
         return of_answer(action, payload or {})
     if outcome == "error":
         told = f"{code}: {words}" if words else code
-        return Result(NOT_SUPPORTED if code in CODES else FAILED, told[:255])
+        return Result(NOT_SUPPORTED if code in CODES else FAILED, told)
     if outcome == "denied":
-        return Result(REJECTED, f"refused by the proxy: {words}"[:255])
+        return Result(REJECTED, f"refused by the proxy: {words}")
     if outcome == "timeout":
         return Result(TIMED_OUT, TIMEOUT_WORDS)
     if outcome == "lost":
         return Result(TIMED_OUT, LOST_WORDS)
-    return Result(FAILED, words[:255])
+    return Result(FAILED, words)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
 
-from routing.core import actions, frames, spans
+from routing.core import actions, frames, masking, spans
 from routing.core.secrecy import PATTERN, is_secret, without_credentials
 
 HIDDEN = '"***"'
@@ -38,6 +40,13 @@ _ADDRESS = re.compile(r"(/(?:uploads|firmware)/)[\w-]{43}(?![\w-])", re.ASCII)
 QUOTED = frozenset({"ChangeConfiguration", "DataTransfer", "SetVariables", *MEMBERS, *LISTS})
 """Actions with secrets in them: whoever refuses such a CALL often says what it was."""
 
+SAID = (
+    "$[].statusInfo.additionalInfo",
+    "$[].setVariableResult[].attributeStatusInfo.additionalInfo",
+    "$[].getVariableResult[].attributeStatusInfo.additionalInfo",
+)
+"""Where the answer to such a CALL has words of the charger's own."""
+
 _NAMED = re.compile(r'"(?:name|key|instance)"\s*:\s*"([^"]*)"')
 """What a text names, in a way that is quick."""
 
@@ -69,8 +78,12 @@ def frame(action: str, payload: str, text: str) -> str:
 
 def told(action: str, text: str) -> str:
     """A frame in which the charger tells its configuration, or a vendor's data, as it may be kept."""
+    if action in FILES:
+        text = without_address(text)
     if text[:2] == "[4":
         return refusal(action, text)
+    if '"additionalInfo"' in text and may_quote(action, text):
+        text = spans.patch(text, dict.fromkeys(SAID, HIDDEN))
     if action == "DataTransfer":
         return _data(text, "$[].data")
     if action not in LISTS:
@@ -94,7 +107,7 @@ def redacted(action: str, payload: str) -> str:
     if action == "DataTransfer":
         return _data(payload, "$.data")
     if action in FILES:
-        payload = _ADDRESS.sub(r"\1***", payload)
+        payload = without_address(payload)
     if action in MEMBERS:
         payload = spans.patch(payload, dict.fromkeys(MEMBERS[action], HIDDEN))
     return without_credentials(payload)
@@ -119,6 +132,36 @@ def may_quote(action: str, text: str) -> bool:
     """Whether what is said of a CALL with this action may repeat a secret that was in it."""
     has_secrets = action in QUOTED or not actions.any_version(action)
     return has_secrets and bool(_DATA_SECRET.search(text) or _LOOSE_SECRET.search(text))
+
+
+def quoted(action: str, payload: str, text: str) -> str:
+    """What the charger says in words of its own of a CALL with this payload, for whoever sees the command.
+
+    It may repeat what it was asked: secrets and addresses of ours are hidden, cards masked. Where secrets
+    are hidden in ``payload`` already nobody knows what to look for: all is hidden.
+    """
+    if may_quote(action, text) or HIDDEN in payload:
+        return "***"
+    hidden = set(_texts(json.loads(payload))) - set(_texts(json.loads(redacted(action, payload))))
+    for secret in sorted(hidden, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return masking.frame(without_credentials(without_address(text)), masking.cards_in(payload))
+
+
+def _texts(value: object) -> Iterator[str]:
+    """All texts in a value of JSON that are not empty."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, str) and value:
+        yield value
+
+
+def without_address(text: str) -> str:
+    """Text in which nobody can tell an address of ours for a file: ``/uploads/***``."""
+    return _ADDRESS.sub(r"\1***", text)
 
 
 def without_data(text: str) -> str:

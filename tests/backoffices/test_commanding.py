@@ -217,6 +217,34 @@ def test_secrets_are_kept_sealed_and_only_until_the_end(database, ours):
     assert sealed is None
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_a_refusal_that_quotes_what_was_asked_shows_no_card(database, ours, late):
+    said = {"code": "FormationViolation", "words": "idTag 04a2b3c4d5 is not known"}
+    told = {
+        "statusInfo": {"reasonCode": "x", "additionalInfo": "04A2B3C4D5 is blocked"},
+        "status": "Rejected",
+    }
+
+    def story():
+        ours.online()
+        commands = [ours.submit("start", {"id_tag": "04A2B3C4D5"}) for _ in range(2)]
+        for sent, news in zip(
+            claims.claim(ours.charger.pk, "here"),
+            [{"outcome": "error", **said}, {"outcome": "answered", "payload": json.dumps(told)}],
+            strict=True,
+        ):
+            before = [CommandEnded(id=sent.id, outcome="timeout")] if late else []
+            claims.note([CommandSent(sent.id, 1), *before, CommandEnded(id=sent.id, late=late, **news)])
+        for command in commands:
+            command.refresh_from_db()
+        return commands
+
+    refused, rejected = database.here(story)
+    assert "idTag ****c4d5 is not known" in refused.words
+    assert "****C4D5 is blocked" in rejected.words
+    assert rejected.answer["statusInfo"]["additionalInfo"] == "****C4D5 is blocked"
+
+
 # -- to the charger and back ---------------------------------------------------------------------------
 
 
