@@ -23,6 +23,7 @@ from routing.core.commands import Command as ToSend
 from routing.core.decisions import CommandEnded, CommandSent
 from routing.fields import Unreadable
 from routing.models import Command, CommandQuerySet
+from routing.tables import storable
 
 logger = logging.getLogger(__name__)
 
@@ -124,7 +125,7 @@ def _answered_late(command: Command, told: CommandEnded) -> None:
     state, words, answer = _result(command, told)
     label = str(State(state).label)
     text = f"answered late: {label}" + (f" ({words})" if words else "")
-    Command.objects.filter(pk=command.pk).update(late=True, answer=answer, words=text[:255])
+    Command.objects.filter(pk=command.pk).update(late=True, answer=answer, words=storable(text)[:255])
 
 
 def _result(command: Command, told: CommandEnded) -> tuple[str, str, dict[str, Any] | None]:
@@ -156,12 +157,11 @@ def _shown(command: Command, payload: str, hide: Callable[[str], str]) -> dict[s
 def _said(value: Any, hide: Callable[[str], str]) -> Any:
     if isinstance(value, list):
         return [_said(one, hide) for one in value]
-    if not isinstance(value, dict):
-        return value
-    return {
-        name: hide(one) if name == "additionalInfo" and isinstance(one, str) else _said(one, hide)
-        for name, one in value.items()
-    }
+    if isinstance(value, dict):
+        own = value.get("additionalInfo")
+        value = {**value, "additionalInfo": hide(own)} if isinstance(own, str) else value
+        return {storable(name): _said(one, hide) for name, one in value.items()}
+    return storable(value) if isinstance(value, str) else value
 
 
 def _finish(command: Command, state: str, words: str, *, answer: Any = None, code: str = "") -> bool:
@@ -172,9 +172,9 @@ def _finish(command: Command, state: str, words: str, *, answer: Any = None, cod
             .filter(pk=command.pk)
             .update(
                 state=state,
-                words=words[:255],
+                words=storable(words)[:255],
                 answer=answer,
-                error_code=code[:64],
+                error_code=storable(code)[:64],
                 finished_at=timezone.now(),
                 sealed=None,
             )

@@ -48,16 +48,22 @@ def of_answer(action: str, payload: Mapping[str, Any]) -> Result:
     """What a CALLRESULT means."""
     if action in ITEMS:
         array, member = ITEMS[action]
-        return _of_items([str(item.get(member, "")) for item in payload.get(array, ())])
+        items = [item for item in _list(payload.get(array)) if isinstance(item, dict)]
+        return _of_items([str(item.get(member, "")) for item in items])
     if action == "GetConfiguration":
         return _of_configuration(payload)
     if action in ("GetDiagnostics", "UpdateFirmware") and "status" not in payload:
         nothing = action == "GetDiagnostics" and not payload.get("fileName")
         return Result(REJECTED, "the charger has no diagnostics to send") if nothing else Result(ACCEPTED)
-    status = payload.get("status")
+    status = None if payload.get("status") is None else str(payload["status"])
     if status is None or status in POSITIVE:
-        return Result(ACCEPTED, "" if status in (None, "Accepted") else str(status))
+        return Result(ACCEPTED, "" if status in (None, "Accepted") else status)
     return Result(NOT_SUPPORTED if status in UNSUPPORTED else REJECTED, _said(payload))
+
+
+def _list(value: Any) -> list[Any]:
+    """What should be a list: chargers write what they like."""
+    return value if isinstance(value, list) else []
 
 
 def _of_items(statuses: list[str]) -> Result:
@@ -72,7 +78,7 @@ def _of_items(statuses: list[str]) -> Result:
 
 
 def _of_configuration(payload: Mapping[str, Any]) -> Result:
-    unknown = [str(key) for key in payload.get("unknownKey") or ()]
+    unknown = [str(key) for key in _list(payload.get("unknownKey"))]
     words = f"the charger does not know {', '.join(unknown)}" if unknown else ""
     return Result(NOT_SUPPORTED if unknown and not payload.get("configurationKey") else ACCEPTED, words)
 

@@ -245,6 +245,39 @@ def test_a_refusal_that_quotes_what_was_asked_shows_no_card(database, ours, late
     assert rejected.answer["statusInfo"]["additionalInfo"] == "****C4D5 is blocked"
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '{"status":[]}',
+        '{"status":{"\\u0000":1}}',
+        '{"status":"Re\\u0000jected"}',
+        '{"status":null,"statusInfo":{"reasonCode":["\\ud800"]}}',
+    ],
+)
+def test_an_answer_that_is_none_ends_the_command(database, ours, answer):
+    def story():
+        ours.online()
+        command = ours.submit()
+        (sent,) = claims.claim(ours.charger.pk, "here")
+        claims.note([CommandSent(sent.id, 1), CommandEnded(id=sent.id, outcome="answered", payload=answer)])
+        command.refresh_from_db()
+        return command.is_finished
+
+    assert database.here(story)
+
+
+def test_words_that_no_database_takes_end_the_command(database, ours):
+    def story():
+        ours.online()
+        command = ours.submit()
+        (sent,) = claims.claim(ours.charger.pk, "here")
+        claims.note([CommandEnded(id=sent.id, outcome="error", code="X\0", words="a\0b")])
+        command.refresh_from_db()
+        return command.state, command.words
+
+    assert database.here(story) == ("failed", "X\\u0000: a\\u0000b")
+
+
 # -- to the charger and back ---------------------------------------------------------------------------
 
 
