@@ -219,20 +219,20 @@ def test_secrets_are_kept_sealed_and_only_until_the_end(database, ours):
 
 @pytest.mark.parametrize("late", [False, True])
 def test_a_refusal_that_quotes_what_was_asked_shows_no_card(database, ours, late):
-    said = {"code": "FormationViolation", "words": "idTag 04a2b3c4d5 is not known"}
     told = {
         "statusInfo": {"reasonCode": "x", "additionalInfo": "04A2B3C4D5 is blocked"},
         "status": "Rejected",
     }
+    words = "idTag 04a2b3c4d5 is not known"
+    told_of_each: list[dict[str, Any]] = [
+        {"outcome": "error", "code": "FormationViolation", "words": words},
+        {"outcome": "answered", "payload": json.dumps(told)},
+    ]
 
     def story():
         ours.online()
         commands = [ours.submit("start", {"id_tag": "04A2B3C4D5"}) for _ in range(2)]
-        for sent, news in zip(
-            claims.claim(ours.charger.pk, "here"),
-            [{"outcome": "error", **said}, {"outcome": "answered", "payload": json.dumps(told)}],
-            strict=True,
-        ):
+        for sent, news in zip(claims.claim(ours.charger.pk, "here"), told_of_each, strict=True):
             before = [CommandEnded(id=sent.id, outcome="timeout")] if late else []
             claims.note([CommandSent(sent.id, 1), *before, CommandEnded(id=sent.id, late=late, **news)])
         for command in commands:
