@@ -12,7 +12,7 @@ from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from typing import Any
 
-from django.db import Error
+from django.db import DataError, Error
 
 from backoffices.live import Live
 from backoffices.mailbox import Mailbox, Message
@@ -127,6 +127,9 @@ class Commander:
             news, self._news = self._news, []
             try:
                 free = await self._threads.run(claims.note, news)
+            except DataError:  # tried again, it would be refused again: they end as timed out
+                logger.exception("what has become of %d commands is not stored", len(news))
+                continue
             except Error as error:
                 logger.warning("what has become of %d commands can't be stored yet: %r", len(news), error)
                 self._news = news + self._news

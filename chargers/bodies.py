@@ -229,7 +229,11 @@ class _Body:
         if not await self._incoming.written():
             self._is_over = True
             return {"type": "http.disconnect"}
-        piece = await asyncio.to_thread(partial(self._read, self._position))
+        try:
+            piece = await asyncio.to_thread(partial(self._read, self._position))
+        except FileNotFoundError:  # whoever sent it is gone, and with them the file
+            self._is_over = True
+            return {"type": "http.disconnect"}
         self._position += len(piece)
         self._is_over = self._position >= self._incoming.size or not piece
         return {"type": "http.request", "body": piece, "more_body": not self._is_over}

@@ -34,13 +34,15 @@ async def uploads(scope: Scope, receive: Receive, send: Send) -> None:
     """Take a file in, or say that nobody waits for it."""
     token = token_in(scope["path"]) if scope["method"] in METHODS else None
     incoming: Incoming | None = scope.get("extensions", {}).get(INCOMING)
-    if token is None:
-        return await _answer(send, _refused(scope), "there is nothing here")
-    incoming = incoming or await _read(receive)
     try:
-        status, words = await _taken(scope, token, incoming)
+        if token is None:  # or one that has expired while the file came
+            status, words = _refused(scope), "there is nothing here"
+        else:
+            incoming = incoming or await _read(receive)
+            status, words = await _taken(scope, token, incoming)
     finally:
-        await incoming.discard()
+        if incoming is not None:
+            await incoming.discard()
     await _answer(send, status, words)
 
 

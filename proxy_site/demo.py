@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -285,19 +286,22 @@ def _check_free(host: str, port: int) -> None:
 
 
 def _limit(options: Options, limit_w: int) -> dict[str, Any]:
+    """A limit for the whole charger: that is the energy manager's, profiles of sessions are Billing's."""
     schedule: dict[str, Any] = {
         "chargingRateUnit": "W",
         "chargingSchedulePeriod": [{"startPeriod": 0, "limit": limit_w}],
+        "startSchedule": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+    is_16 = options.ocpp_version == "1.6"
     profile: dict[str, Any] = {
         "stackLevel": 0,
-        "chargingProfilePurpose": "TxDefaultProfile",
-        "chargingProfileKind": "Relative",
+        "chargingProfilePurpose": "ChargePointMaxProfile" if is_16 else "ChargingStationMaxProfile",
+        "chargingProfileKind": "Absolute",
     }
-    if options.ocpp_version == "1.6":
+    if is_16:
         profile |= {"chargingProfileId": 1, "chargingSchedule": schedule}
-        return {"connectorId": 1, "csChargingProfiles": profile}
-    return {"evseId": 1, "chargingProfile": {**profile, "id": 1, "chargingSchedule": [{"id": 1, **schedule}]}}
+        return {"connectorId": 0, "csChargingProfiles": profile}
+    return {"evseId": 0, "chargingProfile": {**profile, "id": 1, "chargingSchedule": [{"id": 1, **schedule}]}}
 
 
 def _status(answer: Entry) -> str:

@@ -22,6 +22,7 @@ from django.db.models.functions import Cast, Now
 
 from accounts.deeds import did
 from accounts.models import Organisation, User
+from routing.core import masking
 from routing.core.erasure import ERASED, Eraser
 from routing.core.lists import KIND as LOCAL_LIST
 from routing.loading import RUNTIME_ALIVE
@@ -225,9 +226,14 @@ def _transaction(eraser: Eraser, row: Transaction) -> dict[str, Any]:
 
 def _command(eraser: Eraser, row: Command) -> dict[str, Any]:
     """One that has not ended needs it still; it goes from that one later."""
-    texts = {name: msgspec.json.encode(getattr(row, name)).decode() for name in ("payload", "answer")}
-    new = {name: msgspec.json.decode(eraser.text(row.action, text)) for name, text in texts.items()}
-    return _differing(row, {**new, "words": eraser.words(row.words)[:255]})
+    new: dict[str, Any] = {"words": eraser.words(row.words)[:255]}
+    for name in ("payload", "answer"):
+        before = msgspec.json.encode(getattr(row, name)).decode()
+        new[name] = msgspec.json.decode(eraser.text(row.action, before))
+    short = masking.masked(eraser.card)  # as it stands where the charger has quoted it
+    if new["payload"] != row.payload and short != masking.MASK:
+        new["words"] = new["words"].replace(short, ERASED)[:255]
+    return _differing(row, new)
 
 
 def _delivery(eraser: Eraser, row: Delivery) -> dict[str, Any]:

@@ -160,7 +160,7 @@ class BulkSerializer(serializers.Serializer[Any]):
     states = serializers.DictField(child=serializers.IntegerField())
     is_finished = serializers.BooleanField()
     commands = CommandSerializer(many=True)
-    skipped = SkippedSerializer(many=True, required=False, help_text="Told once, in the answer to the POST.")
+    skipped = SkippedSerializer(many=True, help_text="Told to whoever asked, for a month.")
 
 
 # -- giving ---------------------------------------------------------------------------------------------
@@ -285,14 +285,11 @@ class CommandViewSet(CommandRows, ReadViewSet):
         wanted = list(dict.fromkeys(said["chargers"]))
         rows = Charger.objects.visible_to(request.user).in_bulk(wanted, field_name="uuid")
         known = [rows[uuid] for uuid in wanted if uuid in rows]
-        wave = {"wave_size": said["wave_size"], "pause_s": said["pause_s"]}
+        missing = [uuid for uuid in wanted if uuid not in rows]
+        wave = {"wave_size": said["wave_size"], "pause_s": said["pause_s"], "missing": missing}
         user: Any = request.user
         many = _told(lambda: service.submit_many(user, known, **_wish(request, said), **wave))
-        names = {charger.pk: charger.uuid for charger in known}
-        skipped = {uuid: service.SKIPPED_FORBIDDEN for uuid in wanted if uuid not in rows}
-        skipped |= {names[pk]: reason for pk, reason in many.skipped.items()}
         body = self._group(request, many.group)
-        body["skipped"] = [{"charger": str(uuid), "reason": reason} for uuid, reason in skipped.items()]
         where = request.build_absolute_uri(reverse("api:command-group", args=[many.group]))
         return Response(body, status=202, headers={"Location": where})
 
@@ -301,11 +298,13 @@ class CommandViewSet(CommandRows, ReadViewSet):
     def group(self, request: Request, group: UUID) -> Response:
         """How commands are that were given together."""
         body = self._group(request, group)
-        if not body["commands"]:
+        if not (body["commands"] or body["skipped"]):
             raise NotFound("There are no such commands, or they are not yours to see.")
         return Response(body)
 
     def _group(self, request: Request, group: UUID) -> dict[str, Any]:
+        user: Any = request.user
+        skipped = service.skipped_of(user, group)
         found = list(rows_of(request).in_group(group).order_by("id")[:MOST_CHARGERS])
         states: dict[str, int] = {}
         for command in found:
@@ -315,6 +314,7 @@ class CommandViewSet(CommandRows, ReadViewSet):
             "states": states,
             "is_finished": all(command.is_finished for command in found),
             "commands": found,
+            "skipped": [{"charger": uuid, "reason": why} for uuid, why in skipped.items()],
         }
         return dict(BulkSerializer(told, context={"request": request}).data)
 

@@ -6,8 +6,10 @@ A conditional UPDATE decides who sends a command, and how it ends: both happen o
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -21,6 +23,7 @@ from routing.core.commands import Command as ToSend
 from routing.core.decisions import CommandEnded, CommandSent
 from routing.fields import Unreadable
 from routing.models import Command, CommandQuerySet
+from routing.tables import storable
 
 logger = logging.getLogger(__name__)
 
@@ -103,9 +106,7 @@ def _ended(command: Command, told: CommandEnded) -> bool:
     was_sent = command.sent_at is not None
     if told.outcome == "lost" and not was_sent:
         return _not_there(command)
-    payload = _decoded(told.payload)
-    state, words = results.of_end(command.action, told.outcome, payload, told.code, told.words)
-    answer = None if payload is None else _shown(command, told.payload or "{}")
+    state, words, answer = _result(command, told)
     return _finish(command, state, words, answer=answer, code=told.code)
 
 
@@ -121,29 +122,46 @@ def _not_there(command: Command) -> bool:
 
 def _answered_late(command: Command, told: CommandEnded) -> None:
     """It ended as timed out and does so still; what the charger has said after all stands beside it."""
-    payload = _decoded(told.payload)
-    state, words = results.of_end(command.action, told.outcome, payload, told.code, told.words)
+    state, words, answer = _result(command, told)
     label = str(State(state).label)
     text = f"answered late: {label}" + (f" ({words})" if words else "")
-    answer = None if payload is None else _shown(command, told.payload or "{}")
-    Command.objects.filter(pk=command.pk).update(late=True, answer=answer, words=text[:255])
+    Command.objects.filter(pk=command.pk).update(late=True, answer=answer, words=storable(text)[:255])
 
 
-def _decoded(payload: str | None) -> dict[str, Any] | None:
-    try:
-        found = None if payload is None else msgspec.json.decode(payload)
-    except msgspec.DecodeError:
-        return {}
-    return found if found is None or isinstance(found, dict) else {}
+def _result(command: Command, told: CommandEnded) -> tuple[str, str, dict[str, Any] | None]:
+    """The state in which it ends, words and the answer, as those see them who see the command."""
+    hide = partial(redaction.quoted, command.action, _asked(command))
+    answer = None if told.payload is None else _shown(command, told.payload, hide)
+    words = hide(told.words) if told.outcome == "error" else told.words
+    return *results.of_end(command.action, told.outcome, answer, told.code, words), answer
 
 
-def _shown(command: Command, payload: str) -> Any:
-    """An answer as people may see it: without the values of secrets."""
+def _asked(command: Command) -> str:
+    """The payload as it was sent; of a command that has ended already, or can't be read, as it is kept."""
+    with suppress(Unreadable):
+        if command.sealed is not None:
+            return command.sealed.decode()
+    return msgspec.json.encode(command.payload).decode()
+
+
+def _shown(command: Command, payload: str, hide: Callable[[str], str]) -> dict[str, Any]:
+    """An answer without the values of secrets, and with ``hide`` done to what it says in words of its own."""
     frame = redaction.told(command.action, f'[3,"-",{payload}]')
     try:
-        return msgspec.json.decode(frame)[2]
+        found = msgspec.json.decode(frame)[2]
     except (msgspec.DecodeError, IndexError):
         return {}
+    return _said(found, hide) if isinstance(found, dict) else {}
+
+
+def _said(value: Any, hide: Callable[[str], str]) -> Any:
+    if isinstance(value, list):
+        return [_said(one, hide) for one in value]
+    if isinstance(value, dict):
+        own = value.get("additionalInfo")
+        value = {**value, "additionalInfo": hide(own)} if isinstance(own, str) else value
+        return {storable(name): _said(one, hide) for name, one in value.items()}
+    return storable(value) if isinstance(value, str) else value
 
 
 def _finish(command: Command, state: str, words: str, *, answer: Any = None, code: str = "") -> bool:
@@ -154,9 +172,9 @@ def _finish(command: Command, state: str, words: str, *, answer: Any = None, cod
             .filter(pk=command.pk)
             .update(
                 state=state,
-                words=words[:255],
+                words=storable(words)[:255],
                 answer=answer,
-                error_code=code[:64],
+                error_code=storable(code)[:64],
                 finished_at=timezone.now(),
                 sealed=None,
             )

@@ -48,16 +48,22 @@ def of_answer(action: str, payload: Mapping[str, Any]) -> Result:
     """What a CALLRESULT means."""
     if action in ITEMS:
         array, member = ITEMS[action]
-        return _of_items([str(item.get(member, "")) for item in payload.get(array, ())])
+        items = [item for item in _list(payload.get(array)) if isinstance(item, dict)]
+        return _of_items([str(item.get(member, "")) for item in items])
     if action == "GetConfiguration":
         return _of_configuration(payload)
     if action in ("GetDiagnostics", "UpdateFirmware") and "status" not in payload:
         nothing = action == "GetDiagnostics" and not payload.get("fileName")
         return Result(REJECTED, "the charger has no diagnostics to send") if nothing else Result(ACCEPTED)
-    status = payload.get("status")
+    status = None if payload.get("status") is None else str(payload["status"])
     if status is None or status in POSITIVE:
-        return Result(ACCEPTED, "" if status in (None, "Accepted") else str(status))
+        return Result(ACCEPTED, "" if status in (None, "Accepted") else status)
     return Result(NOT_SUPPORTED if status in UNSUPPORTED else REJECTED, _said(payload))
+
+
+def _list(value: Any) -> list[Any]:
+    """What should be a list: chargers write what they like."""
+    return value if isinstance(value, list) else []
 
 
 def _of_items(statuses: list[str]) -> Result:
@@ -72,8 +78,8 @@ def _of_items(statuses: list[str]) -> Result:
 
 
 def _of_configuration(payload: Mapping[str, Any]) -> Result:
-    unknown = [str(key) for key in payload.get("unknownKey") or ()]
-    words = f"the charger does not know {', '.join(unknown)}"[:255] if unknown else ""
+    unknown = [str(key) for key in _list(payload.get("unknownKey"))]
+    words = f"the charger does not know {', '.join(unknown)}" if unknown else ""
     return Result(NOT_SUPPORTED if unknown and not payload.get("configurationKey") else ACCEPTED, words)
 
 
@@ -81,7 +87,7 @@ def _said(payload: Mapping[str, Any]) -> str:
     info = payload.get("statusInfo")
     reason = info if isinstance(info, dict) else {}
     parts = [payload.get("status"), reason.get("reasonCode"), reason.get("additionalInfo")]
-    return ": ".join(str(part) for part in parts if part)[:255]
+    return ": ".join(str(part) for part in parts if part)
 
 
 def of_end(action: str, outcome: str, payload: Mapping[str, Any] | None, code: str, words: str) -> Result:
@@ -90,11 +96,11 @@ def of_end(action: str, outcome: str, payload: Mapping[str, Any] | None, code: s
         return of_answer(action, payload or {})
     if outcome == "error":
         told = f"{code}: {words}" if words else code
-        return Result(NOT_SUPPORTED if code in CODES else FAILED, told[:255])
+        return Result(NOT_SUPPORTED if code in CODES else FAILED, told)
     if outcome == "denied":
-        return Result(REJECTED, f"refused by the proxy: {words}"[:255])
+        return Result(REJECTED, f"refused by the proxy: {words}")
     if outcome == "timeout":
         return Result(TIMED_OUT, TIMEOUT_WORDS)
     if outcome == "lost":
         return Result(TIMED_OUT, LOST_WORDS)
-    return Result(FAILED, words[:255])
+    return Result(FAILED, words)

@@ -6,6 +6,7 @@ becomes of it is written to its row (``claims``). Who may is asked here, with ``
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,7 +30,10 @@ from routing.commands.classes import CommandClass, class_of
 from routing.commands.verbs import VERBS, Verb
 from routing.core import redaction
 from routing.core.options import ChargerOptions, OptionError, charger_options
-from routing.models import ChargerSession, Command, Transaction
+from routing.fields import Unreadable
+from routing.models import ChargerSession, Command, Skipped, Transaction
+
+log = logging.getLogger(__name__)
 
 MARGIN = timedelta(seconds=5)
 """Behind the charger's own deadlines: then nobody is there any more who would tell how a command ended."""
@@ -308,11 +312,14 @@ def submit_many(
     wave_size: int = 0,
     pause_s: float = 0.0,
     classes: Collection[str] | None = None,
+    missing: Iterable[UUID] = (),
 ) -> Bulk:
     """Ask many chargers the same: ``wave_size`` of them at once (0: all), more ``pause_s`` seconds later.
 
     Each command ends on its own: ``Command.objects.visible_to(user).in_group(bulk.group)``.
+    ``missing``: what the user has named besides, and may not know of; ``skipped_of`` tells of it later.
     """
+    chargers = list(chargers)
     group, now = uuid4(), timezone.now()
     bulk = Bulk(group, [], {})
     for charger in chargers:
@@ -339,7 +346,34 @@ def submit_many(
         else:
             bulk.commands.append(command)
     known = next((command.group for command in bulk.commands if command.group is not None), group)
+    if user is not None:
+        skipped = {
+            charger.uuid: bulk.skipped[charger.pk] for charger in chargers if charger.pk in bulk.skipped
+        }
+        _note_skipped(user, known, dict.fromkeys(missing, SKIPPED_FORBIDDEN) | skipped)
     return replace(bulk, group=known)
+
+
+SKIPPED_KEPT = timedelta(days=30)
+
+
+def _note_skipped(user: User, group: UUID, skipped: Mapping[UUID, str]) -> None:
+    now = timezone.now()
+    Skipped.objects.filter(at__lt=now - SKIPPED_KEPT).delete()
+    if skipped:
+        reasons = msgspec.json.encode(skipped)
+        Skipped.objects.update_or_create(group=group, defaults={"user": user, "at": now, "reasons": reasons})
+
+
+def skipped_of(user: User, group: UUID) -> dict[UUID, str]:
+    """Why chargers (by UUID) were not asked, of commands that this user has given together; for a month."""
+    row = Skipped.objects.visible_to(user).filter(group=group).first()
+    try:
+        reasons = row.reasons if row is not None else None
+    except Unreadable as error:
+        log.error("who was not asked with the commands %s can't be told: %s", group, error)
+        reasons = None
+    return msgspec.json.decode(reasons or b"{}", type=dict[UUID, str])
 
 
 # -- waiting -------------------------------------------------------------------------------------------

@@ -6,9 +6,12 @@ The log holds frames as they were (``redaction`` hides secrets before that); who
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 MASK = "****"
+
+SHORTEST = 4
+"""Characters of a card that is looked for in free text."""
 
 _NAMES = (
     "idTag|parentIdTag|groupIdToken|idToken|additionalIdToken|eMAID|customerIdentifier"
@@ -28,6 +31,8 @@ frame is cut off."""
 
 _ELEMENT = re.compile(rf"{_STRING}|(?P<number>-?[0-9][0-9.eE+-]*)", re.DOTALL)
 
+_BEFORE_NUMBER, _AFTER_NUMBER = re.compile(r"[:\[,]\s*$"), re.compile(r"\s*[,\]}]")
+
 _CUSTOMER = re.compile(r'("data"\s*:\s*")(?:[^"\\]|\\.)*("|$)', re.DOTALL)
 """What a charger tells of a customer, in words of its own (NotifyCustomerInformation)."""
 
@@ -37,14 +42,45 @@ def masked(card: str) -> str:
     return f"{MASK}{card[-4:]}" if len(card) > 4 else MASK
 
 
-def frame(text: str) -> str:
+def frame(text: str, cards: Iterable[str] = ()) -> str:
     """A frame, or any text, with every card in it masked; the rest is as it was.
 
-    A card that is a number becomes a string.
+    A card that is a number becomes a string. ``cards``: numbers that are masked wherever they stand, since
+    whoever refuses a card says so in words of its own.
     """
     if "CustomerInformation" in text:
         text = _CUSTOMER.sub(rf"\g<1>{MASK}\g<2>", text)
-    return changed(text, masked)
+    return quoted(changed(text, masked), cards)
+
+
+def quoted(text: str, cards: Iterable[str]) -> str:
+    """Any text with these cards masked, in any case, where they stand as words of their own.
+
+    Numbers of JSON stay, such as that of a transaction which is the same by chance.
+    """
+    for card in sorted({card for card in cards if len(card) >= SHORTEST}, key=len, reverse=True):
+        if card.casefold() in text.casefold():
+            word = rf"(?<![0-9A-Za-z]){re.escape(card)}(?![0-9A-Za-z])"
+            text = re.sub(word, _quoted, text, flags=re.IGNORECASE)
+    return text
+
+
+def _quoted(found: re.Match[str]) -> str:
+    before, after = found.string[: found.start()], found.string[found.end() :]
+    is_number = _BEFORE_NUMBER.search(before[-9:]) and _AFTER_NUMBER.match(after)
+    return found[0] if is_number else masked(found[0])
+
+
+def cards_in(text: str) -> set[str]:
+    """The cards that ``frame`` masks in a frame or a payload, as they are written there."""
+    found: set[str] = set()
+
+    def noted(card: str) -> str:
+        found.add(card)
+        return card
+
+    changed(text, noted)
+    return found
 
 
 def changed(text: str, change: Callable[[str], str]) -> str:

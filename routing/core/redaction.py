@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
 
-from routing.core import actions, frames, spans
+from routing.core import actions, frames, masking, spans
 from routing.core.secrecy import PATTERN, is_secret, without_credentials
 
 HIDDEN = '"***"'
@@ -32,6 +34,13 @@ LISTS = {
 
 QUOTED = frozenset({"ChangeConfiguration", "DataTransfer", "SetVariables", *MEMBERS, *LISTS})
 """Actions with secrets in them: whoever refuses such a CALL often says what it was."""
+
+SAID = (
+    "$[].statusInfo.additionalInfo",
+    "$[].setVariableResult[].attributeStatusInfo.additionalInfo",
+    "$[].getVariableResult[].attributeStatusInfo.additionalInfo",
+)
+"""Where the answer to such a CALL has words of the charger's own."""
 
 _NAMED = re.compile(r'"(?:name|key|instance)"\s*:\s*"([^"]*)"')
 """What a text names, in a way that is quick."""
@@ -66,6 +75,8 @@ def told(action: str, text: str) -> str:
     """A frame in which the charger tells its configuration, or a vendor's data, as it may be kept."""
     if text[:2] == "[4":
         return refusal(action, text)
+    if '"additionalInfo"' in text and may_quote(action, text):
+        text = spans.patch(text, dict.fromkeys(SAID, HIDDEN))
     if action == "DataTransfer":
         return _data(text, "$[].data")
     if action not in LISTS:
@@ -117,6 +128,31 @@ def may_quote(action: str, text: str) -> bool:
 def words(action: str, text: str) -> str:
     """What a peer says of a CALL with this action, "" where nobody knows it, as it may be kept and shown."""
     return "***" if may_quote(action, text) else loose(text)
+
+
+def quoted(action: str, payload: str, text: str) -> str:
+    """What the charger says in words of its own of a CALL with this payload, for whoever sees the command.
+
+    It may repeat what it was asked: secrets and addresses of ours are hidden, cards masked. Where secrets
+    are hidden in ``payload`` already nobody knows what to look for: all is hidden.
+    """
+    if may_quote(action, text) or HIDDEN in payload:
+        return "***"
+    hidden = set(_texts(json.loads(payload))) - set(_texts(json.loads(redacted(action, payload))))
+    for secret in sorted(hidden, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return masking.frame(without_credentials(text), masking.cards_in(payload))
+
+
+def _texts(value: object) -> Iterator[str]:
+    """All texts in a value of JSON that are not empty."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, str) and value:
+        yield value
 
 
 def without_data(text: str) -> str:

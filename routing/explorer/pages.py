@@ -92,7 +92,7 @@ def lines(page: Page) -> list[Line]:
 
 def line(exchange: Exchange, names: Names, *, whole: bool) -> Line:
     """An exchange ready to be shown; ``whole``: with its frames."""
-    show = shown(sees_cards=names.sees_cards(exchange.charger))
+    show = shown(exchange, sees_cards=names.sees_cards(exchange.charger))
     place = [exchange.charger, exchange.number]
     first = exchange.first
     return Line(

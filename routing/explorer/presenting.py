@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from routing.core import frames, masking, spans
@@ -51,9 +52,12 @@ def about(exchange: Exchange) -> list[str]:
     return [word[:SHORT] for word in found if isinstance(word, str) and word not in ("", "NoError")]
 
 
-def shown(*, sees_cards: bool) -> Callable[[str], str]:
-    """How frames and rules are shown to somebody: as they are, or with their cards masked."""
-    return _as_it_is if sees_cards else masking.frame
+def shown(exchange: Exchange, *, sees_cards: bool) -> Callable[[str], str]:
+    """How frames and rules of an exchange are shown to somebody: as they are, or with its cards masked."""
+    if sees_cards:
+        return _as_it_is
+    cards = {exchange.id_tag, *masking.cards_in(exchange.first.text)}
+    return partial(masking.frame, cards=cards)
 
 
 def _as_it_is(text: str) -> str:
@@ -66,7 +70,7 @@ def as_json(exchange: Exchange, sees_cards: bool, names: Names | None = None) ->
     Times are ISO 8601 in UTC, latencies milliseconds, ``sent`` and ``answer`` frames as text. With ``names``
     the charger and the backoffices have theirs.
     """
-    show = shown(sees_cards=sees_cards)
+    show = shown(exchange, sees_cards=sees_cards)
     card = exchange.id_tag
     return {
         "charger": exchange.charger,

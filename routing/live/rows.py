@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -51,7 +52,8 @@ def as_json(row: MessageRow, seen: Seen, routes: Mapping[int, str]) -> dict[str,
     ``route`` is None on the charger's own socket. ``frame`` is empty where it has the payload of the
     exchange's first row.
     """
-    hide = (lambda text: text) if seen.cards else masking.frame
+    cards = set() if seen.cards else {row.id_tag, *masking.cards_in(row.text)}
+    hide = (lambda text: text) if seen.cards else partial(masking.frame, cards=cards)
     card = row.id_tag if seen.cards or not row.id_tag else masking.masked(row.id_tag)
     return {
         "key": "/".join(map(str, key_of(row))),
@@ -67,7 +69,7 @@ def as_json(row: MessageRow, seen: Seen, routes: Mapping[int, str]) -> dict[str,
         "outcome": row.outcome,
         "well": row.outcome in WELL,
         "error_code": row.error_code,
-        "rule": row.rule,
+        "rule": hide(row.rule),
         "latency_ms": row.latency_ms,
         "connector_id": row.connector_id,
         "size": row.size,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from routing.models.cards import Card
-from routing.models.commands import Command, CommandQuerySet
+from routing.models.commands import Command, CommandQuerySet, Skipped
 from routing.models.files import FirmwareFile, FirmwareLink, SettingsPreset, Upload
 from routing.models.querysets import ChargerRowQuerySet
 from routing.models.readings import ConfigurationKey, FirmwareEvent, LogReader, Reading
@@ -59,6 +59,7 @@ __all__ = [
     "RouteTransaction",
     "RuntimeProcess",
     "SettingsPreset",
+    "Skipped",
     "Snapshot",
     "Transaction",
     "Upkeep",

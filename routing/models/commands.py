@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
 from django.db import models
@@ -13,8 +13,14 @@ from django.utils.translation import gettext_lazy as _
 from accounts.acting import Via
 from accounts.deeds import Subject
 from accounts.public import PublicModel
+from accounts.querysets import OwnedQuerySet
 from routing.fields import EncryptedField
 from routing.models.querysets import RecordQuerySet
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from accounts.models import User
 
 
 class CommandQuerySet(RecordQuerySet["Command"]):
@@ -33,6 +39,30 @@ class CommandQuerySet(RecordQuerySet["Command"]):
     def in_group(self, group: object) -> Self:
         """Those that were given together."""
         return self.filter(group=group)
+
+
+class SkippedQuerySet(OwnedQuerySet["Skipped"]):
+    """What was not asked; only who wanted it hears of it."""
+
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        return self.filter(user=user.pk) if user.is_authenticated and user.is_active else self.none()
+
+
+class Skipped(models.Model):
+    """The chargers of a bulk command that were not asked, as whoever gave it named them.
+
+    ``reasons``: a JSON object, by the UUIDs of chargers; sealed, since a sentence may quote an argument.
+    """
+
+    group = models.UUIDField(unique=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    at = models.DateTimeField(default=timezone.now, db_index=True)
+    reasons = EncryptedField(editable=False)
+
+    objects = SkippedQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return str(self.group)
 
 
 class Command(PublicModel):

@@ -210,6 +210,9 @@ def test_many_at_once(client: APIClient, ours: Organisation, theirs: Organisatio
     found = client.get(answer.headers["Location"])
     assert found.json()["is_finished"] is False
     assert len(found.json()["commands"]) == 2
+    assert found.json()["skipped"] == answer.json()["skipped"]
+    colleague = program(member(ours, "operator")).get(answer.headers["Location"]).json()
+    assert (len(colleague["commands"]), colleague["skipped"]) == (2, [])
     again = client.post(f"{API}commands/bulk/", said, format="json", HTTP_IDEMPOTENCY_KEY="k")
     assert again.json() == answer.json()
     assert Command.objects.count() == 2
@@ -220,6 +223,8 @@ def test_many_need_the_scope_too(installer: User, ours: Organisation) -> None:
     said = {"chargers": [str(online(ours).uuid)], "verb": "restart"}
     answer = program(installer, "commands:energy").post(f"{API}commands/bulk/", said, format="json")
     assert answer.json()["skipped"][0]["reason"] == "skipped_forbidden"
+    found = program(installer).get(answer.headers["Location"]).json()
+    assert (found["commands"], found["skipped"]) == ([], answer.json()["skipped"])
     assert (
         program(installer, "commands:read").post(f"{API}commands/bulk/", said, format="json").status_code
         == 403

@@ -217,6 +217,67 @@ def test_secrets_are_kept_sealed_and_only_until_the_end(database, ours):
     assert sealed is None
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_a_refusal_that_quotes_what_was_asked_shows_no_card(database, ours, late):
+    told = {
+        "statusInfo": {"reasonCode": "x", "additionalInfo": "04A2B3C4D5 is blocked"},
+        "status": "Rejected",
+    }
+    words = "idTag 04a2b3c4d5 is not known"
+    told_of_each: list[dict[str, Any]] = [
+        {"outcome": "error", "code": "FormationViolation", "words": words},
+        {"outcome": "answered", "payload": json.dumps(told)},
+    ]
+
+    def story():
+        ours.online()
+        commands = [ours.submit("start", {"id_tag": "04A2B3C4D5"}) for _ in range(2)]
+        for sent, news in zip(claims.claim(ours.charger.pk, "here"), told_of_each, strict=True):
+            before = [CommandEnded(id=sent.id, outcome="timeout")] if late else []
+            claims.note([CommandSent(sent.id, 1), *before, CommandEnded(id=sent.id, late=late, **news)])
+        for command in commands:
+            command.refresh_from_db()
+        return commands
+
+    refused, rejected = database.here(story)
+    assert "idTag ****c4d5 is not known" in refused.words
+    assert "****C4D5 is blocked" in rejected.words
+    assert rejected.answer["statusInfo"]["additionalInfo"] == "****C4D5 is blocked"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '{"status":[]}',
+        '{"status":{"\\u0000":1}}',
+        '{"status":"Re\\u0000jected"}',
+        '{"status":null,"statusInfo":{"reasonCode":["\\ud800"]}}',
+    ],
+)
+def test_an_answer_that_is_none_ends_the_command(database, ours, answer):
+    def story():
+        ours.online()
+        command = ours.submit()
+        (sent,) = claims.claim(ours.charger.pk, "here")
+        claims.note([CommandSent(sent.id, 1), CommandEnded(id=sent.id, outcome="answered", payload=answer)])
+        command.refresh_from_db()
+        return command.is_finished
+
+    assert database.here(story)
+
+
+def test_words_that_no_database_takes_end_the_command(database, ours):
+    def story():
+        ours.online()
+        command = ours.submit()
+        (sent,) = claims.claim(ours.charger.pk, "here")
+        claims.note([CommandEnded(id=sent.id, outcome="error", code="X\0", words="a\0b")])
+        command.refresh_from_db()
+        return command.state, command.words
+
+    assert database.here(story) == ("failed", "X\\u0000: a\\u0000b")
+
+
 # -- to the charger and back ---------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import http.client
 import threading
@@ -21,6 +22,7 @@ from chargers import bodies, receiving
 from chargers.limits import Buckets
 from chargers.models import Charger
 from routing.files import uploads
+from routing.files.incoming import Incoming
 from routing.files.storing import folder
 from routing.files.tokens import UPLOAD, new_token
 from routing.models import Upload
@@ -230,3 +232,23 @@ async def test_another_server_hands_it_over_piece_by_piece(
     await row.arefresh_from_db()
     assert row.size == (0 if broken else 6)
     assert files() == ([] if broken else [row.uuid.hex])
+
+
+async def test_a_file_whose_address_expires_while_it_comes_is_not_left_behind() -> None:
+    incoming = Incoming(folder(UPLOAD), 100)
+    incoming.put(b"one")
+    assert await incoming.written()
+    path = f"/uploads/{'A' * 43}"  # one that has expired is as good as any that is not ours
+    scope = {**AsyncRequestFactory().put(path).scope, "extensions": {bodies.INCOMING: incoming}}
+    messages = Messages()
+    await receiving.uploads(scope, messages.receive, messages.send)
+    assert messages.sent[0]["status"] == 404
+    assert files() == []
+
+
+async def test_a_body_whose_sender_is_gone_is_not_read_on() -> None:
+    incoming = Incoming(folder(UPLOAD), 100)
+    incoming.put(b"one")
+    await incoming.discard()
+    body = bodies._Body(incoming, asyncio.Queue())
+    assert await body.receive() == {"type": "http.disconnect"}

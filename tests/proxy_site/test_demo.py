@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import socket
 import sys
@@ -47,8 +48,12 @@ async def test_says_what_happens_and_ends():
     try:
         introduction = await said(process, "Ctrl-C stops it")
         assert f"http://127.0.0.1:{port}/admin/   user admin, password " in introduction
-        heard = await said(process, "as transaction 100", "Rejected by the proxy", "complete: ")
+        heard = await said(
+            process, "as transaction 100", "Accepted; the car draws ", "Rejected by the proxy", "complete: "
+        )
         assert "as transaction 70000" in heard
+        limit_kw, drawn_kw = re.findall(r" to ([\d.]+) kW: Accepted; the car draws ([\d.]+) kW", heard)[0]
+        assert 0 < float(drawn_kw) <= float(limit_kw)
         process.send_signal(signal.SIGINT)
         rest = (await process.stdout.read()).decode()  # type: ignore[union-attr]  # it was asked for
         assert await process.wait() == 0, rest

@@ -17,6 +17,7 @@ from accounts.deeds import Deed
 from accounts.models import Organisation, User
 from chargers.models import Charger
 from routing import erasing
+from routing.core import masking
 from routing.core.lists import CardList
 from routing.erasing import Erased, erase
 from routing.models import (
@@ -225,9 +226,17 @@ def test_what_people_have_asked_with_the_card_is_erased_once_it_has_ended() -> N
     payload = {"idTag": CARD, "connectorId": 1}
     for state in ("accepted", "queued"):
         Command.objects.create(
-            charger_id=1, action="RemoteStartTransaction", payload=payload, state=state, deadline=NOW
+            charger_id=1,
+            action="RemoteStartTransaction",
+            payload=payload,
+            state=state,
+            deadline=NOW,
+            words=f"{masking.masked(CARD)} is blocked",
+            answer={"status": "Rejected", "idTag": CARD},
         )
     erase(CARD)
+    ended = Command.objects.get(state="accepted")
+    assert CARD[-4:] not in ended.words + str(ended.answer)
     left = dict(Command.objects.values_list("state", "payload"))
     assert CARD not in str(left["accepted"])
     assert left["accepted"]["connectorId"] == 1

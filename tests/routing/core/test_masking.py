@@ -11,7 +11,7 @@ from typing import Any
 import ocpp
 import pytest
 
-from routing.core.masking import frame, masked
+from routing.core.masking import cards_in, frame, masked
 
 
 @pytest.mark.parametrize(
@@ -108,4 +108,29 @@ def test_each_card_in_the_schemas_is_masked(name: str, kind: str) -> None:
 def test_the_schemas_have_cards() -> None:
     assert {"idTag", "parentIdTag", "idToken", "prioritizedEMAIDs"} <= {
         name for name, _ in cards_of_schemas()
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (
+            '[4,"1","GenericError","tag 04a2b3c4 is blocked",{}]',
+            '[4,"1","GenericError","tag ****b3c4 is blocked",{}]',
+        ),
+        ("no such card: 04A2B3C4", "no such card: ****B3C4"),
+        ('{"transactionId":10012}, card 10012', '{"transactionId":10012}, card ****0012'),
+        ("X04A2B3C4 is another", "X04A2B3C4 is another"),
+        ("1: 12 of 123", "1: 12 of 123"),
+    ],
+)
+def test_cards_of_the_exchange_are_masked_where_somebody_quotes_them(text: str, shown: str) -> None:
+    assert frame(text, ["04A2B3C4", "10012", "12", ""]) == shown
+
+
+def test_the_cards_of_a_frame_are_found() -> None:
+    assert cards_in('[2,"1","X",{"idTag":"04A2","l":[{"idToken":"B5"}],"n":{"rfid":7}}]') == {
+        "04A2",
+        "B5",
+        "7",
     }

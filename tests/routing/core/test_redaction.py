@@ -300,3 +300,46 @@ def test_what_a_refusal_says_of_other_things_is_kept() -> None:
     )
     world.call("MeterValues", {"connectorId": 1, "meterValue": []})
     assert [row for row in world.database.messages if "no key found" in row.answer]
+
+
+TOKEN = "A" * 43
+FILE = json.dumps({"location": f"https://proxy/uploads/{TOKEN}"})
+
+
+@pytest.mark.parametrize(
+    ("action", "payload", "text", "kept"),
+    [
+        ("RemoteStartTransaction", '{"idTag":"04A2B3C4"}', "card 04a2b3c4 unknown", "card ****b3c4 unknown"),
+        ("GetDiagnostics", FILE, f"no route to https://proxy/uploads/{TOKEN}", "no route to ***"),
+        ("GetDiagnostics", FILE, f"/uploads/{TOKEN}?", "/uploads/***?"),
+        (
+            "ChangeConfiguration",
+            '{"key":"WifiPassword","value":"hush"}',
+            "hush is too short",
+            "*** is too short",
+        ),
+        ("ChangeConfiguration", '{"key":"WifiPassword","value":"***"}', "hush is too short", "***"),
+        ("ChangeConfiguration", '{"key":"WifiPassword","value":"hush"}', "password 'hu'", "***"),
+        ("Reset", '{"type":"Soft"}', "Soft is not possible now", "Soft is not possible now"),
+    ],
+)
+def test_what_the_charger_quotes_of_a_command(action: str, payload: str, text: str, kept: str) -> None:
+    assert redaction.quoted(action, payload, text) == kept
+
+
+@pytest.mark.parametrize(
+    ("action", "text"),
+    [
+        ("GetLog", f'[3,"1",{{"status":"Accepted","filename":"/uploads/{TOKEN}"}}]'),
+        ("UpdateFirmware", f'[4,"1","GenericError","https://proxy/firmware/{TOKEN}/x.bin",{{}}]'),
+        (
+            "SetVariables",
+            '[3,"1",{"setVariableResult":[{"attributeStatus":"Rejected","variable":{"name":"WifiPassword"},'
+            f'"attributeStatusInfo":{{"reasonCode":"x","additionalInfo":"{TOKEN} is too long"}}}}]}}]',
+        ),
+    ],
+)
+def test_nor_is_what_an_answer_quotes(action: str, text: str) -> None:
+    kept = redaction.told(action, text)
+    assert TOKEN not in kept
+    assert "***" in kept

@@ -125,10 +125,11 @@ async def test_a_row_as_the_browser_gets_it(database, world, process, view):
 
 
 async def test_who_only_reads_sees_cards_masked_stored_and_live(database, world, process, view):
-    await database.orm(world.keep, world.row(0))
+    quoting = {"answer": f'[4,"m0","GenericError","no {CARD} here",{{}}]', "rule": f"{CARD} is blocked"}
+    await database.orm(world.keep, world.row(0, **quoting))
     viewer = await view(role="read_only")
     [stored] = await viewer.opened()
-    process.store(world.row(1))
+    process.store(world.row(1, **quoting))
     for said in (stored, await viewer.next()):
         assert CARD not in json.dumps(said)
         assert said["rows"][0]["card"] == "****1234"
