@@ -1,6 +1,6 @@
 """Each page of the admin takes as many queries for ten rows as for one, also those that nobody thought of.
 
-Ten organisations with a row of every model, all of which the person sees, and ten of everything on one charger.
+Ten organisations with a row of every model, which the person sees all, and ten of everything on one charger.
 """
 
 from __future__ import annotations
