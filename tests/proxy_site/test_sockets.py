@@ -39,7 +39,7 @@ TOKENS = {"messages"}
 
 NOT_THERE = 4404
 
-HEARD = {
+HEARD: dict[str, dict[str, set[str] | int]] = {
     "foreign installer": {"events": {"CP-1"}, "messages": NOT_THERE},
     "read-only member": {"events": {"Zebra-1"}, "messages": {"Zebra-1"}},
     "expired installer": {"events": NOT_THERE, "messages": NOT_THERE},
