@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from accounts import skin
 from accounts.deeds import Deed
 from accounts.querysets import OwnedQuerySet
+from accounts.recording import named_with
 
 ModelT = TypeVar("ModelT", bound=models.Model)
 
@@ -61,7 +62,8 @@ def may_change(request: HttpRequest, row: models.Model) -> bool:
 def limit_choices(request: HttpRequest, field: Any, kwargs: dict[str, Any]) -> None:
     """Offer only what the user may point at; an organisation must be one of theirs."""
     if isinstance(field.related_model._default_manager.all(), OwnedQuerySet):
-        kwargs["queryset"] = owned(field.related_model).selectable_by(request.user)
+        rows = owned(field.related_model).selectable_by(request.user)
+        kwargs["queryset"] = rows.select_related(*named_with(field.related_model))
     if field.name == "organisation" and not request.user.is_superuser:
         kwargs["required"] = True  # without one the row would belong to everybody, or vanish from sight
 
@@ -206,7 +208,7 @@ class OwnedInline(_TabularInline[ModelT]):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         rows: Any = super().get_queryset(request)
-        return rows.visible_to(request.user)
+        return rows.visible_to(request.user).select_related(*named_with(self.model))
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_add_permission(request, obj) and (obj is None or may_change(request, obj))

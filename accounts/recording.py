@@ -87,8 +87,7 @@ class RecordedModel(models.Model):
 
 def stored(model: type[models.Model], keys: Sequence[Any], *, lock: bool = False) -> Rows:
     """Rows as the database has them, with the names of what they point at. ``lock``: until the commit."""
-    related = [field.name for field in model._meta.concrete_fields if field.is_relation]
-    related += getattr(model, "told_with", ())
+    related = named_with(model)
     found: Rows = {}
     for start in range(0, len(keys), AT_ONCE):
         rows = model._base_manager.filter(pk__in=keys[start : start + AT_ONCE])
@@ -98,6 +97,12 @@ def stored(model: type[models.Model], keys: Sequence[Any], *, lock: bool = False
             rows = rows.select_for_update(of=("self",), no_key=True)
         found |= {row.pk: row for row in rows}
     return found
+
+
+def named_with(model: type[models.Model]) -> list[str]:
+    """The relations that the names of its rows, and of what these point at, need: for ``select_related``."""
+    related = [field.name for field in model._meta.concrete_fields if field.is_relation]
+    return [*related, *getattr(model, "told_with", ())]
 
 
 def record(before: Rows, after: Rows) -> None:

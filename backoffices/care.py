@@ -30,7 +30,9 @@ class Care:
         for link in tuple(self._dial.links):
             live = self._live.get(link.target.charger)
             if live is None or link.target.route not in live.routes:
-                logger.warning("%r: its route is not served here any more", link.target)
+                logger.warning(
+                    "%r: its route is not served here any more", link.target, extra=link.target.named()
+                )
                 link.close(1000, "route not served")
                 closed += 1
             elif not link.alive:

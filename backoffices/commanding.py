@@ -19,6 +19,7 @@ from backoffices.mailbox import Mailbox, Message
 from routing import loading
 from routing.commands import claims
 from routing.core.decisions import CommandEnded, CommandSent
+from routing.saying import say
 from routing.threads import DatabaseThreads
 
 logger = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ class Commander:
         try:
             owner, _ = (await self._threads.run(loading.epochs, [charger])).get(charger, ("", 0))
         except Error as error:
-            logger.debug("charger %d: its owner is not told of a command: %r", charger, error)
+            say(logger, charger, logging.DEBUG, "its owner is not told of a command: %r", error)
             return
         if owner and owner != self._id:
             await self._mailbox.send(owner, {"type": WAITS, "charger": charger})
@@ -110,7 +111,7 @@ class Commander:
                         live.session.command(command)
                 again = self._turns[charger]
         except Error as error:
-            logger.warning("charger %d: its commands have to wait: %r", charger, error)
+            say(logger, charger, logging.WARNING, "its commands have to wait: %r", error)
         finally:
             del self._turns[charger]
 

@@ -18,6 +18,7 @@ from django.db import DatabaseError
 
 from backoffices.mailbox import Mailbox, Message
 from routing.loading import ServedElsewhere, Spares
+from routing.saying import say
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +102,7 @@ class Handover:
             if outcome == "released":
                 return await claim("living")  # who has claimed it since was asked later
             if outcome is None:
-                logger.info("charger %d: %s does not give it up, it is taken", held.charger, held.owner)
+                say(logger, held.charger, logging.INFO, "%s does not give it up, it is taken", held.owner)
                 return await claim(spares)
 
     def give_up(self) -> None:

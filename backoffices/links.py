@@ -283,7 +283,7 @@ class UpstreamLink:
         try:
             self._listener.link_frame(self.target.route, text)
         except Exception:  # as in _guarded, without its cost for each frame
-            logger.exception("a listener failed for %r", self.target)
+            logger.exception("a listener failed for %r", self.target, extra=self.target.named())
 
     def socket_lost(self, error: str) -> None:
         """The socket is gone: tell it, and dial again after the back-off."""
@@ -306,7 +306,7 @@ class UpstreamLink:
             self._wait("parked" if isinstance(error, PARKED) else "waiting", words)
         except Exception as error:  # the edge of the loop: whatever it was, the next attempt is due
             self._task = None
-            logger.exception("dialling %r failed", self.target)
+            logger.exception("dialling %r failed", self.target, extra=self.target.named())
             self._wait("waiting", explain(error, self.target.url, self._dialler.limits.open_timeout))
         else:
             self._task = None
@@ -376,7 +376,7 @@ class UpstreamLink:
         try:
             yield
         except Exception:  # a fault of the listener, which is ours, must not end the link
-            logger.exception("a listener failed for %r", self.target)
+            logger.exception("a listener failed for %r", self.target, extra=self.target.named())
 
 
 async def _at_once() -> None:

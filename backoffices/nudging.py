@@ -9,6 +9,7 @@ from typing import Any
 
 from backoffices.live import Live
 from backoffices.mailbox import Mailbox, Message
+from routing.saying import say
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +56,8 @@ class Nudger:
         live = self._live.get(charger)
         if live is None:
             return
-        logger.info("%s: %s", live.session.identity, "closed by hand" if route is None else "a link by hand")
+        words = "closed by hand" if route is None else "a link by hand"
+        say(logger, live.session.identity, logging.INFO, words, route=route)
         if route is None:
             live.session.disconnect(CODE, REASON)
         else:

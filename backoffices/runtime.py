@@ -36,6 +36,7 @@ from routing.bus import Attach, Attachment, BusUnavailable, ChargerSocket
 from routing.core.decisions import Memory
 from routing.core.snapshot import ChargerSnapshot
 from routing.links import DialTarget
+from routing.saying import say
 from routing.session import Session
 from routing.thinning import thin_deliveries
 from routing.threads import DatabaseThreads
@@ -307,7 +308,7 @@ class Runtime:
             live = self._live.get(charger)
             if live is None or live.session.epoch != epoch:
                 return False
-            logger.info("%s: another runtime takes over", live.session.identity)
+            say(logger, live.session.identity, logging.INFO, "another runtime takes over")
             live.session.charger_moved()
             await stopping.answered([live.session], self._pace.moves)
             if self._live.get(charger) is not live:  # it was taken by force, or all end
@@ -338,7 +339,7 @@ class Runtime:
         live = self._live.get(charger)
         if live is not None and live.session.epoch <= epoch:
             del self._live[charger]
-            logger.warning("%s: another runtime has taken over", live.session.identity)
+            say(logger, live.session.identity, logging.WARNING, "another runtime has taken over")
             live.session.abandon()
 
     async def _sort_out(self) -> None:
@@ -372,7 +373,7 @@ class Runtime:
                 live.session.configure(snapshot, targets)
                 live.routes = frozenset(targets)
             else:
-                logger.info("%s: switched off or deleted", live.session.identity)
+                say(logger, live.session.identity, logging.INFO, "switched off or deleted")
                 await self._drop(charger, live, 1008, "charger switched off")
             return True
 
@@ -417,7 +418,7 @@ class Runtime:
                 version = await self._threads.run(records.last_version, charger)
                 live = await self._open(charger, "living")
             except (BusUnavailable, DatabaseError) as error:
-                logger.warning("charger %d: its deliveries have to wait: %s", charger, error)
+                say(logger, charger, logging.WARNING, "its deliveries have to wait: %s", error)
                 return False
             live.backlog_until = self.loop.time() + self._pace.backlog
             live.session.deliver_backlog(version)

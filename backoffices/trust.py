@@ -137,6 +137,6 @@ async def go_on(sessions: Iterable[Session]) -> None:
         try:
             session.go_on()
         except Exception:  # one session's mistake must not keep the others silent
-            logger.exception("%s: could not go on", session.identity)
+            logger.exception("%s: could not go on", session.identity, extra={"charger": session.identity})
         if number % BATCH == 0:
             await asyncio.sleep(0)

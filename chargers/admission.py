@@ -223,7 +223,11 @@ class Door:
         try:
             return await off_loop(examine, attempt)
         except Error:
-            logger.exception("admission of %r: the database did not answer", attempt.identity)
+            logger.exception(
+                "admission of %r: the database did not answer",
+                attempt.identity,
+                extra={"charger": attempt.identity},
+            )
             return unavailable("the proxy can't look the charger up now; try again")
 
     async def _refuse(self, attempt: Attempt, refusal: Refusal) -> Refusal:
@@ -237,7 +241,9 @@ class Door:
                 return await self._count_only(attempt, refusal, now)
         if times:
             logger.warning(
-                "refused %r from %s: %s", attempt.identity, attempt.remote_address, refusal.sentence
+                "refused %r from %s: %s",
+                *(attempt.identity, attempt.remote_address, refusal.sentence),
+                extra={"charger": attempt.identity},
             )
             await record_refusal(attempt, refusal.cause, refusal.sentence, times)
         return refusal
@@ -352,7 +358,12 @@ def _options(charger: Charger) -> ChargerOptions:
     try:
         return charger_options(charger.options)
     except OptionError as error:
-        logger.warning("options of %s: %s; its defaults are used", charger.identity, error)
+        logger.warning(
+            "options of %s: %s; its defaults are used",
+            charger.identity,
+            error,
+            extra={"charger": charger.identity},
+        )
         return ChargerOptions()
 
 

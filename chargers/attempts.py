@@ -73,7 +73,12 @@ async def record_refusal(attempt: Attempt, cause: Cause, detail: str, times: int
     try:
         await off_loop(_store, attempt, cause, detail, times)
     except Error:
-        logger.exception("refused attempt of %r (%s) could not be stored", attempt.identity, cause)
+        logger.exception(
+            "refused attempt of %r (%s) could not be stored",
+            attempt.identity,
+            cause,
+            extra={"charger": attempt.identity},
+        )
 
 
 def _store(attempt: Attempt, cause: Cause, detail: str, times: int) -> None:

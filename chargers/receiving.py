@@ -61,7 +61,8 @@ async def _taken(scope: Scope, token: str, incoming: Incoming) -> tuple[int, str
     except (DatabaseError, OSError) as error:
         log.error("a charger's file can't be stored: %s", error)
         return 503, "it can't be stored now; try again"
-    log.info("%s has sent %s (%d bytes)", took.charger, took.name, took.size)
+    said = {"charger": took.charger.identity}
+    log.info("%s has sent %s (%d bytes)", took.charger, took.name, took.size, extra=said)
     return 201, "thank you"
 
 

@@ -1,7 +1,9 @@
 """The ASGI application: chargers under ``/ocpp/``, live views under ``/ws/``, health, Django for the rest."""
 
 import os
+import re
 import sys
+from typing import Final
 
 from channels.routing import ProtocolTypeRouter
 from django.core.asgi import get_asgi_application
@@ -17,9 +19,13 @@ from chargers.events.consumer import PATH as EVENTS  # noqa: E402  # as above
 from chargers.events.consumer import events  # noqa: E402  # as above
 from chargers.identity import is_chargers  # noqa: E402  # as above
 from proxy_site import health  # noqa: E402  # as above
+from routing.live.consumer import PATH as MESSAGES  # noqa: E402  # as above
 from routing.live.consumer import messages  # noqa: E402  # as above
 
 charger_application = ChargerConsumer.as_asgi()
+
+VIEWS: Final = ((re.compile(re.escape(EVENTS)), events), (MESSAGES, messages))
+"""The sockets of people and their programs: what the whole path looks like, and who serves it."""
 
 if "daphne.cli" in sys.modules:  # daphne proxy_site.asgi:application; manage.py runproxy does it itself
     protocol.install()
@@ -43,10 +49,8 @@ async def websocket(scope: Scope, receive: Receive, send: Send) -> None:
     raw_path = scope.get("raw_path") or scope["path"].encode()
     if is_chargers(raw_path):
         await charger_application(scope, receive, send)
-    elif scope["path"] == EVENTS:
-        await events(scope, receive, send)
-    elif raw_path.startswith(b"/ws/"):
-        await messages(scope, receive, send)
+    elif (view := next((view for path, view in VIEWS if path.fullmatch(scope["path"])), None)) is not None:
+        await view(scope, receive, send)
     elif speaks_ocpp(scope):
         await charger_application(scope, receive, send)
     else:

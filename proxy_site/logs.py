@@ -1,4 +1,4 @@
-"""What the log does not have to say again and again."""
+"""What the log does not have to say again and again, and its lines for programs."""
 
 from __future__ import annotations
 
@@ -6,8 +6,16 @@ import logging
 import re
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
 
 from accounts.acting import current
+
+FIELDS: Final = ("charger", "charger_id", "route", "backoffice", "exchange")
+"""What a line may be about, given as ``extra``: a charger's identity (or its primary key alone, where the
+identity is not at hand), the primary key of a route, a backoffice's name, the number of an exchange."""
 
 _ADDRESS = re.compile(r"0x[0-9a-f]+")
 
@@ -44,3 +52,21 @@ class Joined(logging.Filter):
         correlation_id = current().correlation_id
         record.joined_by = f"[{correlation_id}] " if correlation_id else ""
         return True
+
+
+class AsJson(logging.Formatter):
+    """A record as one line of JSON: when (ISO 8601, UTC), level, logger and message, then what is known of
+    ``joined_by``, FIELDS and an exception's ``traceback``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        said = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            "joined_by": current().correlation_id,
+            **{name: getattr(record, name, None) for name in FIELDS},
+            "traceback": self.formatException(record.exc_info) if record.exc_info else None,
+        }
+        known = {name: value for name, value in said.items() if value not in (None, "")}
+        return msgspec.json.encode(known, enc_hook=str).decode()

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 from proxy_site import sso
 from proxy_site.environment import secrets_from
@@ -62,6 +63,10 @@ PROXY_ADMIN_SKIN = env.str("PROXY_ADMIN_SKIN", default="unfold")
 #: The address at which chargers reach the proxy, where it is not that of the admin: wss://HOST[:PORT].
 PROXY_PUBLIC_URL = env.str("PROXY_PUBLIC_URL", default="")
 PROXY_LOG_LEVEL = env.str("PROXY_LOG_LEVEL", default="INFO").upper()
+#: What a line of the log is: "text" for people, "json" for programs (proxy_site.logs.AsJson).
+PROXY_LOG_FORMAT = env.str("PROXY_LOG_FORMAT", default="text").lower()
+if PROXY_LOG_FORMAT not in ("text", "json"):
+    raise ImproperlyConfigured(f"PROXY_LOG_FORMAT is {PROXY_LOG_FORMAT!r}: set it to text or json")
 #: Second factors and logins by a company's own directory: django-allauth, which is an extra (proxy_site.sso).
 PROXY_SSO = env.bool("PROXY_SSO", default=False)
 PROXY_MFA_REQUIRED = env.bool("PROXY_MFA_REQUIRED", default=False)
@@ -391,13 +396,16 @@ CELERY_WORKER_CONCURRENCY = 4
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(joined_by)s%(message)s"}},
+    "formatters": {
+        "text": {"format": "%(asctime)s %(levelname)s %(name)s: %(joined_by)s%(message)s"},
+        "json": {"()": "proxy_site.logs.AsJson"},
+    },
     "filters": {
         "said_once": {"()": "proxy_site.logs.SaidOnce"},
         "joined": {"()": "proxy_site.logs.Joined"},
     },
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["joined"]},
+        "console": {"class": "logging.StreamHandler", "formatter": PROXY_LOG_FORMAT, "filters": ["joined"]},
     },
     "root": {"handlers": ["console"], "level": PROXY_LOG_LEVEL},
     "loggers": {

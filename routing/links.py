@@ -32,6 +32,10 @@ class DialTarget(msgspec.Struct, frozen=True, kw_only=True):
     allow_private: bool = True
     verify_tls: bool = True
 
+    def named(self) -> dict[str, int | str]:
+        """What a line of the log is about, as fields of their own (``proxy_site.logs``)."""
+        return {"charger_id": self.charger, "route": self.route, "backoffice": self.backoffice}
+
     def __repr__(self) -> str:
         """For logs: neither the password nor the URL, which may hold one too."""
         return f"DialTarget(route={self.route}, charger={self.charger}, backoffice={self.backoffice!r})"

@@ -44,6 +44,7 @@ from routing.core.rows import LinkState, Row
 from routing.core.snapshot import ChargerSnapshot
 from routing.handed_in import LoadDeliveries, RowWriter, SetPassword, ThinDeliveries, Told
 from routing.links import Dial, DialTarget, Link, Pacer, Slot
+from routing.saying import say
 from routing.traffic import Traffic
 from routing.trust import Always, Trust
 from routing.watching import Watching
@@ -119,6 +120,7 @@ class Session:
     ) -> None:
         self.charger = snapshot.key
         self.identity = snapshot.identity
+        self._say = partial(say, logger, self.identity)
         self.epoch = epoch
         self._loop = loop
         self._machine = Machine(snapshot, memory, new_id=new_message_id, new_uuid=uuid4)
@@ -156,7 +158,7 @@ class Session:
         attachment = self._attachment = ChargerAttachment(self, socket)
         self._traffic.came(self.charger)
         if replaced is not None:
-            logger.info("%s: replaced by a connection from %s", self.identity, request.remote_address)
+            self._say(logging.INFO, "replaced by a connection from %s", request.remote_address)
             replaced.socket.close(1008, "replaced")
         connected = partial(
             self._machine.charger_connected,
@@ -178,7 +180,7 @@ class Session:
         """A socket is closed. The late end of a replaced one changes nothing."""
         if attachment is self._attachment:
             self._attachment = None
-            logger.info("%s: disconnected with %d", self.identity, code)
+            self._say(logging.INFO, "disconnected with %d", code)
             self._forget(self._machine.charger_frame)  # it will say them again, maybe elsewhere
             self._feed(self._machine.charger_gone)
 
@@ -396,8 +398,8 @@ class Session:
                 case CommandSent() | CommandEnded():
                     if self._told is not None:
                         self._told(decision)
-                case Report(kind, text):
-                    logger.info("%s: %s: %s", self.identity, kind, text)
+                case Report(kind, text, route, exchange):
+                    self._say(logging.INFO, "%s: %s", kind, text, route=route, exchange=exchange)
         if self._when_quiet:
             self._is_quiet()
         self._arm()
@@ -415,7 +417,7 @@ class Session:
     def _open(self, route: int, version: str) -> None:
         target = self._targets.get(route)
         if target is None:
-            logger.error("%s: route %d has no target to dial", self.identity, route)
+            self._say(logging.ERROR, "route %d has no target to dial", route, route=route)
             return
         if route in self._held:
             self._held[route].clear()  # it was for the link before
@@ -443,7 +445,9 @@ class Session:
             try:
                 await self._set_password(route, password)
             except Error as error:
-                logger.warning("%s: cannot store a new password, trying again: %s", self.identity, error)
+                self._say(
+                    logging.WARNING, "cannot store a new password, trying again: %s", error, route=route
+                )
                 await asyncio.sleep(1)
                 continue
             if self._new_passwords[route] is password:
@@ -458,7 +462,7 @@ class Session:
             await self._writer.flush()
             dropped, size = await self._thin_deliveries(route, after)
         except Error as error:
-            logger.warning("%s: cannot thin what waits, later then: %s", self.identity, error)
+            self._say(logging.WARNING, "cannot thin what waits, later then: %s", error, route=route)
             dropped, size = 0, 0
         self._feed(self._machine.thinned, route, dropped, size)
 
@@ -470,7 +474,7 @@ class Session:
                 found = await self._load_deliveries(load)
                 break
             except Error as error:
-                logger.log(level, "%s: cannot read deliveries, trying again: %s", self.identity, error)
+                self._say(level, "cannot read deliveries, trying again: %s", error)
                 level = logging.DEBUG
                 await asyncio.sleep(1)
         self._feed(self._machine.deliveries_loaded, load, found)

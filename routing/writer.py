@@ -26,6 +26,7 @@ from itertools import chain
 
 from routing.committer import Committer
 from routing.core.rows import MessageRow, Row
+from routing.saying import say
 from routing.spool import Spool
 from routing.store import Put, Stored
 from routing.tables import coalesce
@@ -343,7 +344,7 @@ def _resolve(future: asyncio.Future[None]) -> None:
 
 
 def _log_lost(charger: int, epoch: int) -> None:
-    log.warning("charger %d: another runtime owns its session; rows of ours were not stored", charger)
+    say(log, charger, logging.WARNING, "another runtime owns its session; rows of ours were not stored")
 
 
 def _end_process() -> None:

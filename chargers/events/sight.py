@@ -29,8 +29,9 @@ def asked(query: str) -> list[int] | None:
 
 def may_look(user: User | AnonymousUser) -> bool:
     """Whether the user opens the list of chargers in the admin."""
-    may = any(user.has_perm(f"chargers.{verb}_charger") for verb in ("view", "change"))
-    return bool(user.is_active and may)
+    if not (user.is_authenticated and user.is_active and user.has_access):
+        return False
+    return any(user.has_perm(f"chargers.{verb}_charger") for verb in ("view", "change"))
 
 
 def visible(user: User | AnonymousUser, keys: list[int]) -> frozenset[int] | None:

@@ -191,7 +191,8 @@ def blocked(state: State, turn: Turn, asked: Asked) -> None:
     """Report that a rule has kept something from the charger."""
     line = state.line(asked.route)
     who = line.route.backoffice if line is not None else "a backoffice"
-    turn.emit(Report("blocked", f"{asked.action} of {who}: {asked.rule}"))
+    words = f"{asked.action} of {who}: {asked.rule}"
+    turn.emit(Report("blocked", words, route=asked.route, exchange=asked.exchange))
 
 
 def refuse(

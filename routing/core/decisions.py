@@ -163,10 +163,15 @@ class CommandEnded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, gc=False):
-    """Something a person should know: written to the log with the charger's identity."""
+    """Something a person should know: written to the log with the charger's identity.
+
+    ``route`` and ``exchange``: which it is about, where it is about one.
+    """
 
     kind: str
     text: str
+    route: int | None = None
+    exchange: int | None = None
 
 
 Decision = (

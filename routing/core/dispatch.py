@@ -177,7 +177,7 @@ def _store_failure(state: State, turn: Turn, line: Line, item: Item, error: str,
 def mourn(state: State, turn: Turn, line: Line, words: str) -> None:
     """Say that a line has new dead letters, or one."""
     set_link(state, turn, line, line.link, words)
-    turn.emit(Report("dead_letter", f"{line.route.backoffice}: {words}"))
+    turn.emit(Report("dead_letter", f"{line.route.backoffice}: {words}", route=line.key))
     letters.died(state, turn, line, words)
 
 

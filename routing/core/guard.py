@@ -109,13 +109,11 @@ def note_override(turn: Turn, before: RouteSnapshot, after: RouteSnapshot) -> No
     if until == before.override_until:
         return
     if until is not None and turn.utc < until:
-        turn.emit(
-            Report(
-                "override", f"{after.backoffice} may change how the charger connects until {until:%H:%M} UTC"
-            )
-        )
+        words = f"{after.backoffice} may change how the charger connects until {until:%H:%M} UTC"
+        turn.emit(Report("override", words, route=after.key))
     elif before.override_until is not None and turn.utc < before.override_until:
-        turn.emit(Report("override", f"{after.backoffice} may not change how the charger connects any more"))
+        words = f"{after.backoffice} may not change how the charger connects any more"
+        turn.emit(Report("override", words, route=after.key))
 
 
 def opens(turn: Turn, line: Line, asked: Asked) -> bool:

@@ -53,7 +53,8 @@ def take(state: State, turn: Turn, line: Line, value: str) -> str:
     if password is None:
         return objection
     turn.emit(ChangePassword(line.key, password))
-    turn.emit(Report("password", f"{line.route.backoffice} has set another password for its link"))
+    words = f"{line.route.backoffice} has set another password for its link"
+    turn.emit(Report("password", words, route=line.key))
     return ""
 
 

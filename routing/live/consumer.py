@@ -67,7 +67,7 @@ MOST_VIEWERS = 500
 """Sockets of live views in one process; who comes then polls, and asks again."""
 
 _UUID: Final = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
-_PATH: Final = re.compile(rf"/ws/v1/(?:chargers|backoffices)/(?:[0-9]{{1,18}}|{_UUID})/messages")
+PATH: Final = re.compile(rf"/ws/v1/(?:chargers|backoffices)/(?:[0-9]{{1,18}}|{_UUID})/messages")
 
 
 class Ended(Exception):
@@ -271,7 +271,7 @@ def _is_known(host: str) -> bool:
 
 async def messages(scope: Scope, receive: Receive, send: Send) -> None:
     """The application of both addresses."""
-    is_known = _PATH.fullmatch(scope["path"]) is not None
+    is_known = PATH.fullmatch(scope["path"]) is not None
     if is_known and _header(scope, b"authorization"):  # no browser sends that by itself
         await _with_token(scope, receive, send)
     elif is_known and is_ours(scope):

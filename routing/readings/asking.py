@@ -69,9 +69,12 @@ def latest(charger_id: int) -> list[Reading]:
 
 
 def running(charger_id: int) -> list[RunningSession]:
-    """Sessions that have not ended, the newest first. Two queries per session."""
+    """Sessions that have not ended, the newest first. Two queries per session.
+
+    There are no more than places: what a charger has never ended does not make its pages slow.
+    """
     rows = Transaction.objects.filter(charger=charger_id, closed=None).order_by("-created")
-    return [_session(row) for row in rows]
+    return [_session(row) for row in rows[:MOST_PLACES]]
 
 
 def of_session(transaction_id: UUID) -> QuerySet[Reading]:

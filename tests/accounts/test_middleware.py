@@ -30,7 +30,7 @@ def lines(settings):
 
     console = Console()
     console.addFilter(Joined())
-    console.setFormatter(logging.Formatter(settings.LOGGING["formatters"]["line"]["format"]))
+    console.setFormatter(logging.Formatter(settings.LOGGING["formatters"]["text"]["format"]))
     logging.getLogger().addHandler(console)
     yield said
     logging.getLogger().removeHandler(console)

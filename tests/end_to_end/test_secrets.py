@@ -441,9 +441,7 @@ async def test_no_secret_is_kept_or_printed(tmp_path: Path, kind: str) -> None:
             names = [billing, energy]
             await proxy.apply(configuration(secrets, names, passwords, elsewhere))
             await knock(proxy, secrets)
-            await asyncio.gather(
-                *(session(proxy, secrets, v, passwords[f"CP-{v}"], names) for v in VERSIONS)
-            )
+            await asyncio.gather(*(session(proxy, secrets, v, passwords[f"CP-{v}"], names) for v in VERSIONS))
             code, exported = await proxy.manage("export")
             assert code == 0
             # Pages are made of the same rows on both: they are walked once.

@@ -1,8 +1,12 @@
+import json
 import logging
 
 import pytest
 
-from proxy_site.logs import SaidOnce
+from accounts.acting import acting
+from proxy_site.logs import FIELDS, AsJson, SaidOnce
+from routing.links import DialTarget
+from routing.saying import say
 
 
 class Clock:
@@ -64,3 +68,55 @@ def test_the_pool_of_connections_is_heard_once(settings):
     assert [settings.LOGGING["filters"][name]["()"] for name in pool["filters"]] == [
         "proxy_site.logs.SaidOnce"
     ]
+
+
+# -- for programs -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def as_json(caplog):
+    """What the log has as JSON so far, but the moments."""
+    caplog.set_level(logging.INFO)
+
+    def as_json():
+        said = [json.loads(AsJson().format(record)) for record in caplog.records]
+        assert all(one.pop("at").endswith("+00:00") for one in said)
+        return said
+
+    return as_json
+
+
+LOGGER = logging.getLogger("tests.as_json")
+INFO = {"level": "INFO", "logger": "tests.as_json"}
+
+
+def test_a_line_tells_charger_route_and_exchange_as_fields(as_json):
+    say(LOGGER, "CP%d", logging.INFO, "%s: %s", "blocked", "Reset", route=7, exchange=5)
+    say(LOGGER, 3, logging.INFO, "has to wait")
+    assert as_json() == [
+        {**INFO, "message": "CP%d: blocked: Reset", "charger": "CP%d", "route": 7, "exchange": 5},
+        {**INFO, "message": "charger 3: has to wait", "charger_id": 3},
+    ]
+
+
+def test_a_line_about_a_link_tells_whose_and_no_password(as_json):
+    target = DialTarget(
+        route=7, charger=3, backoffice="Energy", url="ws://x/", username="x", password=b"hush"
+    )
+    LOGGER.info("%r", target, extra=target.named())
+    [said] = as_json()
+    assert (said["charger_id"], said["route"], said["backoffice"]) == (3, 7, "Energy")
+    assert target.named().keys() <= set(FIELDS)
+    assert "hush" not in str(said)
+
+
+def test_a_line_has_its_request_and_its_fault(as_json):
+    with acting(correlation_id="abc"):
+        try:
+            raise ValueError("no\nsuch thing")
+        except ValueError:
+            LOGGER.exception("failed")
+        [said] = as_json()
+    assert said["joined_by"] == "abc"
+    assert said["traceback"].endswith("ValueError: no\nsuch thing")
+    assert "traceback" not in said["message"]

@@ -155,7 +155,7 @@ def written(state: State, turn: Turn, line: Line, name: str, value: str) -> None
         if other is not None:
             keep(state, turn, before.route, name, before.value)
             words = f"{line.route.backoffice} has overwritten {name}, set before by {other.route.backoffice}"
-            turn.emit(Report("configuration", words))
+            turn.emit(Report("configuration", words, route=line.key))
     made = msgspec.json.encode(Written(line.key, value)).decode()
     state.remember(WRITER, name.lower(), made, turn)
 

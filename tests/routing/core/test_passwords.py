@@ -63,7 +63,7 @@ def test_a_password_is_that_of_the_route_and_in_no_words() -> None:
     assert passwords.take(state, turn, state.lines[2], HEX_16) == ""
     assert turn.decisions == [
         ChangePassword(2, bytes.fromhex(HEX_16)),
-        Report("password", "energy has set another password for its link"),
+        Report("password", "energy has set another password for its link", route=2),
     ]
     assert HEX_16 not in repr(turn.decisions)
     assert bytes.fromhex(HEX_16).decode("latin-1") not in repr(turn.decisions)

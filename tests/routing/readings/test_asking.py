@@ -170,6 +170,13 @@ def test_a_session_of_which_nothing_was_read_runs_all_the_same() -> None:
     assert readings.running(1) == []
 
 
+def test_sessions_that_a_charger_has_never_ended_are_not_all_asked_about() -> None:
+    given = {"charger_id": 1, "ocpp_version": "1.6", "connector_id": 1}
+    Transaction.objects.bulk_create(Transaction(**given, created=since(40 - n)) for n in range(40))
+    found = readings.running(1)
+    assert [one.started for one in found] == [since(n) for n in range(1, 33)]
+
+
 # Settings and firmware
 
 
