@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 import json
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -35,6 +34,7 @@ from backoffices.trial import Step, Wanted, steps, trial
 from routing.health import health_of
 from routing.loading import dial_url
 from routing.models import ChargerSession, Route
+from routing.password_fields import bytes_of
 
 if TYPE_CHECKING:
     _Admin = OwnedAdmin[Backoffice]
@@ -241,7 +241,7 @@ def _password(given: Any, backoffice: Backoffice | None, url: str) -> bytes | No
     """The bytes to send. A stored password goes to the stored server only, and not less protected."""
     if typed := given.get("new_password", ""):
         try:
-            return binascii.unhexlify(typed) if given.get("password_is_hex") else typed.encode()
+            return bytes_of(typed, is_hex=bool(given.get("password_is_hex")))
         except ValueError as error:
             raise NotTried(_("The password is not hexadecimal; expected pairs of 0-9 and a-f.")) from error
     if backoffice is None or given.get("remove_password") or not backoffice.has_password:

@@ -27,7 +27,7 @@ from routing.cards_admin import sees_cards
 from routing.core.masking import masked
 from routing.deliveries_admin import ReplayMixin, letters_of
 from routing.explorer.why import why
-from routing.health import UP, health_of
+from routing.health import UP, health_of, in_use, is_up
 from routing.health_admin import HealthMixin, known_of, sentence
 from routing.models import (
     ChargerSession,
@@ -61,8 +61,7 @@ class StateFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         match self.value():
             case "wrong":
-                there = queryset.filter(enabled=True, backoffice__enabled=True, charger__session__online=True)
-                return there.exclude(state__state="connected")
+                return queryset.filter(in_use() & ~is_up())
             case "off":
                 return queryset.filter(enabled=False)
             case "connected":

@@ -26,6 +26,11 @@ def password_is_hex(help_text: Any) -> forms.BooleanField:
     return forms.BooleanField(required=False, label=gettext_lazy("It is hexadecimal"), help_text=help_text)
 
 
+def bytes_of(text: str, *, is_hex: bool) -> bytes:
+    """What a typed password is on the wire. Raises ValueError where it should be hexadecimal and is not."""
+    return binascii.unhexlify(text) if is_hex else text.encode()
+
+
 def typed_password(form: forms.BaseForm) -> bytes | None:
     """The bytes that were typed into the fields of these names, once they are clean; None for none.
 
@@ -35,7 +40,7 @@ def typed_password(form: forms.BaseForm) -> bytes | None:
     if not text:
         return None
     try:
-        return binascii.unhexlify(text) if form.cleaned_data.get("password_is_hex") else text.encode()
+        return bytes_of(text, is_hex=bool(form.cleaned_data.get("password_is_hex")))
     except ValueError:
         form.add_error("new_password", _("This is not hexadecimal; expected pairs of 0-9 and a-f."))
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -13,6 +14,8 @@ from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
+
+log = logging.getLogger(__name__)
 
 INVALID = "Some values are not valid."
 
@@ -69,6 +72,7 @@ def _known(error: Exception) -> Exception:
         case ProtectedError():
             return Conflict("Something else still needs it; remove that first.")
         case IntegrityError():
+            log.warning("answered with 409, a constraint of the database did not hold", exc_info=error)
             return Conflict("Something like it was stored at the same moment; look again.")
         case _:
             return error

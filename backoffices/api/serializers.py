@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -15,6 +14,7 @@ from backoffices.models import Backoffice
 from routing.api.health import HealthListSerializer, HealthMixin
 from routing.health import backoffice_health
 from routing.models import Route
+from routing.password_fields import bytes_of
 
 
 class BackofficeHealthSerializer(serializers.Serializer[Any]):
@@ -68,9 +68,10 @@ class BackofficeSerializer(HealthMixin, CleanSerializer[Backoffice]):
         is_hex, password = attrs.pop("password_is_hex", False), attrs.get("password")
         if password is not None:
             try:
-                attrs["password"] = binascii.unhexlify(password) if is_hex else password.encode()
+                attrs["password"] = bytes_of(password, is_hex=is_hex)
             except ValueError:
-                raise serializers.ValidationError({"password": ["This is not hexadecimal."]}) from None
+                wrong = "This is not hexadecimal; expected pairs of 0-9 and a-f."
+                raise serializers.ValidationError({"password": [wrong]}) from None
         self.must_have_organisation(self.as_said(attrs))
         return super().validate(attrs)
 

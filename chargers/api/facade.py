@@ -15,10 +15,10 @@ from rest_framework.exceptions import NotFound
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.api.errors import Conflict, Unprocessable
 from accounts.api.permissions import HasScope
+from accounts.api.views import RateLimitHeaders
 from chargers.api.one import connector_of
 from chargers.api.serializers import status_of
 from chargers.api.views import with_boot
@@ -40,7 +40,7 @@ OCCUPIED = "Occupied"
 """OCPP 2 says only this of a connector with a cable in it; readers expect the words of 1.6."""
 
 
-class FacadeView(APIView):
+class FacadeView(RateLimitHeaders):
     """Reading needs chargers:read, limiting commands:energy."""
 
     permission_classes = [HasScope]

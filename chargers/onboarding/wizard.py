@@ -14,7 +14,7 @@ from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts.acting import acting
+from accounts.acting import acting, address_of
 from accounts.admin_base import OwnedAdmin
 from accounts.models import Organisation
 from chargers.admission import adopt
@@ -97,7 +97,7 @@ class WizardMixin(_Admin):
 
     def _claimed(self, request: HttpRequest, form: ClaimForm, into: Organisation) -> Charger | None:
         said = form.cleaned_data
-        keys = [f"user {request.user.pk}", f"address {request.META.get('REMOTE_ADDR', '')}"]
+        keys = [f"user {request.user.pk}", f"address {address_of(request)}"]
         try:
             return claims.claim(said["identity"], said["code"], into, keys=keys, now=time.monotonic())
         except claims.Refused:

@@ -233,8 +233,7 @@ async def serve(run: Callable[[], Awaitable[None]], receive: Receive, send: Send
             pass
     finally:
         showing.cancel()
-        with suppress(asyncio.CancelledError):
-            await showing
+        await asyncio.wait([showing])  # and not itself: its end is not taken for that of the server's task
 
 
 async def _show(run: Callable[[], Awaitable[None]], send: Send) -> None:

@@ -84,6 +84,7 @@ def test_a_charger_is_found_by_its_identity(evcc: APIClient, charger: Charger) -
     assert found["meta"]["last_page"] == 1
     beyond = evcc.get(f"{V3}?page=2")
     assert (beyond.status_code, beyond.json()["data"]) == (200, [])
+    assert int(beyond.headers["RateLimit-Remaining"]) > 0
 
 
 def test_a_charger_says_how_its_connectors_are(evcc: APIClient, charger: Charger) -> None:

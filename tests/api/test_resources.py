@@ -112,7 +112,12 @@ def test_a_password_of_a_backoffice_goes_in_and_never_out(client: APIClient, our
     assert "top secret!" not in answer.content.decode()
     assert answer.json()["has_password"] is True
     assert Backoffice.objects.get().password == b"top secret!"
-    client.patch(f"{API}backoffices/{answer.json()['uuid']}/", {"password": None}, format="json")
+    one = f"{API}backoffices/{answer.json()['uuid']}/"
+    wrong = client.patch(one, {"password": "xyz", "password_is_hex": True}, format="json")
+    assert wrong.json()["errors"]["password"] == ["This is not hexadecimal; expected pairs of 0-9 and a-f."]
+    client.patch(one, {"password": "6162", "password_is_hex": True}, format="json")
+    assert Backoffice.objects.get().password == b"ab"
+    client.patch(one, {"password": None}, format="json")
     assert Backoffice.objects.get().password is None
 
 

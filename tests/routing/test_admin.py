@@ -7,7 +7,15 @@ from django.utils import timezone
 from accounts.deeds import Deed
 from backoffices.models import Backoffice
 from chargers.models import Charger
-from routing.models import ConfigChange, Delivery, Message, Route, RouteState, Transaction
+from routing.models import (
+    ChargerSession,
+    ConfigChange,
+    Delivery,
+    Message,
+    Route,
+    RouteState,
+    Transaction,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -83,6 +91,19 @@ def test_each_state_can_be_filtered_by(admin_client, route, state):
     RouteState.objects.create(route=route, state="closed", since=timezone.now(), waiting=1)
     response = admin_client.get(list_of(Route), {"state": state})
     assert (route in response.context["cl"].result_list) is (state in ("down", "waiting"))
+
+
+def test_a_route_is_wrong_where_it_should_be_up_and_is_not(admin_client, charger, route):
+    ChargerSession.objects.create(charger=charger, online=True, connected_at=timezone.now())
+    state = RouteState.objects.create(route=route, state="waiting", since=timezone.now())
+    shown = []
+    for change in ({}, {"state": "connected"}, {"state": "waiting"}):
+        RouteState.objects.filter(pk=state.pk).update(**change or {"waiting": 0})
+        found = admin_client.get(list_of(Route), {"state": "wrong"}).context["cl"].result_list
+        shown.append(route in found)
+    assert shown == [True, False, True]
+    Charger.objects.update(enabled=False)
+    assert route not in admin_client.get(list_of(Route), {"state": "wrong"}).context["cl"].result_list
 
 
 @pytest.mark.parametrize("model", [Message, Delivery, Transaction])

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -13,7 +14,7 @@ from accounts.models import Membership, User
 from accounts.tokens import issue
 from chargers.models import Charger
 from routing.live import audience, consumer
-from routing.live.consumer import messages
+from routing.live.consumer import messages, serve
 from routing.live.sight import seen_by
 from routing.watching import Subject
 from tests.routing.live.conftest import CARD, PATIENCE_S
@@ -410,3 +411,29 @@ async def test_a_revoked_token_ends_the_view(database, world, process, tail, mon
     assert await viewer.next() == {"state": "live"}
     await database.orm(viewer.token.delete)
     assert await viewer.next() == 4401
+
+
+async def test_a_view_that_is_ended_while_it_closes_ends() -> None:
+    ending, let_go = asyncio.Event(), asyncio.Event()
+    said = iter(["websocket.connect", "websocket.disconnect"])
+
+    async def run() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ending.set()
+            await let_go.wait()
+
+    async def receive() -> dict[str, str]:
+        await asyncio.sleep(0)  # the view begins
+        return {"type": next(said)}
+
+    async def send(message: Any) -> None:
+        assert message["type"] == "websocket.accept"
+
+    view = asyncio.ensure_future(serve(run, receive, send))
+    await ending.wait()
+    view.cancel()
+    let_go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await view
