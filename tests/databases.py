@@ -20,9 +20,10 @@ import psycopg
 import pytest
 from asgiref.sync import SyncToAsync
 from django.contrib.contenttypes.models import ContentType
-from django.core.management import call_command
 from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
+
+from tests import templates
 
 T = TypeVar("T")
 
@@ -148,31 +149,13 @@ class Database:
 
 
 @pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory, django_db_blocker) -> Path:
-    path: Path = tmp_path_factory.mktemp("database") / "template.sqlite3"
-    with django_db_blocker.unblock(), default_database(f"sqlite:///{path}"):
-        call_command("migrate", verbosity=0)
-    return path
-
-
-@pytest.fixture(scope="session")
-def postgres_url(django_db_blocker) -> Iterator[str]:
-    server = os.environ.get("TEST_POSTGRES_URL")
-    if not server:
+def postgres_url() -> Iterator[str]:
+    if not os.environ.get("TEST_POSTGRES_URL"):
         pytest.skip("TEST_POSTGRES_URL is not set: no PostgreSQL to test with")
-    name = f"ocpp_test_{os.getpid()}"
-    with psycopg.connect(server, autocommit=True) as admin:
-        admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
-        admin.execute(f"CREATE DATABASE {name}".encode())
-        admin.execute(
-            f"ALTER DATABASE {name} SET synchronous_commit = off".encode()
-        )  # the server is not killed
-    url = f"{server.rpartition('/')[0]}/{name}"
-    with django_db_blocker.unblock(), default_database(url):
-        call_command("migrate", verbosity=0)
-    yield url
-    with psycopg.connect(server, autocommit=True) as admin:
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with templates.postgres_database(f"ocpp_test_{os.getpid()}") as url:
+        with psycopg.connect(url, autocommit=True) as server:  # which is not killed
+            server.execute(f"ALTER DATABASE ocpp_test_{os.getpid()} SET synchronous_commit = off".encode())
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -180,7 +163,7 @@ def database(request, tmp_path, django_db_blocker) -> Iterator[Database]:
     """An empty database that is the default one: on SQLite, and the same test again on PostgreSQL."""
     if request.param == "sqlite":
         path = tmp_path / "db.sqlite3"
-        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        shutil.copy(templates.sqlite_file(), path)
         url = f"sqlite:///{path}"
     else:
         url = request.getfixturevalue("postgres_url")

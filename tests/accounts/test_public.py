@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from django.core.management import call_command
 from django.db import connection
 
@@ -9,6 +10,9 @@ from chargers.models import Charger
 from tests.databases import Database
 
 
+@pytest.mark.parametrize(
+    "database", ["sqlite"], indirect=True
+)  # on PostgreSQL: test_migrations of this folder
 def test_rows_of_before_are_named(database: Database) -> None:
     rows = 3
     Charger.objects.bulk_create([Charger(identity=f"CP-{number}") for number in range(rows)])

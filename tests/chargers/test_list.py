@@ -40,7 +40,7 @@ def online(identity: str, organisation: Any = None) -> Charger:
 
 
 def offline(identity: str, minutes: float = 60, organisation: Any = None) -> Charger:
-    gone = NOW - timedelta(minutes=minutes)
+    gone = timezone.now() - timedelta(minutes=minutes)
     return charger(identity, organisation, online=False, connected_at=gone, disconnected_at=gone)
 
 

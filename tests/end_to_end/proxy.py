@@ -15,6 +15,8 @@ from typing import Any
 
 import yaml
 
+from tests import templates
+
 ROOT = Path(__file__).resolve().parents[2]
 READY = "The proxy is ready."
 START_LIMIT_S = 60
@@ -71,6 +73,8 @@ class ProxyProcess:
 
     async def start(self) -> None:
         """Start, and return when it says that it is ready. Raises RuntimeError with what it printed."""
+        if not self.settings.get("DATABASE_URL"):
+            templates.begin_with_it(self.data)
         before = self.log.count(READY)
         self._process = await self._spawn(*self.program, "--host", "127.0.0.1", "--port", str(self.port))
         self._reader = asyncio.create_task(self._read(self._process))

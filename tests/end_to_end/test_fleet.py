@@ -11,15 +11,14 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
-import psycopg
 import pytest
 import pytest_asyncio
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 from simulators.charger import Habits
+from tests import templates
 from tests.end_to_end.conftest import Site
 from tests.end_to_end.proxy import ProxyProcess
 from tests.end_to_end.test_stop import numbered
@@ -37,11 +36,8 @@ SOON: dict[str, Any] = {"retry_s": 0.2, "longest_retry_s": 0.5}
 @pytest.fixture(scope="module")
 def database() -> Iterator[str]:
     """An empty database on the server of TEST_POSTGRES_URL, dropped afterwards."""
-    name = f"ocpp_fleet_{secrets.token_hex(4)}"
-    with psycopg.connect(POSTGRES, autocommit=True) as server:
-        server.execute(f'CREATE DATABASE "{name}"'.encode())
-        yield urlunsplit(urlsplit(POSTGRES)._replace(path=f"/{name}"))
-        server.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+    with templates.postgres_database(f"ocpp_fleet_{secrets.token_hex(4)}") as url:
+        yield url
 
 
 @pytest_asyncio.fixture(loop_scope="session")

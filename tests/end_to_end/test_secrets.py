@@ -18,7 +18,6 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
@@ -29,6 +28,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
 from simulators.backoffice import SimulatedBackoffice
+from tests import templates
 from tests.end_to_end.conftest import VERSIONS
 from tests.end_to_end.crawler import Browser
 from tests.end_to_end.hush import Secrets
@@ -414,19 +414,14 @@ def database(proxy: ProxyProcess) -> bytes:
 @contextmanager
 def place(kind: str) -> Iterator[dict[str, str]]:
     """The settings of a database of this kind, that goes afterwards."""
-    server = os.environ.get("TEST_POSTGRES_URL", "")
     if kind == "sqlite":
         yield {}
-    elif not server:
+    elif not os.environ.get("TEST_POSTGRES_URL"):
         pytest.skip("TEST_POSTGRES_URL is not set")
     else:
-        name = f"ocpp_secrets_{token_hex(4)}"
-        with psycopg.connect(server, autocommit=True) as postgres:
-            postgres.execute(f'CREATE DATABASE "{name}"'.encode())
-            url = urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+        with templates.postgres_database(f"ocpp_secrets_{token_hex(4)}") as url:
             private = {"PROXY_ALLOW_PRIVATE_UPSTREAMS": "true", "ALLOWED_HOSTS": "127.0.0.1"}
             yield {"DATABASE_URL": url, **private}
-            postgres.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])

@@ -218,21 +218,8 @@ def _read_only(model):
     return not admin.site._registry[model].has_add_permission(request)
 
 
-@each_model
-def test_an_installer_sees_nothing_of_another_organisation(model, installer, theirs):
-    for url in [
-        address(model, "changelist"),
-        everything(model),
-        *([] if model is Message else [address(model, "add")]),
-    ]:
-        response = installer.get(url)
-        assert response.status_code in (200, 403), url
-        assert SECRET not in response.content.decode(), url
-
-
 @with_rows
-@pytest.mark.parametrize("page", ["change", "delete", "history"])
-@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize(("page", "method"), [("change", "get"), ("delete", "post")])  # all: test_everybody
 def test_an_installer_opens_no_row_of_another_organisation(model, page, method, installer, theirs):
     row = theirs.by_model[model]
     response = getattr(installer, method)(
