@@ -97,8 +97,8 @@ def test_a_route_is_wrong_where_it_should_be_up_and_is_not(admin_client, charger
     ChargerSession.objects.create(charger=charger, online=True, connected_at=timezone.now())
     state = RouteState.objects.create(route=route, state="waiting", since=timezone.now())
     shown = []
-    for change in ({}, {"state": "connected"}, {"state": "waiting"}):
-        RouteState.objects.filter(pk=state.pk).update(**change or {"waiting": 0})
+    for said in ("waiting", "connected", "waiting"):
+        RouteState.objects.filter(pk=state.pk).update(state=said)
         found = admin_client.get(list_of(Route), {"state": "wrong"}).context["cl"].result_list
         shown.append(route in found)
     assert shown == [True, False, True]
