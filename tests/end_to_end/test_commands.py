@@ -253,6 +253,12 @@ async def test_commands_find_the_process_that_has_the_charger(fleet: tuple[Site,
         await ask.accepted("clear_cache")
 
 
+CONNECTED = (
+    "SELECT 1 FROM routing_chargersession s JOIN chargers_charger c ON c.id = s.charger_id"
+    " WHERE c.identity = ? AND s.ocpp_version <> ''"
+)
+
+
 async def test_what_does_not_fit_is_said(site: Site) -> None:
     await site.backoffice("billing", 100)
     identity = site.identity()
@@ -260,5 +266,6 @@ async def test_what_does_not_fit_is_said(site: Site) -> None:
     async with commands(site.proxy, identity) as ask:
         assert "never connected" in (await ask("clear_cache"))["error"]
         await site.booted(identity)
+        await site.proxy.wait_rows(CONNECTED, identity)
         assert "limit needs limit" in (await ask("limit"))["error"]
         assert "$: type is missing" in (await ask("Reset"))["error"]
