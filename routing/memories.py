@@ -262,7 +262,8 @@ def _delivery_row(row: Iterable[Any]) -> DeliveryRow:
     return DeliveryRow(**dict(zip(_OF_DELIVERY, row, strict=True)))
 
 
-_IS_SAID = Q(route=None, direction="up", action__in=sorted(recalling.SAID))
+_IS_SAID = Q(route=None, direction="up", action__in=sorted(recalling.SAID)) & ~Q(outcome="dropped")
+"""What was dropped came another time, or was given up with what delivers it (``routing.writer``)."""
 
 _RECENT = prepared.Query(
     lambda charger, since: (

@@ -19,10 +19,12 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
+
+from msgspec.structs import replace
 
 from routing.committer import Committer
 from routing.core.rows import MessageRow, Row
@@ -32,6 +34,8 @@ from routing.store import Put, Stored
 from routing.tables import coalesce
 
 log = logging.getLogger(__name__)
+
+NOT_STORED = "proxy: not stored, the database was away when the process ended"
 
 LOG_SECONDS = 0.05
 """How long rows of the audit log gather that come alone: nobody waits for them."""
@@ -155,12 +159,14 @@ class Writer:
     ) -> None:
         """Where too much waits: spool the log, and merge the rest into what waits of this charger.
 
-        What is merged is committed as one. Nobody can see a newer value without what came before it.
+        What is merged is committed as one. Nobody can see a newer value without what came before it. What the
+        log says of a CALL whose answer waits is stored with what is to be delivered, or not at all: by it a
+        repeat is known. A charger has one such CALL at a time.
         """
-        if logged := [row for row in rows if type(row) is MessageRow]:
+        if done is None and (logged := [row for row in rows if type(row) is MessageRow]):
             self._spool.add(logged)
             rows = [row for row in rows if type(row) is not MessageRow]
-            if not rows and done is None:
+            if not rows:
                 return
         waiting = self._merging.get(charger)
         if waiting is None or waiting.epoch != epoch:
@@ -327,7 +333,7 @@ class Writer:
             log.error("the database does not answer; its connection is abandoned")
 
     def _give_up(self, puts: Sequence[Put]) -> None:
-        rows = list(chain.from_iterable(put.rows for put in puts))
+        rows = list(chain.from_iterable(_unanswered(put) if put.dones else put.rows for put in puts))
         logged = [row for row in rows if type(row) is MessageRow]
         self._spool.add(logged, last=True)
         self._puts, self._in_flight, self._rows, self._rows_in_flight = [], [], 0, 0
@@ -336,6 +342,17 @@ class Writer:
             "chargers are given up, nobody was answered for them",
             len(logged), len(rows) - len(logged), len({put.charger for put in puts if put.charger}),
         )  # fmt: skip
+
+
+def _unanswered(put: Put) -> Iterator[Row]:
+    """The rows of what is given up: the log does not say of the charger's CALL that it was taken.
+
+    The next process would take it for a repeat when the charger says it again, and nobody would hear of it.
+    """
+    for row in put.rows:
+        if type(row) is MessageRow and row.route is None and row.direction == "up":
+            row = replace(row, answer="", outcome="dropped", latency_ms=None, rule=NOT_STORED)
+        yield row
 
 
 def _resolve(future: asyncio.Future[None]) -> None:

@@ -446,6 +446,7 @@ def test_what_the_charger_said_last_is_known():
         make.message(action="MeterValues", route=1, text="[2,x]"),
         make.message(action="Heartbeat", text="[2,y]"),
         make.message(action="MeterValues", direction="down", text="[2,z]"),
+        make.message(action="MeterValues", text="[2,given up]", outcome="dropped"),
     ]
     for action, number in said:
         store([make.message(action=action, text=f"[2,{number}]", answer=f"[3,{number}]"), *others])
