@@ -19,7 +19,7 @@ from tests.faults.world import Templates, World
 
 SESSIONS, GAP_S = 3, 0.12
 SETTLED_WITHIN_S = 60.0
-"""After the last fault everything must have arrived within this; usually it takes a few seconds."""
+"""What has not come when nothing has for so long is lost; usually all is there after a few seconds."""
 
 RUN_WITHIN_S = 300.0
 """A run that takes longer hangs, and has failed."""
