@@ -254,8 +254,8 @@ async def test_a_stop_leaves_the_log_to_the_next_one_and_answers_nobody(patient:
     async with running(spool=Spool(tmp_path / "spool", MIB)) as following:
         await until_read_back(following)
     assert sorted(set(messages(patient))) == [f"{number:02}" for number in range(13)]
-    told = patient.query("SELECT outcome, answer FROM routing_message WHERE route_id IS NULL")
-    assert Counter(told) == {("dropped", ""): 12, ("answered", "[3,1,{}]"): 1}
+    said = patient.query("SELECT outcome, answer FROM routing_message WHERE route_id IS NULL")
+    assert Counter(said) == {("dropped", ""): 12, ("answered", "[3,1,{}]"): 1}
     assert os.listdir(tmp_path / "spool") == []
 
 
