@@ -15,7 +15,7 @@ SOON: dict[str, Any] = {"retry_s": 0.2, "longest_retry_s": 0.5}
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+@pytest.mark.parametrize("version", ["1.6"])  # 2.0.1: test_stop, and both in the harness of faults
 async def test_killed_in_mid_session(own_site: Site, version: str) -> None:
     billing, energy = await own_site.backoffice("billing", 100), await own_site.backoffice("energy", 900)
     identity = own_site.identity()

@@ -80,7 +80,7 @@ def numbered(backoffice: SimulatedBackoffice, identity: str) -> list[str]:
     return [json.dumps([call.action, call.payload], sort_keys=True) for call in calls if call.is_call]
 
 
-@pytest.mark.parametrize("version", METER_VALUES)
+@pytest.mark.parametrize("version", ["2.0.1"])  # 1.6: test_kill, and both in the harness of faults
 async def test_told_to_stop_in_mid_traffic(own_site: Site, version: str) -> None:
     billing, energy = await own_site.backoffice("billing", 100), await own_site.backoffice("energy", 900)
     identity = own_site.identity()
