@@ -14,13 +14,13 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proxy_site.settings")
 django_application = get_asgi_application()
 
 from chargers import protocol, receiving  # noqa: E402  # its models need the applications loaded
-from chargers.consumers import ChargerConsumer  # noqa: E402  # as above
-from chargers.events.consumer import PATH as EVENTS  # noqa: E402  # as above
-from chargers.events.consumer import events  # noqa: E402  # as above
-from chargers.identity import is_chargers  # noqa: E402  # as above
-from proxy_site import health  # noqa: E402  # as above
-from routing.live.consumer import PATH as MESSAGES  # noqa: E402  # as above
-from routing.live.consumer import messages  # noqa: E402  # as above
+from chargers.consumers import ChargerConsumer  # noqa: E402  # needs the applications too
+from chargers.events.consumer import PATH as EVENTS  # noqa: E402  # needs the applications too
+from chargers.events.consumer import events  # noqa: E402  # needs the applications too
+from chargers.identity import is_chargers  # noqa: E402  # needs the applications too
+from proxy_site import health  # noqa: E402  # needs the applications too
+from routing.live.consumer import PATH as MESSAGES  # noqa: E402  # needs the applications too
+from routing.live.consumer import messages  # noqa: E402  # needs the applications too
 
 charger_application = ChargerConsumer.as_asgi()
 

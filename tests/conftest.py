@@ -50,7 +50,7 @@ def turn(path: Path) -> int:
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> Iterator[None]:
     """The database in memory is filled before Django migrates it."""
-    with closing(templates.fill(connection.creation._get_test_db_name())):  # type: ignore[attr-defined]  # not in the stubs
+    with closing(templates.fill(connection.creation._get_test_db_name())):  # type: ignore[attr-defined]  # SQLite's, and in no stub
         yield
 
 

@@ -23,6 +23,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
+from benchmarks.databases import database as new_database
 from tests import templates
 
 T = TypeVar("T")
@@ -61,19 +62,11 @@ def default_database(url: str) -> Iterator[dict[str, Any]]:
 @contextmanager
 def empty_database(vendor: str, directory: Path) -> Iterator[str]:
     """The address of a new database without tables; skips without a PostgreSQL to make it on."""
-    if vendor == "sqlite":
-        yield f"sqlite:///{directory / 'db.sqlite3'}"
-        return
-    server = os.environ.get("TEST_POSTGRES_URL")
-    if not server:
+    server = os.environ.get("TEST_POSTGRES_URL", "")
+    if vendor == "postgres" and not server:
         pytest.skip("TEST_POSTGRES_URL is not set: no PostgreSQL to test with")
-    name = f"ocpp_test_migrations_{os.getpid()}"
-    with psycopg.connect(server, autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name}".encode())
-        try:
-            yield f"{server.rpartition('/')[0]}/{name}"
-        finally:
-            admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with new_database(server if vendor == "postgres" else "", str(directory), "ocpp_test_migrations") as url:
+        yield url
 
 
 def migrated(*targets: tuple[str, str]) -> Any:

@@ -34,7 +34,7 @@ def applied(text: str) -> tuple[int, str]:
             call_command("apply", file.name, stdout=printed)
     except CommandError as refused:
         return refused.returncode, f"{printed.getvalue()}{refused}"
-    except Exception as error:  # noqa: BLE001 - it ends up in the test that has asked
+    except Exception as error:  # noqa: BLE001  # whatever it is fails the test that has asked
         return 1, f"{printed.getvalue()}{error!r}"
     finally:
         connections.close_all()  # the next proxy of this database may be killed, or the database itself

@@ -69,6 +69,8 @@ async def test_nothing_is_lost_when_postgresql_stops(tmp_path: Path, made: Templ
     await all_hold([RUN_ON_POSTGRES], tmp_path, made, keeper)
 
 
-@pytest.mark.skipif(bool(why_not(RUN_OF_TWO)), reason=why_not(RUN_OF_TWO) or "it can")
+@pytest.mark.skipif(
+    bool(why_not(RUN_OF_TWO)), reason=why_not(RUN_OF_TWO) or "both servers are here, so it runs"
+)
 async def test_nothing_is_lost_when_one_of_two_fails(tmp_path: Path, made: Templates, keeper: Keeper) -> None:
     await all_hold([RUN_OF_TWO], tmp_path, made, keeper)

@@ -76,6 +76,17 @@ def equipment(name: str, organisation: Organisation, charger: Charger, connector
     ]  # fmt: skip
 
 
+def condition(name: str, charger: Charger, route: Route) -> list[Any]:
+    """How a charger and its route are now."""
+    return [
+        LatestValue.objects.create(charger=charger, kind="boot", key=name, payload=name, at=NOW),
+        ChargerSession.objects.create(charger=charger, online=True, remote_address=name, connected_at=NOW),
+        RouteState.objects.create(route=route, state="connected", since=NOW, last_error=name),
+        GuardOverride.objects.create(route=route, until=NOW, reason=name, by=name),
+        Alarm.objects.create(charger=charger, kind=name, text=name, raised=NOW),
+    ]
+
+
 def world(name: str) -> SimpleNamespace:
     """An organisation with one row of every model; ``name`` is in all of their texts."""
     organisation = Organisation.objects.create(name=f"{name} GmbH")
@@ -123,11 +134,7 @@ def world(name: str) -> SimpleNamespace:
             message_id=name, text=name, answer=name, outcome="answered", rule=name,
         ),
         charger.deliveries.create(route=route, seq=1, exchange=1, at=NOW, action=name, payload=name),
-        LatestValue.objects.create(charger=charger, kind="boot", key=name, payload=name, at=NOW),
-        ChargerSession.objects.create(charger=charger, online=True, remote_address=name, connected_at=NOW),
-        RouteState.objects.create(route=route, state="connected", since=NOW, last_error=name),
-        GuardOverride.objects.create(route=route, until=NOW, reason=name, by=name),
-        Alarm.objects.create(charger=charger, kind=name, text=name, raised=NOW),
+        *condition(name, charger, route),
         charger.identifiers.create(
             route=route, kind="request", charger_identifier=name, route_identifier=name, created=NOW
         ),
