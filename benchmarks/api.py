@@ -8,28 +8,11 @@ socket. See docs/benchmarks.md.
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
 import tempfile
 
-from benchmarks import machine
+from benchmarks import machine, within
 from benchmarks.databases import database
-
-MEASURE = "import django; django.setup(); from benchmarks import api_asked; api_asked.main()"
-"""In a process of its own, whose database is the one that was made: models can't be imported before."""
-
-
-def _measure(url: str, reads: int, directory: str) -> int:
-    environment = {
-        **os.environ,
-        "DATABASE_URL": url,
-        "PROXY_DATA_DIR": directory,
-        "ALLOWED_HOSTS": "testserver",
-        "DJANGO_SETTINGS_MODULE": "proxy_site.settings",
-    }
-    command = [sys.executable, "-c", MEASURE, str(reads)]
-    return subprocess.run(command, env=environment, check=False).returncode
 
 
 def main(arguments: list[str]) -> int:
@@ -45,7 +28,7 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as directory:
         for server in dict.fromkeys(["", given.database_url]):
             with database(server, directory, "api") as url:
-                failed |= _measure(url, given.reads, directory)
+                failed |= within.run("api_asked", [str(given.reads)], url, directory)
     return failed
 
 

@@ -7,16 +7,11 @@ about 8 GB); else on a SQLite file of its own (1 million rows, 0.6 GB).
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
 import tempfile
 
-from benchmarks import machine
+from benchmarks import machine, within
 from benchmarks.databases import database
-
-MEASURE = "import django; django.setup(); from benchmarks import log_asked; log_asked.main()"
-"""In a process of its own, whose database is the one that was made: models can't be imported before."""
 
 
 def main(arguments: list[str]) -> int:
@@ -35,10 +30,7 @@ def main(arguments: list[str]) -> int:
         tempfile.TemporaryDirectory() as directory,
         database(given.database_url, directory, "log") as url,
     ):
-        settings = {"DATABASE_URL": url, "PROXY_DATA_DIR": directory}
-        environment = {**os.environ, **settings, "DJANGO_SETTINGS_MODULE": "proxy_site.settings"}
-        command = [sys.executable, "-c", MEASURE, *numbers, given.database_url and url]
-        code = subprocess.run(command, env=environment, check=False).returncode
+        code = within.run("log_asked", [*numbers, given.database_url and url], url, directory)
     print(f"\nload average {machine.load_average():.1f} at the end")
     return code
 
