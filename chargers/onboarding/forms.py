@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -21,6 +22,9 @@ PASSWORDS = [
     ("generated", _("Make one (recommended)")),
     ("none", _("No password: anybody who knows the URL can pose as this charger")),
 ]
+
+TWO_TAPS = timedelta(seconds=20)
+"""So long after the first the second may come, on a slow line."""
 
 
 def organisations_of(user: User) -> QuerySet[Organisation]:
@@ -78,13 +82,23 @@ class NewCharger(OfOrganisation):
         label=_("Password"), choices=PASSWORDS, initial="generated", widget=forms.RadioSelect
     )
     field_order = ["identity", "label", "organisation", "brand", "password"]
+    _mine: Charger | None = None
+
+    def just_made(self, now: datetime) -> Charger | None:
+        """The charger of this identity that this person has and did not have some seconds ago.
+
+        Of two taps on the button only the second gets an answer: it is to lead to the password, too.
+        """
+        mine = self._mine
+        is_same = mine is not None and mine.identity == str(self["identity"].value()).strip()
+        return mine if mine is not None and is_same and now - mine.created_at < TWO_TAPS else None
 
     def clean_identity(self) -> str:
         identity: str = self.cleaned_data["identity"]
         alike = Charger.objects.filter(identity__iexact=identity)
-        mine = alike.visible_to(self.user).first()
-        if mine is not None:
-            raise forms.ValidationError(_("You have a charger “%s” already.") % mine.identity)
+        self._mine = alike.visible_to(self.user).first()
+        if self._mine is not None:
+            raise forms.ValidationError(_("You have a charger “%s” already.") % self._mine.identity)
         if alike.filter(identity=identity).exists():
             raise forms.ValidationError(
                 _("This identity is taken. If the charger came with a claim code, claim it with that.")

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -63,12 +64,22 @@ class WizardMixin(_Admin):
         user = self.may_take_in(request)
         initial = {"identity": request.GET.get("identity", "")[:255]}
         form = NewCharger(request.POST or None, user=user, initial=initial)
-        if request.method == "POST" and form.is_valid():
-            charger = self._make(request, form)
-            brand = form.cleaned_data["brand"]
+        charger = self._made_or_found(request, form) if request.method == "POST" else None
+        if charger is not None:
+            brand = form.cleaned_data.get("brand")
             return HttpResponseRedirect(card_address(charger) + (f"?brand={brand}" if brand else ""))
         context = self.beside_list(request, _("Add a charger"), form=form)
         return TemplateResponse(request, "admin/chargers/charger/new.html", context)
+
+    def _made_or_found(self, request: HttpRequest, form: NewCharger) -> Charger | None:
+        """The new charger, or the one that the first of two taps has made; None: the form says why not."""
+        if form.is_valid():
+            try:
+                with transaction.atomic():
+                    return self._make(request, form)
+            except IntegrityError:  # the first tap, or somebody else, was faster: the form finds whose it is
+                form.full_clean()
+        return form.just_made(timezone.now())
 
     def _make(self, request: HttpRequest, form: NewCharger) -> Charger:
         said = form.cleaned_data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from chargers.credentials import matches
 from chargers.models import Charger, Claim, RefusedAttempt
 from chargers.onboarding import claims
 from chargers.onboarding.cards import as_hex
+from chargers.onboarding.forms import TWO_TAPS, NewCharger
 from routing.models import DefaultRoute
 
 pytestmark = pytest.mark.django_db
@@ -110,6 +112,39 @@ def test_a_password_that_waits_too_long_is_not_shown(
     made = admin_client.post(f"{LIST}new/", NEW)
     monkeypatch.setattr("chargers.onboarding.once.LASTS_S", -1)
     assert admin_client.get(made["location"]).status_code == 302
+
+
+def test_a_second_tap_leads_to_the_password_too(ours: Organisation) -> None:
+    installer = member(ours)
+    first, second = (installer.post(f"{LIST}new/", NEW | {"brand": "alfen"}) for _ in range(2))
+    assert (second.status_code, second["location"]) == (302, first["location"])
+    assert on_card(installer.get(second["location"]).content.decode(), "password")
+    Charger.objects.update(created_at=timezone.now() - TWO_TAPS)
+    late = installer.post(f"{LIST}new/", NEW)
+    assert "You have a charger “CP-1” already." in late.content.decode()
+
+
+def test_of_two_at_the_same_moment_one_is_made(
+    ours: Organisation, theirs: Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installer, is_valid = member(ours), NewCharger.is_valid
+
+    def overtaken_by(organisation: Organisation) -> Callable[[NewCharger], bool]:
+        def checked_then_overtaken(form: NewCharger) -> bool:
+            found = is_valid(form)
+            Charger.objects.create(identity=form.cleaned_data["identity"], organisation=organisation)
+            return found
+
+        return checked_then_overtaken
+
+    monkeypatch.setattr(NewCharger, "is_valid", overtaken_by(ours))
+    made = installer.post(f"{LIST}new/", NEW)
+    charger = Charger.objects.get()
+    assert (made.status_code, made["location"]) == (302, f"{LIST}{charger.pk}/setup/card/")
+    monkeypatch.setattr(NewCharger, "is_valid", overtaken_by(theirs))
+    refused = installer.post(f"{LIST}new/", NEW | {"identity": "CP-2"}).content.decode()
+    assert "This identity is taken." in refused
+    assert Charger.objects.count() == 2
 
 
 def test_without_a_password_the_card_says_so_in_red(admin_client: Client) -> None:
