@@ -20,6 +20,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 
 from chargers.protocol import EdgeProtocol
 from chargers.protocol import install as install_protocol
+from proxy_site import garbage
 
 __all__ = ["Service", "WebServer", "twisted_loop"]
 
@@ -168,6 +169,7 @@ class Service:
         self._loop.run_until_complete(self._sessions.start())
         self._worker.start()
         self._schedule.start()
+        garbage.settle()
         self._started.set()
         self._web.run()  # returns at once if it can't listen
         self._loop.run_until_complete(self._wind_down())

@@ -18,6 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from backoffices.links import Dialler
 from backoffices.runtime import Runtime
 from chargers import attempts
+from proxy_site import garbage
 from proxy_site.about import about
 from routing import bus, nudging
 from routing.commands import waking
@@ -126,4 +127,5 @@ def for_worker(loop: asyncio.AbstractEventLoop) -> Proxy:
             "a Celery worker of its own needs DATABASE_URL on PostgreSQL and REDIS_URL; "
             "without them manage.py runproxy runs the worker inside"
         )
+    garbage.settle()
     return Proxy(loop, role="links")

@@ -5,6 +5,7 @@ Prints what happens, a line each. Arguments: the port (0: any) and what ``stop``
 """
 
 import asyncio
+import gc
 import os
 import sys
 
@@ -26,6 +27,7 @@ class Sessions:
 
     async def wind_down(self) -> None:
         say("sessions winding down")
+        say("objects left alone:", gc.get_freeze_count() > 10_000)
 
     async def stop(self, seconds: float) -> None:
         say("sessions stopping")

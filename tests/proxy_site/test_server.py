@@ -83,6 +83,7 @@ async def test_a_signal_closes_chargers_with_1012_and_ends_with_0(number):
         "schedule stopped",
         "worker stopped",
         "sessions winding down",
+        "objects left alone: True",
         "disconnected 1012",
         "sessions stopping",
         "sessions stopped",
