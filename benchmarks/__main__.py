@@ -30,9 +30,6 @@ def options_from(arguments: list[str]) -> Options:
     parser.add_argument("--idle-chargers", type=int, help=f"N of the memory slope ({usual.idle_chargers})")
     parser.add_argument("--storm-at-once", type=int, help=f"handshakes at once ({usual.storm_at_once})")
     parser.add_argument("--database-url", help="a PostgreSQL database to fill, in place of SQLite")
-    parser.add_argument(
-        "--without-log", action="store_true", default=None, help="the proxy throws its audit log away"
-    )
     given = vars(parser.parse_args(arguments))
     short = given.pop("short")
     chosen = {name: value for name, value in given.items() if value is not None}

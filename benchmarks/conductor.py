@@ -21,10 +21,7 @@ DRAIN_S: Final = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How much is measured. ``seconds`` is the length of one load, ``rate`` CALLs per second of all.
-
-    ``without_log``: the proxy throws its audit log away.
-    """
+    """How much is measured. ``seconds`` is the length of one load, ``rate`` CALLs per second of all."""
 
     chargers: int = 200
     rounds: int = 5
@@ -34,7 +31,6 @@ class Options:
     idle_chargers: int = 1000
     storm_at_once: int = 200
     database_url: str = ""
-    without_log: bool = False
     say: Callable[[str], None] = print
 
 
@@ -101,7 +97,16 @@ class Conductor:
         await self._started(proxy)
         stands += [Stand("proxy", "P", proxy), Stand("proxy, 2 backoffices", "Q", proxy, (0, 1))]
         for stand in stands:
-            stand.identities = _identities(stand.group, self.options.chargers)
+            self._enlist(stand)
+        await self._configure(proxy, stands)
+        return stands
+
+    def _enlist(self, stand: Stand) -> None:
+        """Give a stand its chargers."""
+        stand.identities = _identities(stand.group, self.options.chargers)
+
+    async def _configure(self, proxy: Proxy, stands: Sequence[Stand]) -> None:
+        """Tell a proxy of the chargers of its own stands, and of their backoffices."""
         await proxy.apply(
             {f"sink-{number}": port for number, port in enumerate(self._ports)},
             {
@@ -111,11 +116,9 @@ class Conductor:
                 for identity in stand.identities
             },
         )
-        return stands
 
     def _proxy(self, name: str) -> Proxy:
-        options = self.options
-        return Proxy(self._folder / name, options.database_url, without_log=options.without_log)
+        return Proxy(self._folder / name, self.options.database_url)
 
     async def _nginx(self, name: str) -> Nginx:
         nginx = Nginx(self._folder / name, self._ports[0])

@@ -148,13 +148,16 @@ http {{
 
 
 class Proxy(Subject):
-    """``manage.py runproxy`` as ``script/server`` runs it, with a data directory of its own."""
+    """``manage.py runproxy`` as ``script/server`` runs it, with a data directory of its own.
+
+    ``without``: a part that is left out (``benchmarks.without``).
+    """
 
     path = "/ocpp/"
 
-    def __init__(self, folder: Path, database_url: str = "", *, without_log: bool = False) -> None:
+    def __init__(self, folder: Path, database_url: str = "", *, without: str = "") -> None:
         super().__init__(free_port(), folder / "proxy.log")
-        self._program = ("-m", "benchmarks.without_log") if without_log else ("manage.py",)
+        self._program = ("-m", "benchmarks.without", without) if without else ("manage.py",)
         self._folder = folder
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("PROXY_", "DATABASE_", "REDIS_"))}
         kept.pop("DJANGO_SETTINGS_MODULE", None)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks import core
+from benchmarks import core, parts
 from benchmarks.__main__ import SHORT, options_from
 from benchmarks.conductor import Options, run
 from benchmarks.frames import METER, METER_SIZE, REGISTER, TRANSACTION
-from benchmarks.results import Integrity, Load
+from benchmarks.results import Integrity, Load, Report, Sample
 from benchmarks.sink import Account
 from benchmarks.subjects import Nginx
 
@@ -66,12 +66,10 @@ def test_the_books_show_messages_of_another_transaction() -> None:
     assert account.foreign == 1
 
 
-@pytest.mark.parametrize("without_log", [True])  # with it: the small runs of the others
-async def test_a_short_run_loses_nothing(without_log: bool) -> None:
+async def test_a_short_run_loses_nothing() -> None:
     small = Options(
-        chargers=4, rounds=1, seconds=0.2, rate=50, processes=1, idle_chargers=4, without_log=without_log,
-        say=lambda line: None,
-    )  # fmt: skip
+        chargers=4, rounds=1, seconds=0.2, rate=50, processes=1, idle_chargers=4, say=lambda line: None
+    )
     report = await run(small)
     assert report.flawless, report.text()
     assert report.integrity["proxy"].sent > 0
@@ -81,3 +79,24 @@ async def test_a_short_run_loses_nothing(without_log: bool) -> None:
     table = report.text()
     assert ("not installed" in table) != report.nginx
     assert table.count("\n| ") > 20
+
+
+@pytest.mark.parametrize("what", [what for what, *_ in parts.ROWS])
+def test_what_the_log_costs_is_told_per_row(what: str) -> None:
+    report = Report(machine="", options=Options())
+    for name, load, place, rows in parts.ROWS:
+        for part, cpu in ((parts.WITH, 100.0 + 5 * rows), (parts.WITHOUT, 100.0)):
+            sample = Sample(1, 1, 1.0, cpu if name == what else 100.0, 0.0, {})
+            report.add(parts.title(part, place), load, sample)
+    found = {line.split(" (")[0]: line for line in parts.table(report).splitlines()[2:]}
+    assert found[f"| {what}"].endswith("| 5.0 |")
+    assert [line.endswith("| 0.0 |") for line in found.values()].count(False) == 1
+
+
+async def test_a_proxy_without_its_log_loses_nothing() -> None:
+    small = Options(chargers=2, rounds=1, seconds=0.2, processes=1, say=lambda line: None)
+    report = await parts.measured(small, "")
+    assert report.flawless, report.text()
+    assert {name for name, _ in report.samples} == {
+        parts.title(part, place) for part in (parts.WITH, parts.WITHOUT) for place in (0, 1)
+    }
