@@ -42,7 +42,7 @@ def seen_by(user: User, chargers: int, times: int) -> list[Result]:
     print(f"\n### {stock.place()}, {user}\n\n{HEAD}", flush=True)
     results = []
     for what, address in pages(client, chargers):
-        measured(client, what, [address], 2)
+        client.get(address)  # its templates are read
         results.append(measured(client, what, [address], times))
         print(results[-1].line(), flush=True)
     return results

@@ -172,6 +172,7 @@ class SimulatedCharger(ABC):
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Do something in the background. A CALL that fails is the backoffice's affair, the rest a bug."""
         task = asyncio.create_task(self._quietly(work))
+        task.add_done_callback(lambda _: work.close())  # it may have been cancelled before it began
         self._tasks.add(task)
         task.add_done_callback(self._forget)
         return task
@@ -360,8 +361,8 @@ class SimulatedCharger(ABC):
 
     # --- CALLs of the backoffice -----------------------------------------------------------
 
-    def answer(self, call: Entry) -> tuple[str, Callable[[], None]]:
-        """The answer to a CALL, judged by the schema first, and what follows once it is sent."""
+    def answer(self, call: Entry) -> tuple[str, Callable[[bool], None]]:
+        """The answer to a CALL, judged by the schema first, and what follows when it was sent, or was not."""
         version, action = self.ocpp_version, call.action
         handler = self._answers.get(action)
         if handler is None:
@@ -374,11 +375,14 @@ class SimulatedCharger(ABC):
         text = call_result(call.message_id, handler(call.payload))
         afterwards, self._afterwards = self._afterwards, []
 
-        def begin_rest() -> None:
+        def go_on(is_sent: bool) -> None:
             for work in afterwards:
-                self.spawn(work)
+                if is_sent:
+                    self.spawn(work)
+                else:
+                    work.close()
 
-        return text, begin_rest
+        return text, go_on
 
     def interval_changed(self, seconds: int) -> None:
         """Heartbeats come at this interval from now on; 0 for none."""
@@ -464,5 +468,5 @@ class SimulatedCharger(ABC):
             self.failures.append(error)
 
 
-def _nothing() -> None:
+def _nothing(is_sent: bool) -> None:
     """No work follows."""

@@ -24,8 +24,8 @@ from simulators.record import CALL, CALL_ERROR, CALL_RESULT, Entry, Record
 class Responder(Protocol):
     """Who answers CALLs."""
 
-    def answer(self, call: Entry) -> tuple[str, Callable[[], None]]:
-        """The answer's text, and what to do once it is sent."""
+    def answer(self, call: Entry) -> tuple[str, Callable[[bool], None]]:
+        """The answer's text, and whom to tell whether it was sent."""
 
 
 class Wire:
@@ -70,8 +70,12 @@ class _Point:
             await super().route_message(raw_msg)  # type: ignore[misc]  # the mixin's base is the package's class
             return
         text, afterwards = self._responder.answer(entry)
-        await self._wire.send(text)
-        afterwards()
+        is_sent = False
+        try:
+            await self._wire.send(text)
+            is_sent = True
+        finally:
+            afterwards(is_sent)
 
     async def call_exact(self, action: str, payload: dict[str, Any], timeout_s: float) -> Any:
         """Send a CALL whose payload is already as on the wire; returns the package's CallResult or CallError.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
 
 import pytest
@@ -321,3 +323,20 @@ async def test_timestamps_are_utc(charger, backoffice, version):
 def test_unknown_version_is_said():
     with pytest.raises(ValueError, match=r'"1\.5" is not a version of OCPP'):
         simulated_charger("ws://127.0.0.1:1/ocpp/CP-1", "1.5")
+
+
+async def test_what_follows_an_answer_that_can_not_be_sent_is_dropped(charger):
+    call = json.dumps([2, "1", "TriggerMessage", {"requestedMessage": "Heartbeat"}])
+    text, go_on = charger.answer(charger.record.add("received", call))
+    assert json.loads(text)[2] == {"status": "Accepted"}
+    go_on(False)
+    gc.collect()  # a coroutine that nobody awaited says so now
+    assert charger.record.calls("Heartbeat") == []
+
+
+async def test_background_work_that_ends_before_it_began_is_dropped(charger):
+    task = charger.spawn(charger.heartbeat())
+    task.cancel()
+    await asyncio.wait([task])
+    gc.collect()
+    assert charger.record.calls("Heartbeat") == []
