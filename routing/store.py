@@ -25,7 +25,7 @@ from routing.tables import Statement, coalesce, statements
 
 log = logging.getLogger(__name__)
 
-ROW_AT_FAULT = (IntegrityError, DataError, TypeError, ValueError, OverflowError)
+ROW_AT_FAULT = (IntegrityError, DataError, TypeError, ValueError, AttributeError, OverflowError)
 """What the database (or its driver) says of a row it will never take; anything else may pass."""
 
 POSTGRES_OPTIONS = {

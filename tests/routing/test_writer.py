@@ -191,10 +191,12 @@ async def test_a_transaction_outlives_the_route_that_owned_it(fleet_of_two: Data
     assert (stored.owner_id, stored.meter_start) == (None, 17)
 
 
-async def test_a_value_of_the_wrong_kind_costs_only_its_row(fleet_of_two: Database, caplog):
-    wrong: Any = 17
+@pytest.mark.parametrize("wrong", [{"text": 17}, {"transaction": "no UUID"}])
+async def test_a_value_of_the_wrong_kind_costs_only_its_row(
+    fleet_of_two: Database, caplog, wrong: dict[str, Any]
+):
     async with running(batch_seconds=NEVER) as writer:
-        writer.put(1, 1, [message(text=wrong), message(message_id="right")])
+        writer.put(1, 1, [message(**wrong), message(message_id="right")])
         await writer.flush()
         assert writer.counts()["refused"] == 1
     assert fleet_of_two.query("SELECT message_id FROM routing_message") == [("right",)]
