@@ -224,7 +224,7 @@ async def test_a_killed_process_leaves_no_command_without_an_end(own_site: Site)
     identity = own_site.identity()
     await own_site.configure(identity, charger={"options": {"T_cmd": 1, "T_cmd_queue": 1}})
     charger = await own_site.booted(identity, retry_s=0.2, longest_retry_s=0.5)
-    charger.answer = lambda call: ("", lambda: None)  # type: ignore[method-assign]
+    charger.answer = lambda call: ("", lambda is_sent: None)  # type: ignore[method-assign]
     async with commands(own_site.proxy, identity, "--wait", "1") as ask:
         asked = asyncio.create_task(ask("clear_cache"))
         await _received(charger, "ClearCache")
