@@ -187,7 +187,7 @@ async def test_a_charger_that_never_answers_and_answers_late(site: Site) -> None
     def silent(call: Any) -> Any:
         if call.action == "ClearCache" and not held:
             held.append((call.message_id, call))
-            return "", lambda: None
+            return "", lambda is_sent: None
         return answer(call)
 
     charger.answer = silent  # type: ignore[method-assign]
