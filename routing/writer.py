@@ -19,7 +19,7 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
@@ -27,7 +27,7 @@ from itertools import chain
 from msgspec.structs import replace
 
 from routing.committer import Committer
-from routing.core.rows import MessageRow, Row
+from routing.core.rows import DeliveryRow, MessageRow, Row
 from routing.saying import say
 from routing.spool import Spool
 from routing.store import Put, Stored
@@ -333,7 +333,8 @@ class Writer:
             log.error("the database does not answer; its connection is abandoned")
 
     def _give_up(self, puts: Sequence[Put]) -> None:
-        rows = list(chain.from_iterable(_unanswered(put) if put.dones else put.rows for put in puts))
+        lost = {(r.charger, r.exchange) for put in puts for r in put.rows if type(r) is DeliveryRow}
+        rows = list(chain.from_iterable(_unanswered(put, lost) for put in puts))
         logged = [row for row in rows if type(row) is MessageRow]
         self._spool.add(logged, last=True)
         self._puts, self._in_flight, self._rows, self._rows_in_flight = [], [], 0, 0
@@ -344,13 +345,16 @@ class Writer:
         )  # fmt: skip
 
 
-def _unanswered(put: Put) -> Iterator[Row]:
+def _unanswered(put: Put, lost: Set[tuple[int, int]]) -> Iterator[Row]:
     """The rows of what is given up: the log does not say of the charger's CALL that it was taken.
 
     The next process would take it for a repeat when the charger says it again, and nobody would hear of it.
+    ``lost``: charger and exchange of the deliveries that are given up. What the log says of such a CALL may
+    come alone and later, when a session that waits for a backoffice's answer is wound down.
     """
     for row in put.rows:
-        if type(row) is MessageRow and row.route is None and row.direction == "up":
+        is_said = type(row) is MessageRow and row.route is None and row.direction == "up"
+        if type(row) is MessageRow and is_said and (put.dones or (row.charger, row.exchange) in lost):
             row = replace(row, answer="", outcome="dropped", latency_ms=None, rule=NOT_STORED)
         yield row
 

@@ -259,6 +259,23 @@ async def test_a_stop_leaves_the_log_to_the_next_one_and_answers_nobody(patient:
     assert os.listdir(tmp_path / "spool") == []
 
 
+async def test_a_stop_takes_nothing_for_said_whose_delivery_is_lost(patient: Database, tmp_path: Path):
+    """The log's row of a CALL that waits for a backoffice comes alone, when its session is wound down."""
+    writer = Writer(asyncio.get_running_loop(), spool=Spool(tmp_path, MIB))
+    writer.start()
+    with logged("the database is away") as noticed, away(patient):
+        writer.put(1, 1, [delivery(1, 10, exchange=10)], lambda: None)
+        await noticed.wait()
+        writer.put(1, 1, [message(message_id="lost", exchange=10)])
+        writer.put(1, 1, [message(message_id="other", exchange=11)])
+        writer.put(2, 1, [message(2, message_id="another's", exchange=10)])
+        await writer.stop(patience_s=0.05)
+    async with running(spool=Spool(tmp_path, MIB)) as following:
+        await until_read_back(following)
+    said = dict(patient.query("SELECT message_id, outcome FROM routing_message"))
+    assert said == {"lost": "dropped", "other": "answered", "another's": "answered"}
+
+
 async def test_a_stop_tries_once_more_at_once(patient: Database, monkeypatch):
     monkeypatch.setattr(committer_module, "RETRY_S", (NEVER, NEVER))
     writer = Writer(asyncio.get_running_loop(), batch_rows=1)
