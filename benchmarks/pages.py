@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 
 from benchmarks import machine, within
-from benchmarks.databases import database
 
 
 def main(arguments: list[str]) -> int:
@@ -23,11 +21,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--database-url", default="", help="a PostgreSQL server; a database is made there")
     given = parser.parse_args(arguments)
     print(f"{machine.described()}, load average {machine.load_average():.1f}", flush=True)
-    failed = 0
-    with tempfile.TemporaryDirectory() as directory:
-        for server in dict.fromkeys(["", given.database_url]):
-            with database(server, directory, "pages") as url:
-                failed |= within.run("pages_asked", [str(given.chargers), str(given.times)], url, directory)
+    failed = within.run_on_each("pages_asked", [str(given.chargers), str(given.times)], given.database_url)
     print(f"\nload average {machine.load_average():.1f} at the end")
     return failed
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 
 from benchmarks import machine, within
-from benchmarks.databases import database
 
 
 def main(arguments: list[str]) -> int:
@@ -22,12 +20,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--database-url", default="", help="a PostgreSQL server; a database is made there")
     given = parser.parse_args(arguments)
     print(machine.described(), flush=True)
-    failed = 0
-    with tempfile.TemporaryDirectory() as directory:
-        for server in dict.fromkeys(["", given.database_url]):
-            with database(server, directory, "readers") as url:
-                failed |= within.run("readers_asked", [str(given.rows)], url, directory)
-    return failed
+    return within.run_on_each("readers_asked", [str(given.rows)], given.database_url)
 
 
 if __name__ == "__main__":
