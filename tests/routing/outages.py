@@ -15,6 +15,7 @@ from routing.writer import Writer
 from tests.databases import Database
 
 NEVER = 3600.0
+MIB = 2**20
 
 
 @asynccontextmanager
@@ -73,3 +74,14 @@ def away(database: Database) -> Iterator[None]:
             yield
         finally:
             admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true".encode())
+
+
+def messages(database: Database) -> list[str]:
+    return sorted(row[0] for row in database.query("SELECT message_id FROM routing_message"))
+
+
+async def until_read_back(writer: Writer) -> None:
+    """A piece at a time is stored between two batches, and the first comes after files were found."""
+    await writer.flush()
+    while writer.counts()["in_spool"]:
+        await writer.flush()

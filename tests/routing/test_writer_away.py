@@ -15,14 +15,13 @@ import psycopg
 import pytest
 from django.db import OperationalError
 
-from routing import committer as committer_module
 from routing import writer as writer_module
 from routing.core.rows import Row
 from routing.spool import Spool
 from routing.store import Put, Store, Stored
 from routing.writer import Writer
 from tests.databases import Database
-from tests.routing.outages import NEVER, away, logged, running
+from tests.routing.outages import MIB, NEVER, away, logged, messages, running, until_read_back
 from tests.routing.rows import (
     connector,
     delivery,
@@ -36,31 +35,7 @@ from tests.routing.rows import (
     transaction,
 )
 
-MIB = 2**20
-
-
-@pytest.fixture
-def patient(fleet_of_two: Database) -> Database:
-    """Tries follow each other at once; on SQLite none waits long for a lock."""
-    if fleet_of_two.vendor == "sqlite":
-        fleet_of_two.settings["OPTIONS"] |= {"timeout": 0.01}
-    return fleet_of_two
-
-
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch):
-    monkeypatch.setattr(committer_module, "RETRY_S", (0.005, 0.02))
-
-
-def messages(database: Database) -> list[str]:
-    return sorted(row[0] for row in database.query("SELECT message_id FROM routing_message"))
-
-
-async def until_read_back(writer: Writer) -> None:
-    """A piece at a time is stored between two batches, and the first comes after files were found."""
-    await writer.flush()
-    while writer.counts()["in_spool"]:
-        await writer.flush()
+pytestmark = pytest.mark.usefixtures("short_pauses")
 
 
 async def test_the_log_goes_to_disk_and_comes_back(patient: Database, tmp_path: Path):
