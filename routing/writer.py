@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
+from typing import TypeGuard
 
 from msgspec.structs import replace
 
@@ -160,12 +161,12 @@ class Writer:
         """Where too much waits: spool the log, and merge the rest into what waits of this charger.
 
         What is merged is committed as one. Nobody can see a newer value without what came before it. What the
-        log says of a CALL whose answer waits is stored with what is to be delivered, or not at all: by it a
-        repeat is known. A charger has one such CALL at a time.
+        log says of a CALL whose answer waits, or that got none, is stored with what is to be delivered, or
+        not at all: by it a repeat is known. A charger has one such CALL at a time.
         """
-        if done is None and (logged := [row for row in rows if type(row) is MessageRow]):
+        if done is None and (logged := [row for row in rows if _may_go_ahead(row)]):
             self._spool.add(logged)
-            rows = [row for row in rows if type(row) is not MessageRow]
+            rows = [row for row in rows if not _may_go_ahead(row)]
             if not rows:
                 return
         waiting = self._merging.get(charger)
@@ -345,6 +346,19 @@ class Writer:
         )  # fmt: skip
 
 
+def _is_said(row: Row) -> TypeGuard[MessageRow]:
+    """Whether this tells of a CALL of the charger: by it a repeat is known."""
+    return type(row) is MessageRow and row.route is None and row.direction == "up"
+
+
+def _may_go_ahead(row: Row) -> TypeGuard[MessageRow]:
+    """Whether this is of the log and may be stored before what was put earlier.
+
+    What a charger said and had no answer to may not: it will say it again.
+    """
+    return type(row) is MessageRow and (bool(row.answer) or not _is_said(row))
+
+
 def _unanswered(put: Put, lost: Set[tuple[int, int]]) -> Iterator[Row]:
     """The rows of what is given up: the log does not say of the charger's CALL that it was taken.
 
@@ -353,8 +367,7 @@ def _unanswered(put: Put, lost: Set[tuple[int, int]]) -> Iterator[Row]:
     come alone and later, when a session that waits for a backoffice's answer is wound down.
     """
     for row in put.rows:
-        is_said = type(row) is MessageRow and row.route is None and row.direction == "up"
-        if type(row) is MessageRow and is_said and (put.dones or (row.charger, row.exchange) in lost):
+        if _is_said(row) and (put.dones or (row.charger, row.exchange) in lost):
             row = replace(row, answer="", outcome="dropped", latency_ms=None, rule=NOT_STORED)
         yield row
 

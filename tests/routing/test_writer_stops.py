@@ -66,6 +66,25 @@ async def test_a_stop_takes_nothing_for_said_whose_delivery_is_lost(patient: Dat
     assert said == {"lost": "dropped", "other": "answered", "another's": "answered"}
 
 
+async def test_in_a_crowd_nothing_is_taken_for_said_before_its_delivery_is_safe(
+    patient: Database, tmp_path: Path
+):
+    writer = Writer(asyncio.get_running_loop(), spool=Spool(tmp_path, MIB), crowded_rows=0)
+    writer.start()
+    with logged("the database is away") as noticed, away(patient):
+        writer.put(1, 1, [delivery(1, 10, exchange=10)], lambda: None)
+        await noticed.wait()
+        writer.put(2, 1, [message(2, message_id="answered", exchange=11)])
+        writer.put(1, 1, [message(message_id="lost", exchange=10, answer="", outcome="lost")])
+        writer.put(1, 1, [message(message_id="a copy", exchange=10, route=1, answer="", outcome="lost")])
+        assert writer.counts()["in_spool"] == 2
+        await writer.stop(patience_s=0.05)
+    async with running(spool=Spool(tmp_path, MIB)) as following:
+        await until_read_back(following)
+    said = dict(patient.query("SELECT message_id, outcome FROM routing_message"))
+    assert said == {"lost": "dropped", "answered": "answered", "a copy": "lost"}
+
+
 async def test_a_stop_tries_once_more_at_once(patient: Database, monkeypatch):
     monkeypatch.setattr(committer_module, "RETRY_S", (NEVER, NEVER))
     writer = Writer(asyncio.get_running_loop(), batch_rows=1)
