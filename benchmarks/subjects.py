@@ -7,13 +7,13 @@ import json
 import os
 import shutil
 import signal
-import socket
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks import machine
+from benchmarks.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 START_S = 60.0
@@ -23,13 +23,6 @@ QUIET_S, QUIET_SHARE = 0.2, 0.1
 
 class SubjectFailed(Exception):
     """A subject could not be started or configured; the message holds what it printed."""
-
-
-def free_port() -> int:
-    """A TCP port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Subject:

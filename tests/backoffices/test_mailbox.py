@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import shutil
-import socket
 import subprocess
 
 import pytest
@@ -13,6 +12,7 @@ from channels_redis.pubsub import RedisPubSubChannelLayer
 
 from backoffices import mailbox as module
 from backoffices.mailbox import ALL, Mailbox, address
+from benchmarks.ports import free_port
 from tests.backoffices.peers import PATIENCE
 
 REDIS = os.environ.get("TEST_REDIS_URL", "")
@@ -141,9 +141,7 @@ def test_a_type_has_one_handler():
 async def test_redis_comes_late_and_goes_and_comes_back(caplog, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "LONGEST_RETRY_S", 0.2)
     monkeypatch.setattr(module, "SEND_S", PATIENCE)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = ["redis-server", "--port", str(port), "--save", "", "--dir", str(tmp_path)]
     layer = RedisPubSubChannelLayer(hosts=[f"redis://127.0.0.1:{port}/0"])
     one = Hearing("one", layer)

@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 
 from playwright.async_api import Browser, Page, async_playwright
 
+from benchmarks.ports import free_port
 from proxy_site.demo import Options, ProxyProcess, Story
 from simulators.charger import simulated_charger
 from simulators.charger.errors import NotAdmitted
 from tests.browser.conftest import QUIET, found_browser
 from tests.browser.people import DESKTOP, PASSWORD, PHONE
-from tests.end_to_end.proxy import ROOT, free_port
+from tests.end_to_end.proxy import ROOT
 
 FOLDER = ROOT / "docs" / "pictures"
 SEEN_S = 60

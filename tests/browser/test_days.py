@@ -9,12 +9,13 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
+from benchmarks.ports import free_port
 from simulators.backoffice import SimulatedBackoffice
 from simulators.charger import SimulatedCharger, simulated_charger
 from simulators.charger.errors import NotAdmitted
 from tests.browser.people import DESKTOP, PASSWORD, PHONE, Person, somebody
 from tests.end_to_end.conftest import Site
-from tests.end_to_end.proxy import ProxyProcess, free_port
+from tests.end_to_end.proxy import ProxyProcess
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

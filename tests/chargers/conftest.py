@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
 from collections.abc import Iterator
 from queue import Queue
@@ -11,6 +10,7 @@ from queue import Queue
 import pytest
 from daphne.server import Server, reactor
 
+from benchmarks.ports import free_port
 from chargers import admission, attempts, protocol
 from routing import bus
 from tests.chargers.edge import PATIENCE_S, Edge, FakeBus
@@ -19,9 +19,7 @@ from tests.chargers.edge import PATIENCE_S, Edge, FakeBus
 @pytest.fixture(scope="session")
 def daphne_server() -> Iterator[Edge]:
     edge = Edge()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        edge.port = free.getsockname()[1]
+    edge.port = free_port()
     protocol.install()
     server = Server(
         edge,

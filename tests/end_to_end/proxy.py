@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sqlite3
 import sys
 from collections.abc import Mapping
@@ -15,18 +14,12 @@ from typing import Any
 
 import yaml
 
+from benchmarks.ports import free_port
 from tests import templates
 
 ROOT = Path(__file__).resolve().parents[2]
 READY = "The proxy is ready."
 START_LIMIT_S = 60
-
-
-def free_port() -> int:
-    """A TCP port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class ProxyProcess:

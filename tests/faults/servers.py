@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psycopg
 
-from tests.end_to_end.proxy import free_port
+from benchmarks.ports import free_port
 from tests.faults.keeper import Keeper
 from tests.faults.programs import postgres_user, program
 

@@ -11,16 +11,11 @@ import sys
 import pytest
 import yaml
 
+from benchmarks.ports import free_port
 from proxy_site.configuration.reading import read
 from proxy_site.demo import MANAGE, DemoError, Options, ProxyProcess, Story
 
 PIPE, MERGED = asyncio.subprocess.PIPE, asyncio.subprocess.STDOUT
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def said(process: asyncio.subprocess.Process, *wanted: str) -> str:
