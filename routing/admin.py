@@ -7,8 +7,9 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
 from django.utils.html import format_html_join
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin_base import OwnedAdmin, ReadOnlyAdmin, RecordAdmin, SuperuserMixin
@@ -75,6 +76,14 @@ class StateFilter(admin.SimpleListFilter):
         return queryset
 
 
+def _back(request: HttpRequest) -> HttpResponseRedirect | None:
+    """To ``next`` of the address, if that is one of ours."""
+    target, here = request.GET.get("next", ""), {request.get_host()}
+    if url_has_allowed_host_and_scheme(target, here, require_https=request.is_secure()):
+        return HttpResponseRedirect(target)
+    return None
+
+
 @admin.register(Route)
 class RouteAdmin(EditorMixin, BillingMixin, ReplayMixin, HealthMixin, OwnedAdmin[Route]):
     form = RouteForm
@@ -128,6 +137,14 @@ class RouteAdmin(EditorMixin, BillingMixin, ReplayMixin, HealthMixin, OwnedAdmin
             (_("What it may send"), {"fields": ["preset", "rights"]}),
             (_("More"), {"fields": ["options", "created_at"]}),
         ]
+
+    def response_post_save_add(self, request: HttpRequest, obj: Route) -> HttpResponseRedirect:
+        """Back to the page that led here, e.g. a charger's; else to the list."""
+        return _back(request) or super().response_post_save_add(request, obj)
+
+    def response_post_save_change(self, request: HttpRequest, obj: Route) -> HttpResponseRedirect:
+        """As for a new one."""
+        return _back(request) or super().response_post_save_change(request, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Route | None = None) -> Any:
         """A route keeps its charger and its backoffice."""

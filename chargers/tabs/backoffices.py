@@ -46,6 +46,7 @@ def context(request: HttpRequest, charger: Charger) -> dict[str, Any]:
     routes = Route.objects.filter(charger=charger).select_related("charger", "backoffice", "state")
     rows = in_order(routes.order_by("pk"))
     known, refused = health_of(rows), blocked(charger.pk)
+    back = {"next": tab_address(charger.pk, "backoffices")}
     may = may_switch(request, charger)
     online = ChargerSession.objects.filter(charger=charger, online=True).exists()
     return {
@@ -54,7 +55,8 @@ def context(request: HttpRequest, charger: Charger) -> dict[str, Any]:
         "blocked_since": refused.since,
         "may_switch": may,
         "may_add": may and request.user.has_perm("routing.add_route"),
-        "add": f"{reverse('admin:routing_route_add')}?{urlencode({'charger': charger.pk})}",
+        "add": f"{reverse('admin:routing_route_add')}?{urlencode({'charger': charger.pk, **back})}",
+        "back": urlencode(back),
     }
 
 

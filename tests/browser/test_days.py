@@ -149,15 +149,15 @@ async def test_an_installer_brings_a_charger_onto_two_backoffices(
     await page.locator("[data-key=boot].is-good").wait_for()
 
     tab = f"{CHARGERS}{harbour.key(identity)}/backoffices/"
+    await installer.open(tab)
     for backoffice, role in (("billing", "billing"), ("energy", "energy")):
-        await installer.open(tab)
         await installer.click("Add a backoffice")
         await choose(installer, "backoffice", backoffice)
         await page.locator(f"[name=role][value={role}]").check()
         await installer.click("Save", "[name=_save]")
+        await page.wait_for_url(f"**{tab}")
         await harbour.backoffice(backoffice).wait_for(identity, "BootNotification")
 
-    await installer.open(tab)
     energy = page.locator(".c-route").filter(has_text="energy")
     await energy.get_by_role("switch").click()
     await installer.reads("switched off", ".c-route:has-text('energy')")

@@ -1,6 +1,7 @@
 """Presets and the table of rights in the admin."""
 
 import re
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -212,6 +213,25 @@ def test_the_form_offers_presets_of_the_charger_alone(admin_client, route, ours,
     assert [str(label) for _, label in field.choices][1:] == ["Night (Data & control, Ours)"]
     assert admin_client.post(page(route), form(route, preset=mine.pk)).status_code == 302
     assert Route.objects.get().preset == mine
+
+
+@pytest.mark.parametrize(
+    ("target", "leads_to"),
+    [
+        ("/admin/somewhere/?a=b", "/admin/somewhere/?a=b"),
+        ("https://elsewhere.example/", "/admin/routing/route/"),
+        ("//elsewhere.example/", "/admin/routing/route/"),
+        ("javascript:alert(1)", "/admin/routing/route/"),
+        ("", "/admin/routing/route/"),
+    ],
+)
+def test_who_saves_is_led_back_to_where_they_came_from(admin_client, route, target, leads_to):
+    back = f"?{urlencode({'next': target})}"
+    assert admin_client.post(page(route) + back, form(route))["location"] == leads_to
+    charger = Charger.objects.create(identity="CP-2", organisation=route.charger.organisation)
+    new = form(route) | {"charger": charger.pk, "backoffice": route.backoffice_id}
+    add = admin_client.post(reverse("admin:routing_route_add") + back, new)
+    assert (add.status_code, add["location"]) == (302, leads_to)
 
 
 def errors(response):
