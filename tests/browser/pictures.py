@@ -98,9 +98,11 @@ async def demo(said: Any) -> AsyncIterator[str]:
                 await proxy.start()
                 await proxy.apply(configuration(story))
                 running = asyncio.create_task(story.run())
+                url = f"ws://127.0.0.1:{options.port}/ocpp/PARK-1"
+                wrong = simulated_charger(url, password="the one that is wrong")
                 with contextlib.suppress(NotAdmitted):
-                    url = f"ws://127.0.0.1:{options.port}/ocpp/PARK-1"
-                    await simulated_charger(url, password="the one that is wrong").connect()
+                    await wrong.connect()
+                await wrong.close()
                 said(f"the demo runs for {SEEN_S} seconds ...")
                 await asyncio.sleep(SEEN_S)
                 yield f"http://127.0.0.1:{options.port}"
