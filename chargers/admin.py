@@ -269,9 +269,6 @@ class RefusedAttemptAdmin(ReadOnlyAdmin[RefusedAttempt]):
     readonly_fields = ["remedy"]
     list_display_links = ["identity"]
 
-    class Media:
-        css = {"all": ["chargers/refused.css"]}
-
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """The chargers of these attempts, in one query for the page."""
         response = super().changelist_view(request, extra_context)
