@@ -125,7 +125,6 @@ def _delivered(run: RunRecord, charger: ChargerRecord, name: str, found: Finding
     place = f"{name} of {charger.identity}"
     seen: dict[int, Got] = {}
     first: dict[int, float] = {}
-    newest = 0
     for one in got:
         if one.mark not in said:
             found.other += 1
@@ -133,12 +132,12 @@ def _delivered(run: RunRecord, charger: ChargerRecord, name: str, found: Finding
             continue
         _same(said[one.mark], one, place, found)
         if one.mark in seen:
-            reason = _reason(run, name, first[one.mark], seen[one.mark], one, newest)
+            reason = _reason(run, name, first, seen[one.mark], one)
             _doubled(reason, seen[one.mark], one, place, found)
-        elif one.mark < newest:
+        elif one.mark < max(seen, default=0):
             found.out_of_order += 1
-            found.problems.append(f"{place}: {one.action} {one.mark} came after {newest}")
-        seen[one.mark], newest = one, max(newest, one.mark)
+            found.problems.append(f"{place}: {one.action} {one.mark} came after {max(seen)}")
+        seen[one.mark] = one
         first.setdefault(one.mark, one.at)
     for mark in said.keys() - seen.keys():
         found.lost += 1
@@ -161,18 +160,29 @@ class Reason(StrEnum):
     NONE = "no reason is known"
 
 
-def _reason(run: RunRecord, name: str, first: float, before: Got, again: Got, newest: int) -> Reason:
-    """What allows ``again``, ``newest`` having come last; ``first`` is when the message came first."""
-    if any(first <= end and begin <= again.at for begin, end in _kills(run)):
+def _reason(run: RunRecord, name: str, first: dict[int, float], before: Got, again: Got) -> Reason:
+    """What allows ``again``; ``first`` is when each message that has come did so first."""
+    if any(first[again.mark] <= end and begin <= again.at for begin, end in _kills(run)):
         return Reason.KILLED
-    silent = any(
-        (s.kind in FROZEN or (s.kind in SILENT and s.target == name))
-        and s.begin <= again.at
-        and before.at <= s.end + AWAKE_S
-        for s in run.done
-    )
     # What was not answered comes again at once, before anything newer (ocpp-semantics 2.5).
-    return Reason.UNANSWERED if (before.fate != "good" or silent) and again.mark == newest else Reason.NONE
+    newer = [at for mark, at in first.items() if mark > again.mark]
+    spans = [span for span in run.done if span.begin <= again.at and before.at <= span.end + AWAKE_S]
+    if any(_is_silent(span, name) and (not newer or _sent_awake(span, newer)) for span in spans):
+        return Reason.UNANSWERED
+    return Reason.UNANSWERED if before.fate != "good" and not newer else Reason.NONE
+
+
+def _is_silent(span: Span, name: str) -> bool:
+    """Whether this keeps answers of that backoffice away."""
+    return span.kind in FROZEN or (span.kind in SILENT and span.target == name)
+
+
+def _sent_awake(span: Span, times: list[float]) -> bool:
+    """Whether what came at these times is of one of two that was frozen, and is awake.
+
+    Until the other one has taken its chargers by force it has them, and goes on (decision 19).
+    """
+    return span.kind == "one of two frozen" and all(span.end <= at <= span.end + AWAKE_S for at in times)
 
 
 def _kills(run: RunRecord) -> Iterator[tuple[float, float]]:

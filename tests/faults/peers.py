@@ -56,7 +56,11 @@ class Clock:
 
     @property
     def settings(self) -> dict[str, str]:
-        """The environment of the process."""
+        """The environment of the process.
+
+        Without the last a thread waits for the interpreter lock in a busy loop: libfaketime takes the
+        deadline of a condition on the monotonic clock for one of the wall clock, which is long over.
+        """
         library = faketime()
         assert library is not None  # programs.no_faketime() was asked
         return {
@@ -65,6 +69,7 @@ class Clock:
             "FAKETIME_TIMESTAMP_FILE": str(self.file),
             "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "FAKETIME_FORCE_MONOTONIC_FIX": "0",
         }
 
     def show(self, seconds: int) -> None:

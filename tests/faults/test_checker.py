@@ -160,6 +160,15 @@ def test_what_is_not_the_newest_comes_again_for_no_reason() -> None:
     assert check(run).doubled == 1
 
 
+@pytest.mark.parametrize(("kind", "doubled"), [("one of two frozen", 0), ("proxy frozen", 1)])
+def test_one_of_two_that_wakes_may_go_on_until_its_chargers_are_taken(kind: str, doubled: int) -> None:
+    run = good_run()
+    second, third = run.got["billing"][1:3]
+    run.done.append(Span(kind, second.at - 0.1, third.at - 0.1, "first"))
+    run.got["billing"] += [replace(second, at=third.at + 0.1), replace(third, at=third.at + 0.2)]
+    assert check(run).doubled == doubled
+
+
 @pytest.mark.parametrize(
     ("kind", "target", "excused"),
     [
