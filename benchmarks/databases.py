@@ -10,11 +10,16 @@ from pathlib import Path
 import psycopg
 
 
+def file_in(directory: str, name: str) -> Path:
+    """Where a database of SQLite is; it makes itself."""
+    return Path(directory) / f"{name}.sqlite3"
+
+
 @contextmanager
 def database(server: str, directory: str, name: str) -> Iterator[str]:
     """The URL of one: on the PostgreSQL server at that URL, or for "" a file in ``directory``."""
     if not server:
-        yield f"sqlite:///{Path(directory) / f'{name}.sqlite3'}"
+        yield f"sqlite:///{file_in(directory, name)}"
         return
     name = f"{name}_{os.getpid()}"
     with psycopg.connect(server, autocommit=True) as admin:

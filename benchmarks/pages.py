@@ -18,10 +18,12 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pages", description=__doc__)
     parser.add_argument("--chargers", type=int, default=5000, help="with two routes each (5000)")
     parser.add_argument("--times", type=int, default=20, help="how often each page is read (20)")
+    parser.add_argument("--only", default="", metavar="WORDS", help="the pages with this in their name")
     parser.add_argument("--database-url", default="", help="a PostgreSQL server; a database is made there")
     given = parser.parse_args(arguments)
     print(f"{machine.described()}, load average {machine.load_average():.1f}", flush=True)
-    failed = within.run_on_each("pages_asked", [str(given.chargers), str(given.times)], given.database_url)
+    chosen = [str(given.chargers), str(given.times), given.only]
+    failed = within.run_on_each("pages_asked", chosen, given.database_url)
     print(f"\nload average {machine.load_average():.1f} at the end")
     return failed
 

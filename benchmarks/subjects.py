@@ -143,7 +143,7 @@ http {{
 class Proxy(Subject):
     """``manage.py runproxy`` as ``script/server`` runs it, with a data directory of its own.
 
-    ``without``: a part that is left out (``benchmarks.without``).
+    ``folder`` is that directory; ``without``: a part that is left out (``benchmarks.without``).
     """
 
     path = "/ocpp/"
@@ -151,7 +151,7 @@ class Proxy(Subject):
     def __init__(self, folder: Path, database_url: str = "", *, without: str = "") -> None:
         super().__init__(free_port(), folder / "proxy.log")
         self._program = ("-m", "benchmarks.without", without) if without else ("manage.py",)
-        self._folder = folder
+        self.folder = folder
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("PROXY_", "DATABASE_", "REDIS_"))}
         kept.pop("DJANGO_SETTINGS_MODULE", None)
         self._environment = kept | {
@@ -165,8 +165,8 @@ class Proxy(Subject):
 
     async def start(self) -> None:
         """Start it and wait until it listens. Raises SubjectFailed."""
-        self._folder.mkdir(exist_ok=True)
-        with (self._folder / "proxy.log").open("ab") as log:
+        self.folder.mkdir(exist_ok=True)
+        with (self.folder / "proxy.log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, *self._program, "runproxy", "--host", "127.0.0.1", "--port", str(self.port),
                 cwd=ROOT, env=self._environment, stdout=log, stderr=log,
