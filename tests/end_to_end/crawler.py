@@ -10,7 +10,7 @@ from collections import Counter
 from http.cookiejar import CookieJar
 
 NOT_FOLLOWED = ("logout", "delete", "jsi18n", "autocomplete", "password_change")
-MOST_ALIKE = 20
+MOST_ALIKE = 8
 NUMBER = re.compile(r"[0-9a-f-]*[0-9][0-9a-f-]*")
 LINK = re.compile(r'(?:href|data-[a-z-]+)="(/admin/[^"#?]*)')
 TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
