@@ -155,7 +155,7 @@ def _same(said: Said, got: Got, place: str, found: Findings) -> None:
 class Reason(StrEnum):
     """Why a message came again."""
 
-    KILLED = "the proxy, or the database of two, was killed in between"
+    KILLED = "the proxy, or the database that it could not wait for, was killed in between"
     UNANSWERED = "its answer had not arrived"
     NONE = "no reason is known"
 
@@ -188,14 +188,17 @@ def _sent_awake(span: Span, times: list[float]) -> bool:
 def _kills(run: RunRecord) -> Iterator[tuple[float, float]]:
     """When something was killed, from when to when.
 
-    Of two processes the one can't know what the other has sent and could not store: there a database that
-    was killed counts too, until the other's writer has tried again.
+    A database that was killed counts too where nobody could store later what a process had sent: not the
+    other one of two, until its writer has tried again, and not one that was stopped meanwhile.
     """
+    stops = [span for span in run.done if span.kind in STOPPED]
     for span in run.done:
         if span.kind in KILLED:
             yield span.begin, span.end
-        elif span.kind == "PostgreSQL stopped" and run.processes > 1:
-            yield span.begin, span.end + AFTERWARDS_S
+        elif span.kind == "PostgreSQL stopped":
+            end = span.end + AFTERWARDS_S
+            if run.processes > 1 or any(s.begin <= end and span.begin <= s.end for s in stops):
+                yield span.begin, end
 
 
 def _doubled(reason: Reason, before: Got, again: Got, place: str, found: Findings) -> None:

@@ -124,6 +124,14 @@ def test_what_one_of_two_could_not_store_may_come_again(processes: int, counted:
     assert getattr(check(run), counted) == 1
 
 
+@pytest.mark.parametrize(("begin", "counted"), [(4.5, "doubled_killed"), (12.0, "doubled")])
+def test_what_one_that_was_stopped_could_not_store_may_come_again(begin: float, counted: str) -> None:
+    run = good_run()
+    repeat(run)
+    run.done += [Span("PostgreSQL stopped", 4.0, 5.0), Span("proxy stopped", begin, begin + 1, "first")]
+    assert getattr(check(run), counted) == 1
+
+
 def test_a_repeat_of_what_was_not_answered_is_allowed() -> None:
     run = good_run()
     repeat(run)
