@@ -62,6 +62,8 @@ def here(chargers: int, times: int, only: str) -> bool:
     root = User.objects.create_superuser("root")
     people = (root, fleet.installer)
     results = [result for user in people for result in seen_by(user, chargers, times, only)]
+    if not results:
+        sys.exit(f'--only "{only}": no page has this in its name; without --only all names are printed')
     return max(result.median for result in results) <= MOST_MS
 
 

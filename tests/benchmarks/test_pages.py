@@ -24,3 +24,11 @@ def test_it_reads_the_lists_that_each_may_see(
     assert read == {name for name in names if name.startswith(ONLY)}
     assert "| list of chargers | " in installer
     assert "| list of config changes | " not in installer
+
+
+def test_a_name_that_no_page_has_is_told(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET_KEY", "of a test")
+    assert pages.main(["--chargers", "60", "--only", "no such page"]) == 1
+    assert '--only "no such page": no page has this in its name' in capfd.readouterr().err
