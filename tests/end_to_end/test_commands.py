@@ -175,7 +175,9 @@ async def _any(backoffice: SimulatedBackoffice, identity: str, actions: tuple[st
     return waiting[done.pop()]
 
 
-async def test_a_charger_that_never_answers_and_answers_late(site: Site) -> None:
+async def test_a_charger_that_never_answers_and_answers_late(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     billing = await site.backoffice("billing", 100)
     identity = site.identity()
     options = {"T_cmd": 1, "T_cmd_queue": 20}
@@ -190,7 +192,7 @@ async def test_a_charger_that_never_answers_and_answers_late(site: Site) -> None
             return "", lambda is_sent: None
         return answer(call)
 
-    charger.answer = silent  # type: ignore[method-assign]  # this one charger keeps an answer
+    monkeypatch.setattr(charger, "answer", silent)
     async with commands(site.proxy, identity) as ask:
         asked = asyncio.create_task(ask("clear_cache"))
         await _received(charger, "ClearCache")
@@ -219,12 +221,14 @@ async def _received(charger: Any, action: str) -> None:
     await charger.record.wait_for(action, direction="received")
 
 
-async def test_a_killed_process_leaves_no_command_without_an_end(own_site: Site) -> None:
+async def test_a_killed_process_leaves_no_command_without_an_end(
+    own_site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await own_site.backoffice("billing", 100)
     identity = own_site.identity()
     await own_site.configure(identity, charger={"options": {"T_cmd": 1, "T_cmd_queue": 1}})
     charger = await own_site.booted(identity, retry_s=0.2, longest_retry_s=0.5)
-    charger.answer = lambda call: ("", lambda is_sent: None)  # type: ignore[method-assign]  # it never answers
+    monkeypatch.setattr(charger, "answer", lambda call: ("", lambda is_sent: None))
     async with commands(own_site.proxy, identity, "--wait", "1") as ask:
         asked = asyncio.create_task(ask("clear_cache"))
         await _received(charger, "ClearCache")
