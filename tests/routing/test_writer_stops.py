@@ -16,10 +16,7 @@ from routing.spool import Spool
 from routing.writer import Writer
 from tests.databases import Database
 from tests.routing.outages import MIB, NEVER, away, logged, messages, running, until_read_back
-from tests.routing.rows import (
-    delivery,
-    message,
-)
+from tests.routing.rows import delivery, message
 
 pytestmark = pytest.mark.usefixtures("short_pauses")
 
